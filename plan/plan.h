@@ -1,0 +1,135 @@
+/* The plan: one type from binder to executor. The binder builds it, passes rewrite it (planner/pass_*.c), the last pass
+ * makes it physical: exchanges inserted, state tables numbered. Immutable for the executor; arena-owned.
+ *
+ * Every node yields a Z-set of rows over `cols`. Column numbers in a node's expressions refer to its input's columns;
+ * for a join's to left columns followed by right columns. */
+#ifndef WEIR_PLAN_PLAN_H
+#define WEIR_PLAN_PLAN_H
+
+#include "functions/agg.h"
+#include "functions/expr.h"
+#include "types/key.h"
+
+enum plan_kind {
+    PLAN_SCAN,      /* rows of a relation (table, source, materialized view) */
+    PLAN_VALUES,    /* constant rows */
+    PLAN_FILTER,
+    PLAN_PROJECT,
+    PLAN_JOIN,
+    PLAN_AGGREGATE,
+    PLAN_DISTINCT,
+    PLAN_UNION,     /* UNION ALL of its inputs (same types) */
+    PLAN_TOPN,      /* per partition, rows number offset+1 .. offset+limit in order */
+    PLAN_SORT,      /* ad hoc only, at the root: order of the result */
+    PLAN_EXCHANGE,  /* physical: rows move to the worker that owns their hash columns */
+    PLAN_KIND_COUNT
+};
+
+enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_SEMI, JOIN_ANTI };
+
+struct plan_column {
+    const char *name;
+    struct type type;
+    bool nullable;
+};
+
+/* What is proven about a node's output (D8). */
+struct plan_key {
+    uint16_t n;
+    uint16_t *columns; /* no two rows agree on all of these, and weights are 0 or 1; n = 0: at most one row */
+};
+struct plan_props {
+    uint16_t nkeys;
+    struct plan_key *keys; /* best first; none: a bag */
+    bool append_only;      /* weights are never negative */
+    bool distributed;      /* physical: rows live on the worker of the hash of `hash_columns`; false = anywhere */
+    uint16_t nhash;        /* 0 with distributed = all on the worker of shard 0 */
+    uint16_t *hash_columns;
+};
+
+struct plan_order {
+    uint16_t column;
+    bool descending, nulls_first;
+};
+
+struct plan_agg {
+    const struct agg *agg;
+    int32_t arg;    /* input column, -1 for count(*) */
+    int32_t filter; /* boolean input column (FILTER), -1 none */
+    bool distinct;
+    struct type type; /* of the result */
+};
+
+struct plan {
+    uint8_t kind; /* enum plan_kind */
+    uint16_t ncols;
+    struct plan_column *cols;
+    uint16_t ninputs;
+    struct plan **inputs;
+    struct plan_props props;
+    uint32_t id;          /* physical: number in the tree, pre-order, stable for the same plan; names the node in metrics */
+    uint16_t first_state; /* physical: ordinal of its first state table within the object; */
+    uint16_t nstates;
+
+    union {
+        struct {
+            uint32_t object; /* catalog id */
+            const char *name;
+            uint16_t *columns; /* which of the relation's columns (ncols of them), in output order */
+        } scan;
+        struct {
+            uint32_t nrows;
+            struct expr **exprs; /* nrows * ncols, row-major, constant (may hold params before execution) */
+        } values;
+        struct {
+            struct expr *predicate;
+        } filter;
+        struct {
+            struct expr **exprs; /* ncols */
+        } project;
+        struct {
+            uint8_t type; /* enum join_type; SEMI and ANTI output the left columns */
+            uint16_t nkeys;
+            uint16_t *left_keys, *right_keys; /* columns of left and right: equal under SQL equality; same types */
+            bool null_aware;                  /* ANTI for NOT IN: NULLs count as PostgreSQL says */
+            bool nulls_equal;                 /* keys compared with IS NOT DISTINCT FROM */
+            struct expr *condition;           /* extra condition over left+right columns, or NULL */
+        } join;
+        struct {
+            uint16_t ngroup;
+            uint16_t *group; /* input columns; output = group columns then aggregates. ngroup 0: one row always, unless `grouped` */
+            bool grouped;    /* written with GROUP BY (then no input rows = no output row) */
+            uint16_t naggs;
+            struct plan_agg *aggs;
+        } aggregate;
+        /* DISTINCT: over all columns */
+        struct {
+            uint16_t npartition;
+            uint16_t *partition;
+            uint16_t norder;
+            struct plan_order *order; /* ties: the row's encoding decides */
+            int64_t limit;            /* -1 = none */
+            int64_t offset;
+            bool emit_rank; /* last output column is row_number() as bigint; a row whose rank changes is retracted and emitted again */
+        } topn;
+        struct {
+            uint16_t norder;
+            struct plan_order *order;
+        } sort;
+        struct {
+            uint16_t nkeys;
+            uint16_t *keys; /* hash columns; 0 = everything to shard 0 */
+        } exchange;
+    };
+};
+
+struct plan *wr_plan_new(struct wr_arena *arena, enum plan_kind kind, uint16_t ncols, uint16_t ninputs);
+const char *wr_plan_kind_name(enum plan_kind kind); /* "Join" ... */
+/* One node's line for EXPLAIN, without indentation: "Join inner on a.id = b.id and a.x > b.y [key: id; append-only]". */
+void wr_plan_describe(struct wr_buf *buf, const struct plan *plan);
+/* The tree with indentation, root first. */
+void wr_plan_print(struct wr_buf *buf, const struct plan *plan);
+/* Checks invariants (columns in range, types match, keys valid); false + err = a planner bug (XX000). */
+bool wr_plan_verify(const struct plan *plan, struct wr_error *err) WR_MUST;
+
+#endif
