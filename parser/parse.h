@@ -30,7 +30,8 @@ enum statement_kind {
     STMT_FLUSH,
     STMT_SHOW,         /* show_what, show_from, show_like: SHOW TABLES ..., SHOW CREATE ... */
     STMT_DESCRIBE,     /* name */
-    STMT_EXPLAIN       /* explain_options; `inner` is the statement explained */
+    STMT_EXPLAIN,      /* explain_options; `inner` is the statement explained */
+    STMT_WAIT          /* wait until background DDL is done */
 };
 
 struct option { /* key = 'value' of WITH (...), or of FORMAT ... ENCODE ... (...) */
@@ -43,8 +44,20 @@ struct options {
     struct option *items;
 };
 
-struct watermark_clause { const char *column; int location; };
-struct include_clause { const char *what, *name, *alias; int location; };
+struct watermark_clause { /* WATERMARK FOR column AS expression */
+    const char *column;
+    const char *expression; /* as written */
+    int location, expression_location;
+};
+struct include_clause { /* INCLUDE what ['name' [type]] [AS alias] */
+    const char *what, *name, *type, *alias;
+    int location;
+};
+
+struct drop_name {
+    const char *schema, *name;
+    int location;
+};
 
 struct statement {
     enum statement_kind kind;
@@ -56,13 +69,17 @@ struct statement {
     const char *name, *schema; /* sink, show create, describe, drop */
     int name_location;
     const char *from_relation, *from_schema; /* CREATE SINK s FROM rel */
+    int from_location;
     bool append_only;                        /* APPEND ONLY */
     int append_only_location;
     enum { CONFLICT_DEFAULT, CONFLICT_OVERWRITE, CONFLICT_IGNORE, CONFLICT_DO_UPDATE_IF_NOT_NULL, CONFLICT_ERROR } on_conflict;
+    int on_conflict_location;
     struct options with; /* WITH (...): tables, sources, sinks, materialized views */
     const char *format, *encode, *key_encode; /* upper case words of FORMAT x ENCODE y; NULL if absent */
-    struct options format_options;
+    struct options format_options, key_options;
+    int with_location; /* of the word WITH; 0 if absent */
     int format_location;
+    bool star_columns; /* the column list holds `*`: columns come from the schema registry */
     struct watermark_clause *watermark; /* NULL if absent */
     struct include_clause *includes;
     int n_includes;
@@ -75,8 +92,11 @@ struct statement {
            SHOW_COLUMNS, SHOW_INDEXES, SHOW_JOBS, SHOW_CREATE_TABLE, SHOW_CREATE_VIEW, SHOW_CREATE_MATERIALIZED_VIEW,
            SHOW_CREATE_SOURCE, SHOW_CREATE_SINK, SHOW_CREATE_SINK_FOR_CLICKHOUSE } show_what;
     const char *show_from, *show_like;
+    bool show_ilike; /* show_like was written ILIKE */
 
     enum { DROP_NONE, DROP_SOURCE, DROP_SINK } drop_kind;
+    struct drop_name *drop_names; /* all of them; the first is `name` too */
+    int n_drop_names;
 
     struct statement *inner; /* EXPLAIN */
     struct options explain_options;

@@ -1,0 +1,190 @@
+/* Text -> statement: splits, checks limits, recognises the dialect, parses the rest. See parse.h. */
+#include "parser/parse.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "parser/deep_stack.h"
+#include "parser/scan.h"
+
+struct parse_job {
+    struct scan scan;
+    struct split split;
+    struct statement *statement;
+    bool ok;
+};
+
+int wr_char_position(const char *text, int byte_offset)
+{
+    int position = 1;
+    for (int i = 0; i < byte_offset; i++)
+        position += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return position;
+}
+
+/* ---- the text must be UTF-8 without NUL, as PostgreSQL's must */
+
+/* Bytes of the character at `at`, 0 if it is malformed. */
+static int character_bytes(const unsigned char *at, const unsigned char *end)
+{
+    int n = *at < 0x80                  ? 1
+            : *at >= 0xc2 && *at < 0xe0 ? 2
+            : *at >= 0xe0 && *at < 0xf0 ? 3
+            : *at >= 0xf0 && *at < 0xf5 ? 4
+                                        : 0;
+    if (n == 0 || end - at < n || *at == 0)
+        return 0;
+    for (int i = 1; i < n; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (*at == 0xe0 && at[1] < 0xa0) || (*at == 0xf0 && at[1] < 0x90);
+    bool outside = (*at == 0xed && at[1] >= 0xa0) || (*at == 0xf4 && at[1] >= 0x90);
+    return overlong || outside ? 0 : n;
+}
+
+static bool check_utf8(const char *text, size_t from, size_t to, struct wr_error *err)
+{
+    const unsigned char *at = (const unsigned char *)text + from, *end = (const unsigned char *)text + to;
+    while (at < end) {
+        int n = character_bytes(at, end);
+        if (n == 0) {
+            char bytes[4 * 5 + 1] = "";
+            int claimed = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc0 ? 2 : 1;
+            for (int i = 0; i < claimed && at + i < end; i++)
+                snprintf(bytes + strlen(bytes), sizeof bytes - strlen(bytes), "%s0x%02x", i ? " " : "", at[i]);
+            return wr_fail(err, ERR_BAD_ENCODING, "invalid byte sequence for encoding \"UTF8\": %s", bytes);
+        }
+        at += n;
+    }
+    return true;
+}
+
+/* ---- limits */
+
+/* Depth of the tree is bounded by operator chains; only a list of VALUES may be longer in all. */
+static bool check_size(const struct split *split, struct wr_error *err)
+{
+    bool is_list = !strcmp(split->first, "insert") && split->has_values && !split->has_set_operation;
+    int64_t tokens = is_list ? split->chain : split->tokens;
+    if (tokens <= PARSE_TOKENS_MAX)
+        return true;
+    wr_fail(err, ERR_TOO_COMPLEX, "statement too complex");
+    return wr_fail_detail(err, "It has %lld tokens, the limit is %d.", (long long)tokens, PARSE_TOKENS_MAX);
+}
+
+/* ---- one statement */
+
+static bool is_plain(const struct split *split)
+{
+    static const char *const words[] = {"insert", "update",   "delete", "values", "begin",
+                                        "commit", "rollback", "set",    "reset",  "copy"};
+    for (size_t i = 0; i < WR_COUNT(words); i++)
+        if (!strcmp(split->first, words[i]))
+            return !split->has_dialect;
+    return false;
+}
+
+/* The scanner sees the whole text first; PostgreSQL would report what is wrong before the open quote. */
+static bool scan_failed(struct scan *scan, struct statement *statement)
+{
+    struct wr_error scan_error = *scan->err;
+    int position = scan->err->position;
+    if (wr_parse_tree(scan, statement))
+        return true;
+    if (position && (scan->err->position == 0 || scan->err->position > position))
+        *scan->err = scan_error;
+    return false;
+}
+
+static void set_extent(const struct scan *scan, struct statement *statement, int from)
+{
+    int start = from < scan->n ? scan->tokens[from].start : 0;
+    int end = scan->body;
+    while (end > start && (scan->orig[end - 1] == ' ' || (scan->orig[end - 1] >= '\t' && scan->orig[end - 1] <= '\r')))
+        end--;
+    statement->location = (int)scan->base + start;
+    statement->length = end - start;
+    statement->text = wr_arena_strndup(scan->arena, scan->orig + start, (size_t)(end - start));
+}
+
+static bool parse_from(struct scan *scan, int i, struct statement *statement)
+{
+    bool postgres;
+    set_extent(scan, statement, i);
+    if (wr_scan_is(scan, i, "explain")) {
+        TRY(wr_recognise_explain(scan, &i, statement));
+        statement->inner = WR_NEW(scan->arena, struct statement);
+        return parse_from(scan, i, statement->inner);
+    }
+    TRY(wr_recognise(scan, i, statement, &postgres));
+    if (!postgres)
+        return true;
+    TRY(wr_parse_tree(scan, statement));
+    /* CREATE TABLE AS: the node says it. */
+    if (statement->kind == STMT_CREATE_TABLE && statement->node->node_case != PG_QUERY__NODE__NODE_CREATE_STMT)
+        statement->kind = STMT_POSTGRES;
+    return true;
+}
+
+static void parse_statement(void *arg)
+{
+    struct parse_job *job = arg;
+    struct scan *scan = &job->scan;
+    if (is_plain(&job->split)) {
+        job->ok = wr_parse_tree(scan, job->statement);
+    } else if (!wr_scan_tokens(scan)) {
+        scan->tokens = NULL;
+        scan->n = 0;
+        job->ok = scan_failed(scan, job->statement);
+    } else if (scan->n == 0) {
+        job->ok = wr_parse_tree(scan, job->statement);
+    } else {
+        job->ok = parse_from(scan, 0, job->statement);
+    }
+}
+
+static void free_tree(void *arg)
+{
+    struct statement *statement = arg;
+    for (; statement; statement = statement->inner) {
+        if (statement->tree)
+            pg_query__parse_result__free_unpacked(statement->tree, NULL);
+        statement->tree = NULL;
+        statement->node = NULL;
+    }
+}
+
+void wr_statement_free(struct statement *statement)
+{
+    struct wr_error ignored = WR_ERROR_INIT;
+    /* Without a deep stack there would be no tree either: this cannot fail on a thread that parsed. Another thread
+     * may find no address space; then the memory stays lost, which is better than a crash. */
+    if (statement && !wr_deep_stack_run(free_tree, statement, &ignored))
+        statement->tree = NULL;
+}
+
+bool wr_parse_next(struct wr_arena *arena, const char *text, size_t len, size_t *offset, struct statement **out,
+                   struct wr_error *err)
+{
+    struct parse_job job = {.ok = false};
+    *out = NULL;
+    if (len > INT_MAX / 2)
+        return wr_fail(err, ERR_PROGRAM_LIMIT, "statement text is too long");
+    if (!wr_split_next(text, len, *offset, &job.split)) {
+        *offset = len;
+        return true;
+    }
+    *offset = job.split.next;
+    TRY(check_utf8(text, job.split.start, job.split.end, err));
+    TRY(check_size(&job.split, err));
+    wr_scan_init(&job.scan, arena, text, &job.split, err);
+    job.statement = WR_NEW(arena, struct statement);
+    set_extent(&job.scan, job.statement, 0);
+    if (wr_deep_stack_run(parse_statement, &job, err) && job.ok) {
+        *out = job.statement;
+        return true;
+    }
+    wr_statement_free(job.statement);
+    return false;
+}
