@@ -68,8 +68,9 @@ struct plan {
     struct plan **inputs;
     struct plan_props props;
     uint32_t id;          /* physical: number in the tree, pre-order, stable for the same plan; names the node in metrics */
-    uint16_t first_state; /* physical: ordinal of its first state table within the object; */
-    uint16_t nstates;
+    /* physical: state tables first_state .. first_state + nstates of the object, numbered in pre-order (a node's own before
+     * its inputs'). nstates is a pure function of the node: wr_plan_state_count(). */
+    uint16_t first_state, nstates;
 
     union {
         struct {
@@ -122,6 +123,17 @@ struct plan {
         } exchange;
     };
 };
+
+/* How many state tables a node owns:
+ *   join       2  (left rows, right rows)
+ *   aggregate  1  (the groups) + 1 per entry of `aggs` that is `distinct`, + 1 per entry whose class is AGG_ORDERED or AGG_BASIC,
+ *                 in the order of `aggs`; an entry that is both has 1. It is an upper bound: distinct entries over the same argument
+ *                 may share the first one's table, and min/max over append-only input need none.
+ *   topn, distinct  1
+ *   others     0 */
+uint16_t wr_plan_state_count(const struct plan *plan);
+/* Left plus right columns: what a join's condition sees. */
+uint16_t wr_plan_join_width(const struct plan *plan);
 
 struct plan *wr_plan_new(struct wr_arena *arena, enum plan_kind kind, uint16_t ncols, uint16_t ninputs);
 const char *wr_plan_kind_name(enum plan_kind kind); /* "Join" ... */
