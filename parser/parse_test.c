@@ -306,7 +306,7 @@ static void *on_small_stack(void *arg)
 {
     (void)arg;
     check_parses(repeat("select 1", " + 1", 5000, ""), true, "");
-    check_parses(repeat("select 1", " + 1", 90000, ""), true, "");
+    check_parses(repeat("select 1", " + 1", 20000, ""), true, "");
     return NULL;
 }
 
