@@ -99,6 +99,7 @@ struct worker {
     bool (*on_eval_error)(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
                           const struct batch *batch, uint32_t row);
     void *context; /* the engine's */
+    struct exchange_registry *exchanges; /* shared by the workers of one database (or backfill); NULL: one worker */
 };
 
 /* One object's (or query's) operators on one worker. */
@@ -146,6 +147,9 @@ bool wr_dataflow_seal(struct dataflow *dataflow, struct commit *commit) WR_MUST;
 /* One-shot: run a plan tree right inputs first (C9). feed(context, scan op) pushes all rows of the scan. */
 typedef bool (*scan_feed)(void *context, struct op *scan);
 bool wr_dataflow_run(struct dataflow *dataflow, scan_feed feed, void *context) WR_MUST;
+
+/* Values operators push their rows when asked (once, at creation or in a query). */
+bool wr_op_values_emit(struct op *op) WR_MUST;
 
 /* plan kind -> class (executor/ops.c) */
 const struct op_class *wr_op_class(enum plan_kind kind);

@@ -1,0 +1,281 @@
+/* Building dataflows from plans, pushing rows through them, accounting of time and memory. */
+#include "executor/op.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* Above this share of the budget operators give memory back before they work on (C7). */
+#define PRESSURE_PERCENT 80
+#define RELIEF_PERCENT   65
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- pushing */
+
+bool wr_worker_pressed(const struct worker *worker)
+{
+    return worker->budget && wr_budget_pressure(worker->budget) >= PRESSURE_PERCENT;
+}
+
+static bool relieve(struct op *op)
+{
+    struct worker *worker = op->worker;
+    if (worker->one_shot) {
+        if (atomic_load_explicit(&worker->state_pool->used_bytes, memory_order_relaxed) <= worker->query_limit_bytes)
+            return true;
+        wr_fail(&worker->error, ERR_OUT_OF_MEMORY, "out of memory");
+        wr_fail_detail(&worker->error, "The query needs more than its share of the memory limit (%lld MB).",
+                       (long long)(worker->query_limit_bytes >> 20));
+        return wr_fail_hint(&worker->error, "Reduce the rows it has to hold, or raise --memory.");
+    }
+    if (!wr_worker_pressed(worker) || !op->cls->relieve)
+        return true;
+    if (op->cls->seal)
+        TRY(op->cls->seal(op, worker->commit));
+    int64_t target = worker->budget->limit_bytes * RELIEF_PERCENT / 100;
+    int64_t over = worker->budget->limit_bytes - wr_budget_room(worker->budget) - target;
+    if (over > 0)
+        op->cls->relieve(op, over);
+    return true;
+}
+
+/* Switch the account that time is charged to; returns the previous one. */
+static struct op *charge_time(struct worker *worker, struct op *to)
+{
+    uint64_t now = now_ns();
+    struct op *from = worker->running;
+    if (from)
+        from->stats.time_ns += (int64_t)(now - worker->running_since);
+    worker->running = to;
+    worker->running_since = now;
+    return from;
+}
+
+static bool canceled(struct worker *worker)
+{
+    if (!worker->cancel || !atomic_load_explicit(worker->cancel, memory_order_relaxed))
+        return false;
+    wr_fail(&worker->error, ERR_QUERY_CANCELED, "canceling statement due to user request");
+    return true;
+}
+
+bool wr_op_step(struct op *op, unsigned port, const struct batch *batch)
+{
+    struct worker *worker = op->worker;
+    if (!batch->nrows)
+        return true;
+    if (WR_UNLIKELY(canceled(worker)))
+        return false;
+    TRY(relieve(op));
+    struct op *from = charge_time(worker, op);
+    struct wr_mark mark = wr_arena_mark(&worker->arena);
+    op->stats.rows_in += batch->nrows;
+    bool ok = op->cls->step(op, port, batch);
+    wr_arena_release(&worker->arena, mark);
+    charge_time(worker, from);
+    return ok;
+}
+
+bool wr_op_emit(struct op *op, const struct batch *batch)
+{
+    if (!batch->nrows)
+        return true;
+    op->stats.rows_out += batch->nrows;
+    for (uint16_t i = 0; i < op->nouts; i++)
+        TRY(wr_op_step(op->outs[i].op, op->outs[i].port, batch));
+    return true;
+}
+
+bool wr_op_flush(struct op *op)
+{
+    if (!op->cls->flush)
+        return true;
+    struct worker *worker = op->worker;
+    if (WR_UNLIKELY(canceled(worker)))
+        return false;
+    struct op *from = charge_time(worker, op);
+    struct wr_mark mark = wr_arena_mark(&worker->arena);
+    bool ok = op->cls->flush(op);
+    wr_arena_release(&worker->arena, mark);
+    charge_time(worker, from);
+    return ok;
+}
+
+bool wr_op_eval_errors(struct op *op, const struct batch *batch, const struct eval_errors *errors)
+{
+    struct worker *worker = op->worker;
+    for (uint32_t i = 0; i < errors->n; i++) {
+        const struct eval_error *e = &errors->items[i];
+        int64_t weight = wr_weight(batch, e->row);
+        op->stats.errors += weight;
+        if (worker->on_eval_error)
+            TRY(worker->on_eval_error(worker, op, weight, e->sqlstate, e->message, batch, e->row));
+    }
+    return true;
+}
+
+struct trace *wr_op_trace(struct op *op, unsigned n, enum trace_kind kind)
+{
+    struct worker *worker = op->worker;
+    if (!worker->store)
+        return NULL;
+    uint64_t id = (uint64_t)op->dataflow->object << 16 | (op->plan->first_state + n);
+    return worker->detached ? wr_trace_open_detached(worker->store, worker->commit, id, kind)
+                            : wr_trace_open(worker->store, id, kind);
+}
+
+/* ---- building */
+
+void wr_op_connect(struct op *from, struct op *to, unsigned port)
+{
+    if (from->nouts == from->outs_cap) {
+        from->outs_cap = from->outs_cap ? from->outs_cap * 2 : 2;
+        from->outs = wr_realloc(from->outs, from->outs_cap * sizeof *from->outs);
+    }
+    from->outs[from->nouts++] = (struct op_out){to, port};
+}
+
+void wr_op_disconnect(struct op *from, struct op *to)
+{
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < from->nouts; i++)
+        if (from->outs[i].op != to)
+            from->outs[kept++] = from->outs[i];
+    from->nouts = kept;
+}
+
+static uint32_t count_nodes(const struct plan *plan)
+{
+    uint32_t n = 1;
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        n += count_nodes(plan->inputs[i]);
+    return n;
+}
+
+#define APPENDED_MAX 4 /* room for materialize, sink, result on top of the plan */
+
+static struct op *op_new(struct dataflow *dataflow, const struct op_class *cls, const struct plan *plan)
+{
+    struct op *op = WR_NEW(&dataflow->arena, struct op);
+    op->cls = cls;
+    op->plan = plan;
+    op->dataflow = dataflow;
+    op->worker = dataflow->worker;
+    dataflow->ops[dataflow->nops++] = op;
+    dataflow->root = op;
+    return op;
+}
+
+static struct op *build(struct dataflow *dataflow, const struct plan *plan, struct wr_error *err)
+{
+    struct op *inputs[2] = {NULL, NULL};
+    struct op **all = inputs;
+    if (plan->ninputs > 2)
+        all = WR_NEW_ARRAY(&dataflow->arena, struct op *, plan->ninputs);
+    for (uint16_t i = plan->ninputs; i-- > 0;) {
+        all[i] = build(dataflow, plan->inputs[i], err);
+        if (!all[i])
+            return NULL;
+    }
+    const struct op_class *cls = wr_op_class(plan->kind);
+    if (!cls) {
+        wr_fail(err, ERR_INTERNAL, "no operator for plan node %s", wr_plan_kind_name(plan->kind));
+        return NULL;
+    }
+    struct op *op = op_new(dataflow, cls, plan);
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        wr_op_connect(all[i], op, i);
+    if (plan->kind == PLAN_SCAN || plan->kind == PLAN_VALUES)
+        dataflow->scans[dataflow->nscans++] = op;
+    if (cls->open && !cls->open(op, err))
+        return NULL;
+    return op;
+}
+
+struct dataflow *wr_dataflow_new(struct worker *worker, uint32_t object, const struct plan *plan,
+                                 const struct io_settings *io, struct wr_error *err)
+{
+    struct dataflow *dataflow = wr_calloc(1, sizeof *dataflow);
+    wr_arena_init(&dataflow->arena, NULL);
+    dataflow->object = object;
+    dataflow->worker = worker;
+    dataflow->plan = plan;
+    dataflow->io = io;
+    uint32_t n = (plan ? count_nodes(plan) : 0) + APPENDED_MAX;
+    dataflow->ops = WR_NEW_ARRAY(&dataflow->arena, struct op *, n);
+    dataflow->scans = WR_NEW_ARRAY(&dataflow->arena, struct op *, n);
+    if (plan && !build(dataflow, plan, err)) {
+        wr_dataflow_free(dataflow);
+        return NULL;
+    }
+    return dataflow;
+}
+
+struct op *wr_dataflow_append(struct dataflow *dataflow, const struct op_class *cls, const struct plan *plan,
+                              void *argument, struct wr_error *err)
+{
+    struct op *input = dataflow->root;
+    struct op *op = op_new(dataflow, cls, plan);
+    op->impl = argument;
+    if (input)
+        wr_op_connect(input, op, 0);
+    if (cls->open && !cls->open(op, err))
+        return NULL;
+    return op;
+}
+
+void wr_dataflow_free(struct dataflow *dataflow)
+{
+    if (!dataflow)
+        return;
+    for (uint32_t i = dataflow->nops; i-- > 0;) {
+        struct op *op = dataflow->ops[i];
+        if (op->cls->close && op->impl)
+            op->cls->close(op);
+        free(op->outs);
+    }
+    wr_arena_reset(&dataflow->arena);
+    free(dataflow);
+}
+
+bool wr_dataflow_flush(struct dataflow *dataflow)
+{
+    for (uint32_t i = 0; i < dataflow->nops; i++)
+        TRY(wr_op_flush(dataflow->ops[i]));
+    return true;
+}
+
+bool wr_dataflow_seal(struct dataflow *dataflow, struct commit *commit)
+{
+    for (uint32_t i = 0; i < dataflow->nops; i++) {
+        struct op *op = dataflow->ops[i];
+        if (!op->cls->seal)
+            continue;
+        struct wr_mark mark = wr_arena_mark(&op->worker->arena);
+        bool ok = op->cls->seal(op, commit);
+        wr_arena_release(&op->worker->arena, mark);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* Ops stand in the order in which build() finished them: right subtree, left subtree, node. Walking that
+ * list, feeding scans and flushing the rest, is therefore "right inputs first" (C9). */
+bool wr_dataflow_run(struct dataflow *dataflow, scan_feed feed, void *context)
+{
+    for (uint32_t i = 0; i < dataflow->nops; i++) {
+        struct op *op = dataflow->ops[i];
+        if (op->plan && op->cls == &op_scan)
+            TRY(feed(context, op));
+        else if (op->cls == &op_values)
+            TRY(wr_op_values_emit(op));
+        TRY(wr_op_flush(op));
+    }
+    return true;
+}

@@ -1,0 +1,118 @@
+/* Sink input: collects the changes of a commit, at most one per key, and puts them into the output log (D11).
+ *
+ * SQL: CREATE SINK. Input: the delta of the sink's query, already on the worker of its key. Output: none.
+ * State: none beyond the commit: the log record is part of the commit's atomic write. Cost: the delta.
+ * A commit larger than BUFFER_BYTES_MAX is logged in parts; parts have growing versions, so a key may change in several.
+ *
+ * Log record: per change: op 'c' | 'u' | 'd'; row as blob (of 'd': the old row); for 'u' the old row as blob. */
+#include "executor/relations.h"
+
+#include "executor/change_buffer.h"
+
+#define BUFFER_BYTES_MAX ((int64_t)16 << 20)
+
+struct sink_op {
+    const struct sink_input *input;
+    struct change_buffer buffer;
+};
+
+static bool sink_open(struct op *op, struct wr_error *err)
+{
+    struct sink_op *sink = wr_calloc(1, sizeof *sink);
+    sink->input = op->impl;
+    wr_change_buffer_init(&sink->buffer, op->worker->state_pool);
+    op->impl = sink;
+    return true;
+}
+
+static bool same_key(const struct buffered_change *a, const struct buffered_change *b)
+{
+    return a->key_len == b->key_len && !memcmp(a->key, b->key, a->key_len);
+}
+
+/* The entries of one key after consolidation: rows that went (negative) and rows that came. */
+static void log_key(struct wr_buf *log, const struct buffered_change *items, uint32_t n)
+{
+    const struct buffered_change *gone = NULL, *came = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        if (items[i].weight < 0)
+            gone = gone ? gone : &items[i];
+        else
+            came = came ? came : &items[i]; /* several: the smallest encoding */
+    }
+    const struct buffered_change *shown = came ? came : gone;
+    wr_buf_byte(log, came ? (gone ? 'u' : 'c') : 'd');
+    wr_buf_blob(log, shown->key + shown->key_len, shown->row_len);
+    if (came && gone)
+        wr_buf_blob(log, gone->key + gone->key_len, gone->row_len);
+}
+
+static bool sink_seal(struct op *op, struct commit *commit)
+{
+    struct sink_op *sink = op->impl;
+    struct change_buffer *buffer = &sink->buffer;
+    if (!buffer->n)
+        return true;
+    wr_change_buffer_consolidate(buffer);
+    struct wr_buf log = WR_BUF_INIT;
+    for (uint32_t i = 0; i < buffer->n;) {
+        uint32_t end = i + 1;
+        while (end < buffer->n && same_key(&buffer->items[i], &buffer->items[end]))
+            end++;
+        log_key(&log, &buffer->items[i], end - i);
+        i = end;
+    }
+    if (log.len)
+        wr_commit_log(commit, sink->input->log_id, log.data, log.len);
+    wr_buf_free(&log);
+    wr_change_buffer_clear(buffer);
+    return true;
+}
+
+static bool sink_step(struct op *op, unsigned port, const struct batch *batch)
+{
+    struct sink_op *sink = op->impl;
+    if (!sink->input->needs_log)
+        return true;
+    struct wr_arena *arena = &op->worker->arena;
+    const struct relation *relation = sink->input->relation;
+    char **rows = wr_arena_alloc(arena, sizeof *rows * batch->nrows);
+    uint32_t *sizes = wr_arena_alloc(arena, sizeof *sizes * batch->nrows);
+    wr_row_encode_all(arena, relation->layout, batch, NULL, rows, sizes);
+    struct keys keys;
+    wr_relation_keys(arena, relation, batch, rows, sizes, &keys);
+    wr_change_buffer_add(&sink->buffer, &keys, rows, sizes, batch);
+    if (sink->buffer.bytes > BUFFER_BYTES_MAX)
+        return sink_seal(op, op->worker->commit);
+    return true;
+}
+
+static void sink_relieve(struct op *op, int64_t bytes)
+{
+    /* all it holds was logged before this call */
+}
+
+static void sink_close(struct op *op)
+{
+    struct sink_op *sink = op->impl;
+    wr_change_buffer_fini(&sink->buffer);
+    free(sink);
+}
+
+const struct op_class op_sink = {.name = "sink",
+                                 .open = sink_open,
+                                 .step = sink_step,
+                                 .seal = sink_seal,
+                                 .relieve = sink_relieve,
+                                 .close = sink_close};
+
+/* ---- tap: records what passes, for a backfill that must catch up with it */
+
+static bool tap_step(struct op *op, unsigned port, const struct batch *batch)
+{
+    struct tap *tap = op->impl;
+    tap->record(tap->context, op->worker->index, batch);
+    return true;
+}
+
+const struct op_class op_tap = {.name = "tap", .step = tap_step};
