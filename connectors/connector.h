@@ -1,7 +1,8 @@
-/* Connectors: where rows come from and go to. They know types and bytes, never operators: the engine pulls decoded chunks
- * at epoch borders and hands out committed changes.
+/* Connectors: where rows come from and go to. They know types and bytes, never operators: the engine pulls decoded
+ * chunks at epoch borders and hands out committed changes.
  *
- * To add a source or sink: connector_<name>.c with a row in connectors.c. To add a format: format_<name>.c and a row in formats.c. */
+ * To add a source or sink: connector_<name>.c with a row in connectors.c. To add a format: format_<name>.c and a row in
+ * formats.c. */
 #ifndef WEIR_CONNECTORS_CONNECTOR_H
 #define WEIR_CONNECTORS_CONNECTOR_H
 
@@ -12,23 +13,24 @@
 /* ---- changes: what a table takes in */
 
 enum change_op {
-    CHANGE_INSERT = 0, /* a new row (append-only sources, tables without a key) */
-    CHANGE_UPSERT = 1, /* insert or overwrite by key */
-    CHANGE_DELETE = 2, /* by key; other columns are meaningless. Without a key: one equal row */
+    CHANGE_INSERT = 0,  /* a new row (append-only sources, tables without a key) */
+    CHANGE_UPSERT = 1,  /* insert or overwrite by key */
+    CHANGE_DELETE = 2,  /* by key; other columns are meaningless. Without a key: one equal row */
     CHANGE_TRUNCATE = 3 /* all rows; columns meaningless */
 };
 
 struct changes {
-    struct batch rows;    /* the table's visible columns, in order (hidden column left out) */
-    uint8_t *ops;         /* enum change_op per row; NULL = all CHANGE_INSERT */
-    uint8_t **keep;       /* per column: NULL, or a byte per row: 1 = unchanged by this event (TOAST): keep the stored value */
-    int64_t *row_ids;     /* tables without a key: hidden row id per row; derived from (partition, offset) */
+    struct batch rows; /* the table's visible columns, in order (hidden column left out) */
+    uint8_t *ops;      /* enum change_op per row; NULL = all CHANGE_INSERT */
+    uint8_t *
+        *keep; /* per column: NULL, or a byte per row: 1 = unchanged by this event (TOAST): keep the stored value */
+    int64_t *row_ids; /* tables without a key: hidden row id per row; derived from (partition, offset) */
 };
 
 struct partition_offset {
     int32_t partition;
-    int64_t next;  /* first offset not yet consumed */
-    int64_t end;   /* the broker's end offset when last seen, -1 unknown */
+    int64_t next; /* first offset not yet consumed */
+    int64_t end;  /* the broker's end offset when last seen, -1 unknown */
 };
 
 /* A message that could not be decoded (law L4). Kept in weir_catalog.dead_letters. */
@@ -49,6 +51,9 @@ struct source_chunk {
     uint32_t npartitions; /* partitions that advanced */
     struct partition_offset *partitions;
     int64_t bytes; /* of the raw messages */
+    /* A good place to end an epoch. Sources that are views of one event sequence (nexmark) set it at the same event
+     * numbers, so that an engine that takes each source up to a block_end keeps them in step; Kafka sets it always. */
+    bool block_end;
     struct source_chunk *next;
 };
 void wr_source_chunk_free(struct source_chunk *chunk);
@@ -62,7 +67,13 @@ struct source_config {
     int64_t queue_bytes_max;
     uint32_t npartitions; /* where to go on: committed offsets; partitions not listed start by scan.startup.mode */
     const struct partition_offset *partitions;
-    const char *embedded_broker; /* bootstrap address of the embedded broker, or NULL; used where the option says 'embedded' */
+    /* A bounded read (backfill of a view over a source that is already running): never hand out a message at or behind
+     * stop[i].next of its partition; partitions not listed yield nothing. caught_up() is true once all are reached.
+     * nstop = 0 and stop = NULL: unbounded. */
+    uint32_t nstop;
+    const struct partition_offset *stop;
+    const char
+        *embedded_broker; /* bootstrap address of the embedded broker, or NULL; used where the option says 'embedded' */
     void (*wake)(void *context); /* called (any thread) when a chunk became ready */
     void *wake_context;
     void (*log)(void *context, const char *line);
@@ -73,7 +84,8 @@ struct source_class {
     const char *connector; /* 'kafka' */
     /* Check options of CREATE TABLE/SOURCE: unknown ones refused by name (42601-like 22023), required ones present. */
     bool (*check)(const struct object *object, struct wr_error *err);
-    bool (*open)(const struct source_config *config, struct source **source, struct wr_error *err); /* starts its thread(s) */
+    bool (*open)(const struct source_config *config, struct source **source,
+                 struct wr_error *err); /* starts its thread(s) */
     /* Next ready chunk or NULL; never blocks. The caller frees it. */
     struct source_chunk *(*poll)(struct source *source);
     /* Offsets and ends as known now, for lag and "caught up". Returns count; writes up to max. */
@@ -103,8 +115,8 @@ struct sink_config {
     const char *const *names;
     const struct type *types;
     uint16_t nkey;
-    const uint16_t *key;     /* key columns; 0 = synthetic: the last two columns are __key (text, 128-bit hash as hex) and
-                                __ordinal (bigint), added by the engine; they are the key */
+    const uint16_t *key; /* key columns; 0 = synthetic: the last two columns are __key (text, 128-bit hash as hex) and
+                            __ordinal (bigint), added by the engine; they are the key */
     const struct row_layout *layout;
     const struct io_settings *io;
     const char *embedded_broker;
@@ -118,11 +130,13 @@ struct sink_class {
     bool needs_log;        /* false: changes are dropped at once (blackhole) */
     bool (*check)(const struct object *object, struct wr_error *err);
     bool (*open)(const struct sink_config *config, struct sink **sink, struct wr_error *err);
-    /* What is already there: the last commit delivered (0 none), and the highest version found on the topic when there is no marker of
-     * ours. Fails (55000) if the marker is newer than `committed`: the directory was restored or copied. */
-    bool (*recover)(struct sink *sink, uint64_t committed, uint64_t *last_commit, uint64_t *version_floor, struct wr_error *err);
-    /* Deliver one commit's changes exactly once: all in one transaction that carries the marker. Blocks; retries what can be retried
-     * for as long as *stop is false. version: strictly increases from commit to commit. */
+    /* What is already there: the last commit delivered (0 none), and the highest version found on the topic when there
+     * is no marker of ours. Fails (55000) if the marker is newer than `committed`: the directory was restored or
+     * copied. */
+    bool (*recover)(struct sink *sink, uint64_t committed, uint64_t *last_commit, uint64_t *version_floor,
+                    struct wr_error *err);
+    /* Deliver one commit's changes exactly once: all in one transaction that carries the marker. Blocks; retries what
+     * can be retried for as long as *stop is false. version: strictly increases from commit to commit. */
     bool (*deliver)(struct sink *sink, uint64_t commit, uint64_t version, const struct sink_change *changes, uint32_t n,
                     const atomic_bool *stop, struct wr_error *err);
     void (*close)(struct sink *sink);
