@@ -2,9 +2,9 @@
 #include "parser/parse.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "parser/deep_stack.h"
 #include "parser/scan.h"
 
@@ -21,43 +21,6 @@ int wr_char_position(const char *text, int byte_offset)
     for (int i = 0; i < byte_offset; i++)
         position += ((unsigned char)text[i] & 0xc0) != 0x80;
     return position;
-}
-
-/* ---- the text must be UTF-8 without NUL, as PostgreSQL's must */
-
-/* Bytes of the character at `at`, 0 if it is malformed. */
-static int character_bytes(const unsigned char *at, const unsigned char *end)
-{
-    int n = *at < 0x80                  ? 1
-            : *at >= 0xc2 && *at < 0xe0 ? 2
-            : *at >= 0xe0 && *at < 0xf0 ? 3
-            : *at >= 0xf0 && *at < 0xf5 ? 4
-                                        : 0;
-    if (n == 0 || end - at < n || *at == 0)
-        return 0;
-    for (int i = 1; i < n; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (*at == 0xe0 && at[1] < 0xa0) || (*at == 0xf0 && at[1] < 0x90);
-    bool outside = (*at == 0xed && at[1] >= 0xa0) || (*at == 0xf4 && at[1] >= 0x90);
-    return overlong || outside ? 0 : n;
-}
-
-static bool check_utf8(const char *text, size_t from, size_t to, struct wr_error *err)
-{
-    const unsigned char *at = (const unsigned char *)text + from, *end = (const unsigned char *)text + to;
-    while (at < end) {
-        int n = character_bytes(at, end);
-        if (n == 0) {
-            char bytes[4 * 5 + 1] = "";
-            int claimed = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc0 ? 2 : 1;
-            for (int i = 0; i < claimed && at + i < end; i++)
-                snprintf(bytes + strlen(bytes), sizeof bytes - strlen(bytes), "%s0x%02x", i ? " " : "", at[i]);
-            return wr_fail(err, ERR_BAD_ENCODING, "invalid byte sequence for encoding \"UTF8\": %s", bytes);
-        }
-        at += n;
-    }
-    return true;
 }
 
 /* ---- limits */
@@ -176,7 +139,7 @@ bool wr_parse_next(struct wr_arena *arena, const char *text, size_t len, size_t 
         return true;
     }
     *offset = job.split.next;
-    TRY(check_utf8(text, job.split.start, job.split.end, err));
+    TRY(wr_utf8_check(text + job.split.start, job.split.end - job.split.start, err));
     TRY(check_size(&job.split, err));
     wr_scan_init(&job.scan, arena, text, &job.split, err);
     job.statement = WR_NEW(arena, struct statement);
