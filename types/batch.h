@@ -98,8 +98,11 @@ struct batch *wr_batch_gather(struct wr_arena *arena, const struct batch *in, co
 /* Deep copy, string bytes included. */
 struct batch *wr_batch_copy(struct wr_arena *arena, const struct batch *in);
 /* Sum the weights of rows with identical bytes and drop zeros. Order of the result: of first
- * appearance. Returns `in` itself if nothing changed. */
+ * appearance. Returns `in` itself if nothing changed. A batch whose weights are all positive is returned as it
+ * is, duplicates included: nothing in it can cancel. */
 const struct batch *wr_batch_consolidate(struct wr_arena *arena, const struct batch *in);
+/* The same without that exception: the result has no two identical rows. */
+const struct batch *wr_batch_merge(struct wr_arena *arena, const struct batch *in);
 
 /* An owned batch that outlives a call: one heap block, counted. */
 struct held_batch {
