@@ -7,7 +7,8 @@
  *   AGG_BASIC       recompute from the multiset (string_agg ...): none yet
  * DISTINCT and FILTER are the operator's business, not the aggregate's.
  *
- * An accumulator is `state_size` bytes (8-byte aligned) that may own heap memory; state must be relocatable by memcpy. */
+ * An accumulator is `state_size` bytes (8-byte aligned) that may own heap memory; state must be relocatable by memcpy.
+ */
 #ifndef WEIR_FUNCTIONS_AGG_H
 #define WEIR_FUNCTIONS_AGG_H
 
@@ -27,17 +28,20 @@ struct agg {
     void (*init)(void *state);
     /* For k in 0..n: states[k] takes row rows[k] (rows NULL: k) of the column with weight weights[k]; NULL arguments
      * are skipped by the aggregate itself. arg is NULL for count(*). */
-    void (*add)(void *const *states, const struct column *arg, const uint32_t *rows, const int64_t *weights, uint32_t n);
+    void (*add)(void *const *states, const struct column *arg, const uint32_t *rows, const int64_t *weights,
+                uint32_t n);
     /* out[k] = result of states[k]; may record errors (overflow of bigint sum ...: they belong to the output). */
-    void (*finish)(void *const *states, uint32_t n, struct wr_arena *arena, struct column *out, struct eval_errors *errors);
-    void (*fini)(void *state);                          /* NULL: owns nothing */
+    void (*finish)(void *const *states, uint32_t n, struct wr_arena *arena, struct column *out,
+                   struct eval_errors *errors);
+    void (*fini)(void *state);                             /* NULL: owns nothing */
     void (*encode)(const void *state, struct wr_buf *buf); /* canonical bytes */
     bool (*decode)(void *state, struct wr_reader *reader); /* state is initialised; false: corrupt */
     const char *doc;
 };
 
 /* NULL + err (42883) if there is none. cast_to: the type the argument must be cast to. */
-const struct agg *wr_agg_resolve(const char *name, const struct type *args, uint16_t nargs, struct type *cast_to, struct wr_error *err);
+const struct agg *wr_agg_resolve(const char *name, const struct type *args, uint16_t nargs, struct type *cast_to,
+                                 struct wr_error *err);
 bool wr_agg_exists(const char *name); /* any aggregate of this name? */
 const struct agg *wr_agg_list(size_t index);
 

@@ -9,19 +9,20 @@
 struct fn;
 
 enum expr_kind {
-    EXPR_COLUMN,   /* column `column` of the input row */
-    EXPR_CONST,    /* `value` */
-    EXPR_PARAM,    /* $param (1-based): replaced by EXPR_CONST before execution */
-    EXPR_CALL,     /* fn(args): operators, functions and casts alike */
-    EXPR_AND,      /* args; three-valued; an argument is evaluated only for rows not yet decided by those before it */
-    EXPR_OR,       /* the same */
-    EXPR_NOT,      /* args[0] */
-    EXPR_CASE,     /* args: when1, then1, when2, then2, ... [else]; lazy per row. The simple form is bound to equalities */
-    EXPR_COALESCE, /* args; lazy per row */
-    EXPR_IS_NULL,  /* args[0]; `negated`: IS NOT NULL */
-    EXPR_IS_BOOL,  /* args[0] IS [NOT] TRUE / FALSE / UNKNOWN: `bool_test` 't','f','u', `negated` */
-    EXPR_IS_DISTINCT, /* args[0] IS [NOT] DISTINCT FROM args[1]; `negated` = IS NOT DISTINCT; fn = the types' equality */
-    EXPR_IN_LIST,  /* args[0] [NOT] IN (constants args[1..]); fn = equality; `negated` */
+    EXPR_COLUMN, /* column `column` of the input row */
+    EXPR_CONST,  /* `value` */
+    EXPR_PARAM,  /* $param (1-based): replaced by EXPR_CONST before execution */
+    EXPR_CALL,   /* fn(args): operators, functions and casts alike */
+    EXPR_AND,    /* args; three-valued; an argument is evaluated only for rows not yet decided by those before it */
+    EXPR_OR,     /* the same */
+    EXPR_NOT,    /* args[0] */
+    EXPR_CASE, /* args: when1, then1, when2, then2, ... [else]; lazy per row. The simple form is bound to equalities */
+    EXPR_COALESCE,    /* args; lazy per row */
+    EXPR_IS_NULL,     /* args[0]; `negated`: IS NOT NULL */
+    EXPR_IS_BOOL,     /* args[0] IS [NOT] TRUE / FALSE / UNKNOWN: `bool_test` 't','f','u', `negated` */
+    EXPR_IS_DISTINCT, /* args[0] IS [NOT] DISTINCT FROM args[1]; `negated` = IS NOT DISTINCT; fn = the types' equality
+                       */
+    EXPR_IN_LIST,     /* args[0] [NOT] IN (constants args[1..]); fn = equality; `negated` */
 };
 
 struct expr {
@@ -41,8 +42,10 @@ struct expr {
 
 struct expr *wr_expr_column(struct wr_arena *arena, uint16_t column, struct type type, bool nullable);
 struct expr *wr_expr_const(struct wr_arena *arena, const struct datum *value); /* copies string bytes */
-struct expr *wr_expr_call(struct wr_arena *arena, const struct fn *fn, struct type type, struct expr **args, uint16_t nargs);
-struct expr *wr_expr_nary(struct wr_arena *arena, enum expr_kind kind, struct expr **args, uint16_t nargs); /* bool result */
+struct expr *wr_expr_call(struct wr_arena *arena, const struct fn *fn, struct type type, struct expr **args,
+                          uint16_t nargs);
+struct expr *wr_expr_nary(struct wr_arena *arena, enum expr_kind kind, struct expr **args,
+                          uint16_t nargs); /* bool result */
 /* Structural equality (constants by identity; locations ignored). */
 bool wr_expr_equal(const struct expr *a, const struct expr *b);
 /* A copy whose columns are replaced: column c becomes a copy of map[c] (NULL entries must not occur). */

@@ -13,14 +13,15 @@
 #define FN_ARGS_MAX 5
 
 enum fn_flags {
-    FN_STRICT = 1,        /* NULL in, NULL out: the kernel never sees rows with a NULL argument */
-    FN_CAN_FAIL = 2,      /* may raise an evaluation error */
-    FN_STABLE = 4,        /* depends on settings (TimeZone): fine in views, which store theirs */
-    FN_VOLATILE = 8,      /* now(), random(): refused in views */
+    FN_STRICT = 1,           /* NULL in, NULL out: the kernel never sees rows with a NULL argument */
+    FN_CAN_FAIL = 2,         /* may raise an evaluation error */
+    FN_STABLE = 4,           /* depends on settings (TimeZone): fine in views, which store theirs */
+    FN_VOLATILE = 8,         /* now(), random(): refused in views */
     FN_IMPLICIT_CAST = 16,   /* casts: usable implicitly */
     FN_ASSIGNMENT_CAST = 32, /* casts: usable in INSERT/UPDATE */
-    FN_MONOTONE = 64,     /* non-decreasing in its first argument */
-    FN_VARIADIC = 128,    /* last argument type repeats (concat) */
+    FN_MONOTONE = 64,        /* non-decreasing in its first argument */
+    FN_VARIADIC = 128,       /* last argument type repeats (concat) */
+    FN_MAY_NULL = 256,       /* strict, yet may give NULL for arguments that are not (-> of a missing key) */
 };
 
 /* Evaluation errors of a batch: rows that failed. The first error of a row wins. */
@@ -69,29 +70,30 @@ struct fn {
     void (*unprepare)(void *cache);
 };
 
-#define FN_EACH(call, i)                                                                     \
-    for (uint32_t fn_k = 0, i; fn_k < (call)->nsel &&                                        \
-                               ((i = (call)->sel ? (call)->sel[fn_k] : fn_k), true); fn_k++)
+#define FN_EACH(call, i) \
+    for (uint32_t fn_k = 0, i; fn_k < (call)->nsel && ((i = (call)->sel ? (call)->sel[fn_k] : fn_k), true); fn_k++)
 
 void fn_null(struct fn_call *call, uint32_t row); /* out[row] = NULL */
 /* out[row] = NULL and an error is recorded. */
 void fn_fail(struct fn_call *call, uint32_t row, const char *sqlstate, const char *fmt, ...) WR_PRINTF(4, 5);
-void wr_eval_error_add(struct eval_errors *errors, uint32_t row, const char *sqlstate, const char *fmt, ...) WR_PRINTF(4, 5);
+void wr_eval_error_add(struct eval_errors *errors, uint32_t row, const char *sqlstate, const char *fmt, ...)
+    WR_PRINTF(4, 5);
 
 /* ---- resolution (PostgreSQL's rules: exact match, implicit casts, unknown literals, preferred types) */
 
 /* Finds the function for the name and argument types (TYPE_UNKNOWN = untyped literal or parameter). casts[i] is the
- * type argument i must be cast to. NULL: none (42883) or several equally good (42725); err filled in PostgreSQL's words:
- * "function f(integer) does not exist" / "operator does not exist: integer + text", with its hint. */
-const struct fn *wr_fn_resolve(const char *name, bool is_operator, const struct type *args, uint16_t nargs, struct type *casts,
-                               struct wr_error *err);
+ * type argument i must be cast to. NULL: none (42883) or several equally good (42725); err filled in PostgreSQL's
+ * words: "function f(integer) does not exist" / "operator does not exist: integer + text", with its hint. */
+const struct fn *wr_fn_resolve(const char *name, bool is_operator, const struct type *args, uint16_t nargs,
+                               struct type *casts, struct wr_error *err);
 enum cast_context { CAST_IMPLICIT, CAST_ASSIGNMENT, CAST_EXPLICIT };
 /* The cast function between two types, NULL if there is none in this context. Same type: NULL and *same = true
  * (typmod coercion numeric -> numeric(p,s) is a cast of its own: returned when `to` has a typmod that differs). */
 const struct fn *wr_fn_cast(struct type from, struct type to, enum cast_context context, bool *same);
 /* The type UNION/CASE/COALESCE/VALUES/IN give to these (PostgreSQL's select_common_type); false: 42804. `what` for
  * the message, e.g. "CASE". */
-bool wr_common_type(const struct type *types, uint16_t n, const char *what, struct type *out, struct wr_error *err) WR_MUST;
+bool wr_common_type(const struct type *types, uint16_t n, const char *what, struct type *out,
+                    struct wr_error *err) WR_MUST;
 /* Typmod of a call's result: numeric casts keep theirs, else none. */
 struct type wr_fn_result_type(const struct fn *fn, const struct type *args, uint16_t nargs);
 /* All rows, for documentation and \df. */
@@ -100,21 +102,21 @@ const struct fn *wr_fn_list(size_t index); /* NULL past the end */
 /* ---- evaluation */
 
 struct evaluator;
-/* Compile n expressions over an input of these column types. Constants are folded, common subexpressions evaluated once.
- * Expressions must outlive the evaluator. io is copied. */
+/* Compile n expressions over an input of these column types. Constants are folded, common subexpressions evaluated
+ * once. Expressions must outlive the evaluator. io is copied. */
 struct evaluator *wr_evaluator_new(struct expr *const *exprs, uint16_t n, const struct io_settings *io);
 void wr_evaluator_free(struct evaluator *evaluator);
 /* Evaluate all expressions for rows sel[0..nsel) (sel NULL: all) of the batch; outs[k] has batch->nrows slots of
  * which only the selected ones are defined. An EXPR_COLUMN yields the input column itself (no copy). Failed rows
  * are NULL and in errors. Allocates from the arena. Thread-safe: one evaluator may be used by one thread at a time. */
-void wr_evaluate(struct evaluator *evaluator, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel, uint32_t nsel,
-                 struct column *outs, struct eval_errors *errors);
+void wr_evaluate(struct evaluator *evaluator, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel,
+                 uint32_t nsel, struct column *outs, struct eval_errors *errors);
 /* One boolean expression as a filter: writes the rows that are TRUE to out_sel (room for nsel) and returns how many. */
-uint32_t wr_evaluate_filter(struct evaluator *evaluator, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel,
-                            uint32_t nsel, uint32_t *out_sel, struct eval_errors *errors);
+uint32_t wr_evaluate_filter(struct evaluator *evaluator, struct wr_arena *arena, const struct batch *batch,
+                            const uint32_t *sel, uint32_t nsel, uint32_t *out_sel, struct eval_errors *errors);
 void wr_evaluator_now(struct evaluator *evaluator, int64_t now_us);
 /* One constant expression; an evaluation error becomes err. */
-bool wr_evaluate_const(struct wr_arena *arena, struct expr *expr, const struct io_settings *io, int64_t now_us, struct datum *out,
-                       struct wr_error *err) WR_MUST;
+bool wr_evaluate_const(struct wr_arena *arena, struct expr *expr, const struct io_settings *io, int64_t now_us,
+                       struct datum *out, struct wr_error *err) WR_MUST;
 
 #endif

@@ -1,0 +1,184 @@
+/* Functions of numeric: comparison, arithmetic, rounding. The mathematics is in types/numeric.h. */
+#include "functions/kernel.h"
+#include "types/numeric.h"
+
+static bool numeric_same(struct str x, struct str y)
+{
+    return wr_str_eq(x, y) || wr_numeric_cmp(x, y) == 0; /* equal bytes are equal; different ones may be */
+}
+
+KERNEL_BINARY(numeric_eq, struct str, str, uint8_t, b, numeric_same(x, y))
+KERNEL_BINARY(numeric_ne, struct str, str, uint8_t, b, !numeric_same(x, y))
+KERNEL_BINARY(numeric_lt, struct str, str, uint8_t, b, wr_numeric_cmp(x, y) < 0)
+KERNEL_BINARY(numeric_le, struct str, str, uint8_t, b, wr_numeric_cmp(x, y) <= 0)
+KERNEL_BINARY(numeric_gt, struct str, str, uint8_t, b, wr_numeric_cmp(x, y) > 0)
+KERNEL_BINARY(numeric_ge, struct str, str, uint8_t, b, wr_numeric_cmp(x, y) >= 0)
+
+static void extreme(struct fn_call *call, int wanted)
+{
+    FN_EACH(call, i)
+    {
+        bool found = false;
+        for (uint16_t a = 0; a < call->nargs; a++) {
+            if (wr_is_null(&call->args[a], i))
+                continue;
+            struct str x = call->args[a].str[i];
+            if (!found || wr_numeric_cmp(x, call->out->str[i]) * wanted > 0)
+                call->out->str[i] = x;
+            found = true;
+        }
+        if (!found)
+            fn_null(call, i);
+    }
+}
+
+static void numeric_greatest(struct fn_call *call)
+{
+    extreme(call, 1);
+}
+
+static void numeric_least(struct fn_call *call)
+{
+    extreme(call, -1);
+}
+
+#define BINARY_KERNEL(name, operation)                                                      \
+    static void name(struct fn_call *call)                                                  \
+    {                                                                                       \
+        const struct str *a = call->args[0].str, *b = call->args[1].str;                    \
+        struct wr_error err;                                                                \
+        FN_EACH(call, i)                                                                    \
+        {                                                                                   \
+            if (WR_UNLIKELY(!operation(call->arena, a[i], b[i], &call->out->str[i], &err))) \
+                fn_fail(call, i, err.sqlstate, "%s", err.message);                          \
+        }                                                                                   \
+    }
+BINARY_KERNEL(numeric_add, wr_numeric_add)
+BINARY_KERNEL(numeric_sub, wr_numeric_sub)
+BINARY_KERNEL(numeric_mul, wr_numeric_mul)
+BINARY_KERNEL(numeric_div, wr_numeric_div)
+BINARY_KERNEL(numeric_mod, wr_numeric_mod)
+BINARY_KERNEL(numeric_div_trunc, wr_numeric_div_trunc)
+BINARY_KERNEL(numeric_power, wr_numeric_power)
+BINARY_KERNEL(numeric_log, wr_numeric_log)
+
+#define UNARY_KERNEL(name, operation)                                                                 \
+    static void name(struct fn_call *call)                                                            \
+    {                                                                                                 \
+        struct wr_error err;                                                                          \
+        FN_EACH(call, i)                                                                              \
+        {                                                                                             \
+            if (WR_UNLIKELY(!operation(call->arena, call->args[0].str[i], &call->out->str[i], &err))) \
+                fn_fail(call, i, err.sqlstate, "%s", err.message);                                    \
+        }                                                                                             \
+    }
+UNARY_KERNEL(numeric_ceil, wr_numeric_ceil)
+UNARY_KERNEL(numeric_floor, wr_numeric_floor)
+UNARY_KERNEL(numeric_sqrt, wr_numeric_sqrt)
+UNARY_KERNEL(numeric_exp, wr_numeric_exp)
+UNARY_KERNEL(numeric_ln, wr_numeric_ln)
+
+KERNEL_UNARY(numeric_neg, struct str, str, struct str, str, wr_numeric_neg(call->arena, x))
+KERNEL_UNARY(numeric_same_value, struct str, str, struct str, str, x)
+KERNEL_UNARY(numeric_abs, struct str, str, struct str, str, wr_numeric_abs(call->arena, x))
+KERNEL_UNARY(numeric_sign, struct str, str, struct str, str, wr_numeric_signum(call->arena, x))
+
+typedef bool digits_operation(struct wr_arena *arena, struct str value, int32_t digits, struct str *out,
+                              struct wr_error *err);
+
+static void to_digits(struct fn_call *call, digits_operation *operation)
+{
+    struct wr_error err;
+    FN_EACH(call, i)
+    {
+        int32_t digits = call->nargs > 1 ? call->args[1].i32[i] : 0;
+        if (!operation(call->arena, call->args[0].str[i], digits, &call->out->str[i], &err))
+            fn_fail(call, i, err.sqlstate, "%s", err.message);
+    }
+}
+
+static void numeric_round(struct fn_call *call)
+{
+    to_digits(call, wr_numeric_round);
+}
+
+static void numeric_trunc(struct fn_call *call)
+{
+    to_digits(call, wr_numeric_trunc);
+}
+
+static void numeric_log10(struct fn_call *call)
+{
+    struct str ten = wr_numeric_from_int64(call->arena, 10);
+    struct wr_error err;
+    FN_EACH(call, i)
+    {
+        if (!wr_numeric_log(call->arena, ten, call->args[0].str[i], &call->out->str[i], &err))
+            fn_fail(call, i, err.sqlstate, "%s", err.message);
+    }
+}
+
+#define N TYPE_NUMERIC
+#define COMPARE(symbol, kernel, doc, result)                                                            \
+    {                                                                                                   \
+        symbol, TYPE_BOOL, 2, {N, N}, FN_STRICT, kernel, doc, "1.5 " symbol " 1.50", result, NULL, NULL \
+    }
+#define TWO(name, kernel, doc, example, result)                                               \
+    {                                                                                         \
+        name, N, 2, {N, N}, FN_STRICT | FN_CAN_FAIL, kernel, doc, example, result, NULL, NULL \
+    }
+#define ONE(name, flags, kernel, doc, example, result)                                 \
+    {                                                                                  \
+        name, N, 1, {N}, FN_STRICT | (flags), kernel, doc, example, result, NULL, NULL \
+    }
+#define DIGITS(name, kernel, doc, example, result)                                                    \
+    {                                                                                                 \
+        name, N, 2, {N, TYPE_INT4}, FN_STRICT | FN_CAN_FAIL, kernel, doc, example, result, NULL, NULL \
+    }
+#define EXTREME(name, kernel, doc, example, result)                            \
+    {                                                                          \
+        name, N, 1, {N}, FN_VARIADIC, kernel, doc, example, result, NULL, NULL \
+    }
+
+static const struct fn rows[] = {
+    COMPARE("=", numeric_eq, "Equal.", "t"),
+    COMPARE("<>", numeric_ne, "Not equal.", "f"),
+    COMPARE("<", numeric_lt, "Less than.", "f"),
+    COMPARE("<=", numeric_le, "Less than or equal.", "t"),
+    COMPARE(">", numeric_gt, "Greater than.", "f"),
+    COMPARE(">=", numeric_ge, "Greater than or equal.", "t"),
+    EXTREME("greatest", numeric_greatest, "Largest of the arguments, NULLs left out.", "greatest(1.5, NULL, 2.25)",
+            "2.25"),
+    EXTREME("least", numeric_least, "Smallest of the arguments, NULLs left out.", "least(1.5, NULL, 2.25)", "1.5"),
+    TWO("+", numeric_add, "Sum.", "1.50 + 2.5", "4.00"),
+    TWO("-", numeric_sub, "Difference.", "1.5 - 2.25", "-0.75"),
+    TWO("*", numeric_mul, "Product.", "1.5 * 2.25", "3.375"),
+    TWO("/", numeric_div, "Quotient.", "10.0 / 3", "3.3333333333333333"),
+    TWO("%", numeric_mod, "Remainder, with the dividend's sign.", "-7.5 % 2", "-1.5"),
+    TWO("mod", numeric_mod, "Remainder, with the dividend's sign.", "mod(7.5, 2)", "1.5"),
+    TWO("div", numeric_div_trunc, "Whole quotient, cut towards zero.", "div(7.5, 2)", "3"),
+    TWO("^", numeric_power, "Power.", "2.0 ^ 3", "8.0000000000000000"),
+    TWO("power", numeric_power, "Power.", "power(2.0, 0.5)", "1.4142135623730950"),
+    TWO("pow", numeric_power, "Power.", "pow(2.0, 10)", "1024.0000000000000"),
+    TWO("log", numeric_log, "Logarithm of the second argument to the first as base.", "log(2.0, 64.0)",
+        "6.0000000000000000"),
+    ONE("-", 0, numeric_neg, "Negation.", "- 1.50", "-1.50"),
+    ONE("+", 0, numeric_same_value, "The number itself.", "+ 1.50", "1.50"),
+    ONE("abs", 0, numeric_abs, "Absolute value.", "abs(-1.50)", "1.50"),
+    ONE("@", 0, numeric_abs, "Absolute value.", "@ (-1.50)", "1.50"),
+    ONE("sign", 0, numeric_sign, "-1, 0 or 1.", "sign(-1.50)", "-1"),
+    ONE("ceil", FN_CAN_FAIL, numeric_ceil, "Smallest whole number not below.", "ceil(1.01)", "2"),
+    ONE("ceiling", FN_CAN_FAIL, numeric_ceil, "Smallest whole number not below.", "ceiling(-1.5)", "-1"),
+    ONE("floor", FN_CAN_FAIL, numeric_floor, "Largest whole number not above.", "floor(-1.5)", "-2"),
+    ONE("round", FN_CAN_FAIL, numeric_round, "Nearest whole number, ties away from zero.", "round(2.5)", "3"),
+    ONE("trunc", FN_CAN_FAIL, numeric_trunc, "Whole part, towards zero.", "trunc(-2.7)", "-2"),
+    DIGITS("round", numeric_round, "Rounded to so many digits after the point.", "round(2.345, 2)", "2.35"),
+    DIGITS("trunc", numeric_trunc, "Cut after so many digits.", "trunc(-2.345, 2)", "-2.34"),
+    ONE("sqrt", FN_CAN_FAIL, numeric_sqrt, "Square root.", "sqrt(2.0)", "1.414213562373095"),
+    ONE("exp", FN_CAN_FAIL, numeric_exp, "Exponential.", "exp(1.0)", "2.7182818284590452"),
+    ONE("ln", FN_CAN_FAIL, numeric_ln, "Natural logarithm.", "ln(2.0)", "0.69314718055994530942"),
+    ONE("log", FN_CAN_FAIL, numeric_log10, "Logarithm to base 10.", "log(100.0)", "2.0000000000000000"),
+    ONE("log10", FN_CAN_FAIL, numeric_log10, "Logarithm to base 10.", "log10(1000.0)", "3.0000000000000000"),
+};
+
+FAMILY(wr_fn_numeric_family, rows);

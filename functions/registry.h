@@ -1,0 +1,27 @@
+/* Inside of functions/: the families of rows, and lookup by name. */
+#ifndef WEIR_FUNCTIONS_REGISTRY_H
+#define WEIR_FUNCTIONS_REGISTRY_H
+
+#include "functions/fn.h"
+
+/* One family: the rows of one fn_*.c. */
+struct fn_family {
+    const struct fn *rows;
+    size_t n;
+};
+
+extern const struct fn_family wr_fn_compare_family;
+extern const struct fn_family wr_fn_greatest_family;
+extern const struct fn_family wr_fn_int_family;
+extern const struct fn_family wr_fn_float_family;
+extern const struct fn_family wr_fn_numeric_family;
+extern const struct fn_family wr_fn_cast_family;
+extern const struct fn_family wr_fn_cast_numeric_family;
+extern const struct fn_family wr_fn_cast_text_family;
+extern const struct fn_family wr_fn_text_family;
+
+/* First row of this name, then the next; NULL at the end. Rows come in registry order. */
+const struct fn *wr_fn_first(const char *name);
+const struct fn *wr_fn_next(const struct fn *fn);
+
+#endif
