@@ -1,0 +1,142 @@
+/* Inside of the join operator: shared by op_join.c (life, inner join), op_join_outer.c (left, semi, anti),
+ * op_join_notin.c (NOT IN), op_join_pairs.c (matches on their way out) and op_join_lookup.c (the rows of keys, from RAM or
+ * the trace).
+ *
+ * Each side's rows are kept in a multimap under the normalised join key. What comes out is, for ever, a function of the two
+ * states L and R alone, whatever way they came about (C1), and a step emits the difference:
+ *   inner  L x R
+ *   left   L x R + { l x NULL : M(l) <= 0 }       M(l) = summed weight of the rows of R that match l
+ *   semi   { l : M(l) > 0 }
+ *   anti   { l : M(l) <= 0 }
+ * Without an extra condition M(l) is the total of the key's group. With one it is kept per left row, in `counts`, as the
+ * sum of the weights of the pairs that l is part of, w(l) * M(l): that is linear in both sides and leaves with l. */
+#ifndef WEIR_EXECUTOR_JOIN_H
+#define WEIR_EXECUTOR_JOIN_H
+
+#include "executor/op.h"
+#include "functions/fn.h"
+#include "state/multimap.h"
+
+enum { LEFT = 0, RIGHT = 1 };
+#define NOT_STORED UINT16_MAX
+#define NO_ROW     UINT32_MAX
+
+struct join_side {
+    struct multimap *map;
+    uint16_t ncols;            /* of the input */
+    struct row_layout *layout; /* of the rows kept */
+    uint16_t *columns;         /* kept column -> input column */
+    uint16_t *slots;           /* input column -> kept column, or NOT_STORED */
+    struct key_column *keys;
+    bool final;        /* append-only, and the join key has a unique key in it: one row per key, for ever */
+    bool drop_matched; /* a row of this side that has met its match is not needed any more */
+};
+
+/* Matches found but not yet emitted: a row of the batch being stepped and a row of the other side's state. */
+struct pairs {
+    uint32_t n, cap;
+    uint32_t *batch_rows;
+    const char **state_rows;
+    int64_t *weights;
+    uint32_t *owners; /* whose match it is: index into join->matches */
+};
+
+struct join {
+    struct op *op;
+    enum join_type type;
+    uint16_t nkeys;
+    bool counting;    /* the right side is counted per key, no rows are kept */
+    bool null_aware;  /* NOT IN */
+    bool nulls_match; /* NULL keys are keys like others */
+    bool one_shot;
+    bool failed; /* in relieve(), which cannot say so */
+    struct join_side side[2];
+    struct evaluator *condition; /* NULL: none */
+    bool *condition_columns;     /* which of left and right columns it reads */
+    struct multimap *counts;     /* see above; NOT IN: number of right rows, under the empty key. NULL: not needed */
+
+    /* the step at work */
+    const struct batch *batch;
+    unsigned port;
+    struct pairs pairs;
+    int64_t *matches; /* summed weights of pairs per owner; NULL: not asked */
+    bool emit_pairs;  /* false: only matches is wanted (semi, anti) */
+};
+
+/* ---- op_join_pairs.c */
+
+bool wr_join_pairs_room(struct join *join) WR_MUST;
+/* Filter by the condition, count matches, emit; empties the buffer. */
+bool wr_join_pairs_flush(struct join *join) WR_MUST;
+static inline bool wr_join_pairs_add(struct join *join, uint32_t batch_row, const char *state_row, int64_t weight,
+                                     uint32_t owner)
+{
+    struct pairs *pairs = &join->pairs;
+    if (WR_UNLIKELY(pairs->n == pairs->cap))
+        TRY(wr_join_pairs_room(join));
+    uint32_t i = pairs->n++;
+    pairs->batch_rows[i] = batch_row;
+    pairs->state_rows[i] = state_row;
+    pairs->weights[i] = weight;
+    pairs->owners[i] = owner;
+    return true;
+}
+/* Emit rows of a left batch, NULL-extended if the join has right columns. */
+bool wr_join_emit_left(struct join *join, const struct batch *left, const uint32_t *rows, uint32_t n) WR_MUST;
+
+/* Left rows from state on their way out, NULL-extended as above. */
+struct left_rows {
+    struct join *join;
+    uint32_t n;
+    const char **rows; /* BATCH_ROWS_MAX */
+    int64_t *weights;
+};
+void wr_left_rows_init(struct left_rows *left, struct join *join); /* from the worker's arena */
+bool wr_left_rows_add(struct left_rows *left, const char *row, int64_t weight) WR_MUST;
+bool wr_left_rows_flush(struct left_rows *left) WR_MUST;
+
+/* ---- op_join_lookup.c */
+
+/* The distinct keys of a batch, each with the list of its rows. */
+struct key_runs {
+    uint32_t n;
+    uint32_t *first; /* n: a row of the batch */
+    uint32_t *next;  /* per row of the batch: the next of the same key, or NO_ROW */
+};
+void wr_join_runs(struct wr_arena *arena, const struct keys *keys, const uint8_t *skip, struct key_runs *runs);
+
+/* Visits the rows of keys. What visit() is given stays readable until drain() returned; drain() is called when memory must be
+ * given back, and at the end. */
+struct row_visitor {
+    bool (*visit)(struct row_visitor *visitor, uint32_t first, const char *row, uint32_t len, int64_t weight);
+    bool (*drain)(struct row_visitor *visitor);
+    void *context;
+    struct join *join;
+    const struct keys *keys;
+    const struct key_runs *runs;
+};
+/* All rows that a side has for the keys of the runs. merged: equal rows come once, with the sum of their weights. */
+bool wr_join_visit(struct row_visitor *visitor, unsigned side, bool merged) WR_MUST;
+/* Summed weight of a side's rows for each run's key. */
+bool wr_join_totals(struct join *join, struct multimap *map, const struct keys *keys, const struct key_runs *runs,
+                    int64_t *totals) WR_MUST;
+bool wr_join_total(struct join *join, struct multimap *map, const char *key, uint32_t key_len, uint64_t hash,
+                   int64_t *total) WR_MUST;
+
+/* ---- op_join.c */
+
+/* Keys of a batch of one side. skip: rows whose NULL keys match nothing (NULL: none). */
+void wr_join_keys(struct join *join, unsigned port, const struct batch *batch, struct keys *keys, uint8_t **skip);
+/* Find the matches of the batch's rows in the other side's state: into pairs, then flushed. found (may be NULL): 1 for rows that
+ * had any. */
+bool wr_join_probe(struct join *join, const struct batch *batch, const struct keys *keys, const uint8_t *skip,
+                   uint8_t *found) WR_MUST;
+/* Add the batch's rows, but for those skipped, to their side's state. */
+void wr_join_keep(struct join *join, unsigned port, const struct batch *batch, const struct keys *keys,
+                  const uint8_t *skip);
+
+/* ---- op_join_outer.c, op_join_notin.c */
+bool wr_join_outer_step(struct join *join, unsigned port, const struct batch *batch) WR_MUST;
+bool wr_join_notin_step(struct join *join, unsigned port, const struct batch *batch) WR_MUST;
+
+#endif

@@ -1,0 +1,373 @@
+/* Join: opening, sealing, closing; the inner join. (Outer forms: op_join_outer.c, NOT IN: op_join_notin.c.) */
+#include "executor/join.h"
+
+#include <stdlib.h>
+
+/* Share of the budget that one key's rows may take when they are brought back into RAM. */
+#define HUGE_SHARE 64
+
+/* ---- open, close */
+
+/* Which columns of a side are kept: all, or (right side of semi and anti joins) those that the condition reads. */
+static void choose_columns(struct join *join, unsigned s, uint16_t ncols)
+{
+    struct wr_arena *arena = &join->op->dataflow->arena;
+    struct join_side *side = &join->side[s];
+    const struct plan *input = join->op->plan->inputs[s];
+    bool all = s == LEFT || join->type == JOIN_INNER || join->type == JOIN_LEFT;
+    uint16_t kept = 0;
+    struct type *types = WR_NEW_ARRAY(arena, struct type, WR_MAX(ncols, 1));
+    side->ncols = ncols;
+    side->columns = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
+    side->slots = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
+    for (uint16_t c = 0; c < ncols; c++) {
+        bool read = join->condition && join->condition_columns[s == LEFT ? c : join->side[LEFT].ncols + c];
+        side->slots[c] = NOT_STORED;
+        if (!all && !read)
+            continue;
+        side->slots[c] = kept;
+        side->columns[kept] = c;
+        types[kept++] = input->cols[c].type;
+    }
+    side->layout = wr_row_layout_new(arena, types, kept);
+}
+
+static bool has_key_within(const struct plan_props *props, const uint16_t *columns, uint16_t n)
+{
+    for (uint16_t k = 0; k < props->nkeys; k++) {
+        bool within = true;
+        for (uint16_t c = 0; c < props->keys[k].n && within; c++) {
+            bool in = false;
+            for (uint16_t j = 0; j < n; j++)
+                in |= props->keys[k].columns[c] == columns[j];
+            within = in;
+        }
+        if (within)
+            return true;
+    }
+    return false;
+}
+
+/* Keys are compared by SQL equality, uniqueness is over SQL equality too: a key of the input within the join key
+ * means at most one row per join key. */
+static void open_side(struct join *join, unsigned s)
+{
+    const struct plan *plan = join->op->plan;
+    const struct plan *input = plan->inputs[s];
+    struct join_side *side = &join->side[s];
+    const uint16_t *columns = s == LEFT ? plan->join.left_keys : plan->join.right_keys;
+    choose_columns(join, s, input->ncols);
+    side->keys = WR_NEW_ARRAY(&join->op->dataflow->arena, struct key_column, WR_MAX(join->nkeys, 1));
+    for (uint16_t k = 0; k < join->nkeys; k++)
+        side->keys[k].column = columns[k];
+    side->final = input->props.append_only && has_key_within(&input->props, columns, join->nkeys);
+}
+
+/* Which matches end a row's use:
+ * inner: the other side can have no second row for this key, and the one it has stays;
+ * semi, anti without condition over a right side that only grows: what is decided stays decided. */
+static void choose_drops(struct join *join)
+{
+    const struct plan *plan = join->op->plan;
+    if (join->one_shot)
+        return;
+    if (join->type == JOIN_INNER) {
+        join->side[LEFT].drop_matched = join->side[RIGHT].final;
+        join->side[RIGHT].drop_matched = join->side[LEFT].final;
+    } else if (join->counting && !join->null_aware && plan->inputs[RIGHT]->props.append_only) {
+        join->side[LEFT].drop_matched = true;
+    }
+}
+
+static void open_maps(struct join *join)
+{
+    struct op *op = join->op;
+    struct worker *worker = op->worker;
+    int64_t huge = worker->budget ? worker->budget->limit_bytes / HUGE_SHARE : 0;
+    for (unsigned s = 0; s < 2; s++) {
+        struct join_side *side = &join->side[s];
+        bool append = op->plan->inputs[s]->props.append_only && !side->drop_matched;
+        struct trace *trace = wr_op_trace(op, s, append ? TRACE_APPEND : TRACE_ZSET);
+        side->map = wr_multimap_new(worker->state_pool, trace, s == RIGHT && join->counting, huge);
+    }
+    if (join->null_aware || (join->condition && join->type != JOIN_INNER && !join->one_shot))
+        join->counts = wr_multimap_new(worker->state_pool, wr_op_trace(op, 2, TRACE_ZSET), true, huge);
+}
+
+static void join_close(struct op *op)
+{
+    struct join *join = op->impl;
+    if (!join)
+        return;
+    for (unsigned s = 0; s < 2; s++)
+        wr_multimap_free(join->side[s].map);
+    wr_multimap_free(join->counts);
+    if (join->condition)
+        wr_evaluator_free(join->condition);
+    struct pairs *pairs = &join->pairs;
+    size_t row = sizeof *pairs->batch_rows + sizeof *pairs->state_rows + sizeof *pairs->weights + sizeof *pairs->owners;
+    wr_pool_charge(op->worker->state_pool, -(int64_t)(pairs->cap * row));
+    free(pairs->batch_rows);
+    free(pairs->state_rows);
+    free(pairs->weights);
+    free(pairs->owners);
+    op->impl = NULL;
+}
+
+static bool join_open(struct op *op, struct wr_error *err)
+{
+    const struct plan *plan = op->plan;
+    struct wr_arena *arena = &op->dataflow->arena;
+    struct join *join = WR_NEW(arena, struct join);
+    op->impl = join;
+    join->op = op;
+    join->type = plan->join.type;
+    join->nkeys = plan->join.nkeys;
+    join->null_aware = plan->join.null_aware;
+    join->nulls_match = plan->join.nulls_equal || join->null_aware;
+    join->one_shot = op->worker->one_shot;
+    join->emit_pairs = join->type == JOIN_INNER || join->type == JOIN_LEFT;
+    if (join->null_aware && (join->type != JOIN_ANTI || join->nkeys != 1 || plan->join.condition)) {
+        op->impl = NULL;
+        return wr_fail(err, ERR_INTERNAL, "null-aware join must be an anti join on one key without condition");
+    }
+    join->counting = !join->emit_pairs && !plan->join.condition;
+    size_t ncols = (size_t)plan->inputs[LEFT]->ncols + plan->inputs[RIGHT]->ncols;
+    join->condition_columns = WR_NEW_ARRAY(arena, bool, WR_MAX(ncols, 1));
+    if (plan->join.condition) {
+        struct expr *condition = plan->join.condition;
+        wr_expr_columns(condition, join->condition_columns);
+        join->condition = wr_evaluator_new(&condition, 1, op->dataflow->io);
+    }
+    open_side(join, LEFT);
+    open_side(join, RIGHT);
+    choose_drops(join);
+    open_maps(join);
+    return true;
+}
+
+/* ---- a batch's way through */
+
+void wr_join_keys(struct join *join, unsigned port, const struct batch *batch, struct keys *keys, uint8_t **skip)
+{
+    wr_keys_encode(&join->op->worker->arena, batch, join->side[port].keys, join->nkeys, join->nkeys, keys);
+    bool any = false;
+    for (uint32_t i = 0; i < keys->n && !join->nulls_match; i++)
+        any |= keys->has_null[i];
+    *skip = any ? keys->has_null : NULL;
+}
+
+/* The batch's rows whose keys are not all in RAM. */
+static bool visit_pair(struct row_visitor *visitor, uint32_t first, const char *row, uint32_t len, int64_t weight)
+{
+    struct join *join = visitor->join;
+    uint8_t *found = visitor->context;
+    for (uint32_t i = first; i != NO_ROW; i = visitor->runs->next[i]) {
+        if (found)
+            found[i] = 1;
+        TRY(wr_join_pairs_add(join, i, row, weight * wr_weight(join->batch, i), i));
+    }
+    return true;
+}
+
+static bool drain_pairs(struct row_visitor *visitor)
+{
+    return wr_join_pairs_flush(visitor->join);
+}
+
+static bool probe_missing(struct join *join, const struct keys *keys, const uint8_t *skip, uint8_t *found)
+{
+    struct key_runs runs;
+    wr_join_runs(&join->op->worker->arena, keys, skip, &runs);
+    struct row_visitor visitor = {
+        .visit = visit_pair, .drain = drain_pairs, .context = found, .join = join, .keys = keys, .runs = &runs};
+    return wr_join_visit(&visitor, !join->port, false);
+}
+
+bool wr_join_probe(struct join *join, const struct batch *batch, const struct keys *keys, const uint8_t *skip,
+                   uint8_t *found)
+{
+    struct wr_arena *arena = &join->op->worker->arena;
+    struct multimap *map = join->side[!join->port].map;
+    struct multimap_group **groups = wr_arena_alloc(arena, WR_MAX(keys->n, 1u) * sizeof(struct multimap_group *));
+    uint8_t *present = NULL; /* rows that need no second look */
+    uint32_t nmissing = 0;
+    wr_multimap_find(map, keys, skip, groups);
+    join->op->stats.touched += keys->n;
+    for (uint32_t i = 0; i < keys->n; i++) {
+        struct multimap_group *group = groups[i];
+        if (skip && skip[i])
+            continue;
+        if (WR_UNLIKELY(!wr_multimap_is_complete(map, group))) {
+            if (!nmissing++)
+                present = memset(wr_arena_alloc(arena, keys->n), 1, keys->n);
+            present[i] = 0;
+            continue;
+        }
+        if (!group)
+            continue;
+        wr_multimap_settle(map, arena, group);
+        int64_t batch_weight = wr_weight(batch, i);
+        struct multimap_rows rows = wr_multimap_rows(group);
+        const char *row;
+        uint32_t len;
+        int64_t weight;
+        bool any = false;
+        while (wr_multimap_next(&rows, &row, &len, &weight)) {
+            TRY(wr_join_pairs_add(join, i, row, weight * batch_weight, i));
+            any = true;
+        }
+        if (found)
+            found[i] |= any;
+    }
+    if (nmissing)
+        TRY(probe_missing(join, keys, present, found));
+    return wr_join_pairs_flush(join);
+}
+
+static void keep_counts(struct join *join, const struct batch *batch, struct multimap_group **groups)
+{
+    for (uint32_t i = 0; i < batch->nrows; i++)
+        if (groups[i])
+            wr_multimap_count(join->side[RIGHT].map, groups[i], wr_weight(batch, i));
+}
+
+void wr_join_keep(struct join *join, unsigned port, const struct batch *batch, const struct keys *keys,
+                  const uint8_t *skip)
+{
+    struct wr_arena *arena = &join->op->worker->arena;
+    struct join_side *side = &join->side[port];
+    uint32_t n = WR_MAX(batch->nrows, 1u);
+    struct multimap_group **groups = wr_arena_alloc(arena, n * sizeof(struct multimap_group *));
+    join->op->stats.touched += batch->nrows;
+    if (port == RIGHT && join->counting) {
+        wr_multimap_find_or_add(side->map, keys, skip, NULL, groups);
+        keep_counts(join, batch, groups);
+        return;
+    }
+    uint32_t *sizes = wr_arena_alloc(arena, n * sizeof *sizes);
+    char **to = wr_arena_alloc(arena, n * sizeof *to);
+    wr_row_sizes(side->layout, batch, side->columns, sizes);
+    wr_multimap_find_or_add(side->map, keys, skip, sizes, groups);
+    wr_multimap_insert(side->map, arena, groups, batch->nrows, sizes, batch->weights, to);
+    wr_row_encode(side->layout, batch, side->columns, to);
+}
+
+/* ---- inner */
+
+/* A row that arrived on the final side is the only one for its key: who waited for it has met it. */
+static void clear_matched(struct join *join, unsigned side, const struct keys *keys, const uint8_t *found)
+{
+    struct multimap *map = join->side[side].map;
+    for (uint32_t i = 0; i < keys->n; i++) {
+        if (!found[i])
+            continue;
+        struct multimap_group *group =
+            wr_multimap_find_one(map, wr_key_at(keys, i), wr_key_len(keys, i), keys->hashes[i]);
+        if (group && group->entries && group->flags & GROUP_COMPLETE)
+            wr_multimap_clear(map, &join->op->worker->arena, group);
+    }
+}
+
+static bool inner_step(struct join *join, unsigned port, const struct batch *batch)
+{
+    struct wr_arena *arena = &join->op->worker->arena;
+    struct keys keys;
+    uint8_t *skip, *found = NULL;
+    wr_join_keys(join, port, batch, &keys, &skip);
+    if (join->one_shot && port == RIGHT) {
+        wr_join_keep(join, port, batch, &keys, skip);
+        return true;
+    }
+    if (join->side[port].drop_matched || join->side[!port].drop_matched)
+        found = wr_arena_zalloc(arena, WR_MAX(keys.n, 1u));
+    TRY(wr_join_probe(join, batch, &keys, skip, found));
+    if (join->side[!port].drop_matched)
+        clear_matched(join, !port, &keys, found);
+    if (join->one_shot)
+        return true;
+    if (join->side[port].drop_matched) {
+        for (uint32_t i = 0; skip && i < keys.n; i++)
+            found[i] |= skip[i];
+        skip = found;
+    }
+    wr_join_keep(join, port, batch, &keys, skip);
+    return true;
+}
+
+static bool join_step(struct op *op, unsigned port, const struct batch *batch)
+{
+    struct join *join = op->impl;
+    if (join->failed)
+        return wr_op_fail(op);
+    join->batch = batch;
+    join->port = port;
+    join->pairs.n = 0;
+    if (join->condition)
+        wr_evaluator_now(join->condition, op->worker->now_us);
+    if (join->type == JOIN_INNER)
+        return inner_step(join, port, batch);
+    return join->null_aware ? wr_join_notin_step(join, port, batch) : wr_join_outer_step(join, port, batch);
+}
+
+/* ---- state */
+
+static bool join_seal(struct op *op, struct commit *commit)
+{
+    struct join *join = op->impl;
+    struct worker *worker = op->worker;
+    for (unsigned s = 0; s < 2; s++)
+        TRY(wr_multimap_seal(join->side[s].map, &worker->arena, commit, &worker->error));
+    return !join->counts || wr_multimap_seal(join->counts, &worker->arena, commit, &worker->error);
+}
+
+static int64_t map_bytes(const struct multimap *map)
+{
+    struct multimap_stats stats;
+    if (!map)
+        return 0;
+    wr_multimap_stats(map, &stats);
+    return stats.bytes;
+}
+
+/* Each state gives its share. */
+static void join_relieve(struct op *op, int64_t bytes)
+{
+    struct join *join = op->impl;
+    struct multimap *maps[3] = {join->side[LEFT].map, join->side[RIGHT].map, join->counts};
+    double all = 1;
+    for (int m = 0; m < 3; m++)
+        all += (double)map_bytes(maps[m]);
+    if (!join_seal(op, op->worker->commit)) {
+        join->failed = true;
+        return;
+    }
+    for (int m = 0; m < 3; m++)
+        if (maps[m])
+            wr_multimap_evict(maps[m], (int64_t)((double)bytes * ((double)map_bytes(maps[m]) / all)) + 1);
+}
+
+static void join_stats(struct op *op, struct op_stats *stats)
+{
+    struct join *join = op->impl;
+    struct multimap *maps[3] = {join->side[LEFT].map, join->side[RIGHT].map, join->counts};
+    stats->state_rows = stats->state_bytes = 0;
+    for (int m = 0; m < 3; m++) {
+        if (!maps[m])
+            continue;
+        struct multimap_stats of;
+        wr_multimap_stats(maps[m], &of);
+        stats->state_rows += m == 2 || (m == 1 && join->counting) ? of.groups : of.entries;
+        stats->state_bytes += of.bytes;
+    }
+}
+
+const struct op_class op_join = {
+    .name = "join",
+    .open = join_open,
+    .step = join_step,
+    .seal = join_seal,
+    .relieve = join_relieve,
+    .stats = join_stats,
+    .close = join_close,
+};
