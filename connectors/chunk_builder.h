@@ -1,0 +1,65 @@
+/* Builds a source_chunk row by row from decoded messages.
+ *
+ * A decoder sets the columns of the current row (wr_builder_null, the decode functions), then either adds it
+ * (wr_builder_add) or leaves it to be overwritten: a message that turns out bad half-way leaves no trace but its dead
+ * letter. Room for `cap` rows is made at the start, so a chunk of one message is small. */
+#ifndef WEIR_CONNECTORS_CHUNK_BUILDER_H
+#define WEIR_CONNECTORS_CHUNK_BUILDER_H
+
+#include "connectors/connector.h"
+
+/* One message of a topic. */
+struct message {
+    int32_t partition;
+    int64_t offset;
+    const char *key, *value; /* NULL = absent */
+    size_t key_len, value_len;
+};
+
+/* What decoders need to know of the table: its visible columns. */
+struct table_columns {
+    uint16_t ncols;
+    struct type *types;
+    const char **names;
+    bool *not_null; /* key columns included */
+    uint16_t npk;   /* 0: a bag */
+    uint16_t *pk;
+    bool *in_key;
+};
+void wr_table_columns_init(struct table_columns *table, const struct object *object);
+void wr_table_columns_fini(struct table_columns *table);
+
+struct chunk_builder {
+    const struct table_columns *table;
+    struct source_chunk *chunk;
+    struct batch *batch; /* batch->nrows is the current row */
+    uint32_t cap;
+    struct wr_arena *arena; /* of the chunk */
+};
+
+/* Rows that one message can make at most. */
+#define MESSAGE_ROWS_MAX 2
+
+void wr_builder_begin(struct chunk_builder *builder, const struct table_columns *table, struct wr_pool *pool,
+                      uint32_t cap);
+void wr_builder_null(struct chunk_builder *builder, uint16_t col, bool null);
+/* The event left this column as it was (its value slot is set to NULL). */
+void wr_builder_keep(struct chunk_builder *builder, uint16_t col);
+/* All columns NULL. */
+void wr_builder_clear(struct chunk_builder *builder);
+void wr_builder_add(struct chunk_builder *builder, enum change_op op, const struct message *message);
+void wr_builder_dead(struct chunk_builder *builder, const struct message *message, const char *reason);
+static inline bool wr_builder_full(const struct chunk_builder *builder)
+{
+    return builder->batch->nrows + MESSAGE_ROWS_MAX > builder->cap;
+}
+/* Hands the chunk over; the caller fills in partitions and bytes. */
+struct source_chunk *wr_builder_end(struct chunk_builder *builder);
+
+/* The hidden row id of a message's row in a table without a key. */
+static inline int64_t wr_message_row_id(const struct message *message)
+{
+    return (int64_t)((uint64_t)(uint32_t)message->partition << 44) | (message->offset & (((int64_t)1 << 44) - 1));
+}
+
+#endif

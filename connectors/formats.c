@@ -1,0 +1,15 @@
+/* The registry of formats. */
+#include <strings.h>
+
+#include "connectors/format_classes.h"
+
+static const struct decoder_class *const decoders[] = {&wr_decoder_debezium_json, &wr_decoder_plain_json,
+                                                       &wr_decoder_upsert_json};
+
+const struct decoder_class *wr_decoder_class(const char *format, const char *encode)
+{
+    for (size_t i = 0; i < WR_COUNT(decoders); i++)
+        if (!strcasecmp(decoders[i]->format, format) && !strcasecmp(decoders[i]->encode, encode))
+            return decoders[i];
+    return NULL;
+}
