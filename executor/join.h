@@ -1,15 +1,13 @@
 /* Inside of the join operator: shared by op_join.c (life, inner join), op_join_outer.c (left, semi, anti),
- * op_join_notin.c (NOT IN), op_join_pairs.c (matches on their way out) and op_join_lookup.c (the rows of keys, from RAM or
- * the trace).
+ * op_join_notin.c (NOT IN), op_join_pairs.c (matches on their way out) and op_join_lookup.c (the rows of keys, from RAM
+ * or the trace).
  *
- * Each side's rows are kept in a multimap under the normalised join key. What comes out is, for ever, a function of the two
- * states L and R alone, whatever way they came about (C1), and a step emits the difference:
- *   inner  L x R
- *   left   L x R + { l x NULL : M(l) <= 0 }       M(l) = summed weight of the rows of R that match l
- *   semi   { l : M(l) > 0 }
- *   anti   { l : M(l) <= 0 }
- * Without an extra condition M(l) is the total of the key's group. With one it is kept per left row, in `counts`, as the
- * sum of the weights of the pairs that l is part of, w(l) * M(l): that is linear in both sides and leaves with l. */
+ * Each side's rows are kept in a multimap under the normalised join key. What comes out is, for ever, a function of the
+ * two states L and R alone, whatever way they came about (C1), and a step emits the difference: inner  L x R left   L x
+ * R + { l x NULL : M(l) <= 0 }       M(l) = summed weight of the rows of R that match l semi   { l : M(l) > 0 } anti {
+ * l : M(l) <= 0 } Without an extra condition M(l) is the total of the key's group. With one it is kept per left row, in
+ * `counts`, as the sum of the weights of the pairs that l is part of, w(l) * M(l): that is linear in both sides and
+ * leaves with l. */
 #ifndef WEIR_EXECUTOR_JOIN_H
 #define WEIR_EXECUTOR_JOIN_H
 
@@ -105,8 +103,8 @@ struct key_runs {
 };
 void wr_join_runs(struct wr_arena *arena, const struct keys *keys, const uint8_t *skip, struct key_runs *runs);
 
-/* Visits the rows of keys. What visit() is given stays readable until drain() returned; drain() is called when memory must be
- * given back, and at the end. */
+/* Visits the rows of keys. What visit() is given stays readable until drain() returned; drain() is called when memory
+ * must be given back, and at the end. */
 struct row_visitor {
     bool (*visit)(struct row_visitor *visitor, uint32_t first, const char *row, uint32_t len, int64_t weight);
     bool (*drain)(struct row_visitor *visitor);
@@ -127,8 +125,8 @@ bool wr_join_total(struct join *join, struct multimap *map, const char *key, uin
 
 /* Keys of a batch of one side. skip: rows whose NULL keys match nothing (NULL: none). */
 void wr_join_keys(struct join *join, unsigned port, const struct batch *batch, struct keys *keys, uint8_t **skip);
-/* Find the matches of the batch's rows in the other side's state: into pairs, then flushed. found (may be NULL): 1 for rows that
- * had any. */
+/* Find the matches of the batch's rows in the other side's state: into pairs, then flushed. found (may be NULL): 1 for
+ * rows that had any. */
 bool wr_join_probe(struct join *join, const struct batch *batch, const struct keys *keys, const uint8_t *skip,
                    uint8_t *found) WR_MUST;
 /* Add the batch's rows, but for those skipped, to their side's state. */

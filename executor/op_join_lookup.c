@@ -68,8 +68,8 @@ static void reader_close(struct reader *reader)
     reader->version = NULL;
 }
 
-static bool load(struct reader *reader, const char *key, uint32_t key_len, uint64_t hash,
-                 struct multimap_group **group, enum multimap_load *outcome)
+static bool load(struct reader *reader, const char *key, uint32_t key_len, uint64_t hash, struct multimap_group **group,
+                 enum multimap_load *outcome)
 {
     struct worker *worker = reader->join->op->worker;
     struct multimap_stats before, after;

@@ -184,12 +184,8 @@ static bool emit_flips(struct join *join, const struct keys *keys, const struct 
         return true;
     struct flips flips = {.sign = sign};
     wr_left_rows_init(&flips.left, join);
-    struct row_visitor visitor = {.visit = visit_flip,
-                                  .drain = drain_flips,
-                                  .context = &flips,
-                                  .join = join,
-                                  .keys = keys,
-                                  .runs = &flipped};
+    struct row_visitor visitor = {
+        .visit = visit_flip, .drain = drain_flips, .context = &flips, .join = join, .keys = keys, .runs = &flipped};
     return wr_join_visit(&visitor, LEFT, false);
 }
 

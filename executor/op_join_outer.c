@@ -3,7 +3,8 @@
  *
  *   left batch               match it; rows with or without matches go out; keep them
  *   right, no condition      emit the matches (left join); keys whose total appears or disappears: their left rows flip
- *   right, with a condition  match every left row of the batch's keys with the batch; those whose count passes zero flip */
+ *   right, with a condition  match every left row of the batch's keys with the batch; those whose count passes zero
+ * flip */
 #include "executor/join.h"
 
 #include <xxhash.h>
@@ -214,12 +215,8 @@ static bool emit_flips(struct join *join, const struct batch *batch, const struc
         return true;
     struct flips flips = {.sign = sign};
     wr_left_rows_init(&flips.left, join);
-    struct row_visitor visitor = {.visit = visit_flip,
-                                  .drain = drain_flips,
-                                  .context = &flips,
-                                  .join = join,
-                                  .keys = keys,
-                                  .runs = &flipped};
+    struct row_visitor visitor = {
+        .visit = visit_flip, .drain = drain_flips, .context = &flips, .join = join, .keys = keys, .runs = &flipped};
     TRY(wr_join_visit(&visitor, LEFT, false));
     if (join->side[LEFT].drop_matched)
         forget_left(join, keys, &flipped);

@@ -1,5 +1,5 @@
-/* Matches of a join on their way out: gathered late. Up to then a match is two addresses and a weight; columns are built once
- * per chunk, first those that the extra condition reads, the others for the matches that passed. */
+/* Matches of a join on their way out: gathered late. Up to then a match is two addresses and a weight; columns are
+ * built once per chunk, first those that the extra condition reads, the others for the matches that passed. */
 #include "executor/join.h"
 
 #include <stdlib.h>
@@ -100,7 +100,8 @@ static bool apply_condition(struct join *join, struct batch *batch)
         if (!batch->cols[c].data) { /* never read, but it must have its type */
             const struct plan *plan = join->op->plan;
             uint16_t nleft = join->side[LEFT].ncols;
-            batch->cols[c].type = c < nleft ? plan->inputs[LEFT]->cols[c].type : plan->inputs[RIGHT]->cols[c - nleft].type;
+            batch->cols[c].type =
+                c < nleft ? plan->inputs[LEFT]->cols[c].type : plan->inputs[RIGHT]->cols[c - nleft].type;
         }
     uint32_t *sel = wr_arena_alloc(&worker->arena, batch->nrows * sizeof *sel);
     uint32_t n = wr_evaluate_filter(join->condition, &worker->arena, batch, NULL, batch->nrows, sel, &errors);

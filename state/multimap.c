@@ -1,4 +1,5 @@
-/* multimap in RAM: finding, inserting, settling. (Memory and tables: multimap_region.c; over a trace: multimap_trace.c.) */
+/* multimap in RAM: finding, inserting, settling. (Memory and tables: multimap_region.c; over a trace:
+ * multimap_trace.c.) */
 #include "state/multimap_region.h"
 
 #include <stdlib.h>
@@ -117,9 +118,9 @@ void wr_multimap_find(struct multimap *map, const struct keys *keys, const uint8
         prefetch_slots(map, keys->hashes + from, n);
         prefetch_groups(map, keys->hashes + from, n);
         for (uint32_t i = from; i < from + n; i++)
-            groups[i] = skip && skip[i] ? NULL
-                                        : wr_multimap_find_one(map, wr_key_at(keys, i), wr_key_len(keys, i),
-                                                               keys->hashes[i]);
+            groups[i] = skip && skip[i]
+                            ? NULL
+                            : wr_multimap_find_one(map, wr_key_at(keys, i), wr_key_len(keys, i), keys->hashes[i]);
     }
 }
 

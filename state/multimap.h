@@ -17,16 +17,16 @@
  * Over a trace (TRACE_ZSET, or TRACE_APPEND if no weight is ever negative) a group is
  *   complete  all the key's rows are in it; unsealed ones are marked
  *   partial   it holds only what was inserted since the last seal; the rest is in the trace
- * and a key without a group may have rows in the trace, unless the map has always held everything. Inserting never reads the
- * trace; whoever wants all rows of a key asks wr_multimap_is_complete() and then wr_multimap_load(), or streams what is too big.
- * Sealing writes the unsealed changes as one run; complete groups stay (clean), partial ones go. Eviction drops clean groups that were
- * not looked at since its last pass.
+ * and a key without a group may have rows in the trace, unless the map has always held everything. Inserting never
+ * reads the trace; whoever wants all rows of a key asks wr_multimap_is_complete() and then wr_multimap_load(), or
+ * streams what is too big. Sealing writes the unsealed changes as one run; complete groups stay (clean), partial ones
+ * go. Eviction drops clean groups that were not looked at since its last pass.
  *
  * Addresses: groups and rows stay where they are until wr_multimap_settle/load (that group), seal or evict.
  *
- * Memory is cut from 64 regions, by the top bits of the hash, so of the shard: eviction copies a region's surviving groups
- * into fresh blocks and frees the old ones, which compacts; regions in order are keys in order, which makes sealing
- * a sort of small pieces. All of it is charged to the pool. One thread at a time. */
+ * Memory is cut from 64 regions, by the top bits of the hash, so of the shard: eviction copies a region's surviving
+ * groups into fresh blocks and frees the old ones, which compacts; regions in order are keys in order, which makes
+ * sealing a sort of small pieces. All of it is charged to the pool. One thread at a time. */
 #ifndef WEIR_STATE_MULTIMAP_H
 #define WEIR_STATE_MULTIMAP_H
 
@@ -133,8 +133,8 @@ void wr_multimap_find(struct multimap *map, const struct keys *keys, const uint8
 void wr_multimap_find_or_add(struct multimap *map, const struct keys *keys, const uint8_t *skip, const uint32_t *sizes,
                              struct multimap_group **groups);
 struct multimap_group *wr_multimap_find_one(struct multimap *map, const char *key, uint32_t key_len, uint64_t hash);
-/* For every i with groups[i]: append an entry of sizes[i] bytes and weight weights[i] (NULL: 1); the caller writes the row to
- * to[i] at once. Others get to[i] = NULL. The arena is scratch. */
+/* For every i with groups[i]: append an entry of sizes[i] bytes and weight weights[i] (NULL: 1); the caller writes the
+ * row to to[i] at once. Others get to[i] = NULL. The arena is scratch. */
 void wr_multimap_insert(struct multimap *map, struct wr_arena *arena, struct multimap_group *const *groups, uint32_t n,
                         const uint32_t *sizes, const int64_t *weights, char **to);
 /* Counting maps. */
@@ -165,7 +165,8 @@ bool wr_multimap_load(struct multimap *map, struct wr_arena *arena, struct versi
                       struct wr_error *err) WR_MUST;
 /* A counting map's count of a key, loaded if need be. */
 /* Write all unsealed changes as one run. The arena is scratch. */
-bool wr_multimap_seal(struct multimap *map, struct wr_arena *arena, struct commit *commit, struct wr_error *err) WR_MUST;
+bool wr_multimap_seal(struct multimap *map, struct wr_arena *arena, struct commit *commit,
+                      struct wr_error *err) WR_MUST;
 /* Drop clean groups until about `bytes` are free; returns how many were. Nothing without a trace. */
 int64_t wr_multimap_evict(struct multimap *map, int64_t bytes);
 struct trace *wr_multimap_trace(const struct multimap *map);

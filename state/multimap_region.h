@@ -8,7 +8,8 @@
 #define MULTIMAP_REGION_BITS 6
 #define REGION_CLASSES       40
 
-/* Memory that a region's blocks are cut from. Big blocks (beyond the classes) stand alone in one, to be freed singly. */
+/* Memory that a region's blocks are cut from. Big blocks (beyond the classes) stand alone in one, to be freed singly.
+ */
 struct region_span {
     struct region_span *next, *prev;
     size_t size;

@@ -321,8 +321,7 @@ bool wr_multimap_seal(struct multimap *map, struct wr_arena *arena, struct commi
     if (!map->trace || !map->unsealed_entries)
         return true;
     struct sealing sealing = {.map = map, .arena = arena};
-    sealing.builder =
-        wr_run_builder_new(map->trace, (size_t)map->unsealed_entries, (size_t)map->unsealed_bytes);
+    sealing.builder = wr_run_builder_new(map->trace, (size_t)map->unsealed_entries, (size_t)map->unsealed_bytes);
     for (uint32_t r = 0; r < MULTIMAP_REGIONS; r++)
         if (map->regions[r])
             seal_region(&sealing, map->regions[r]);
