@@ -1,0 +1,148 @@
+/* One client: its socket, its session, its prepared statements and portals. Inner to server/.
+ *
+ * A connection belongs to its thread. Other threads may only ask it to cancel (wr_connection_cancel) or shut its socket
+ * down; `lock` guards what they read. */
+#ifndef WEIR_SERVER_CONNECTION_H
+#define WEIR_SERVER_CONNECTION_H
+
+#include <pthread.h>
+
+#include "server/server.h"
+#include "server/wire.h"
+
+#define CONNECTION_STATEMENTS_MAX 10000
+#define CONNECTION_PORTALS_MAX    1000
+#define CONNECTION_OUT_BYTES      (64 << 10) /* sent when so much has gathered */
+
+struct prepared; /* portal.h */
+struct portal;
+
+#define REPORTED_MAX 16 /* settings that clients follow */
+
+struct connection {
+    struct server *server; /* NULL in the fuzzer */
+    weir_db *db;
+    int fd;
+    int32_t pid;
+    uint32_t secret;
+    weir_session *session;
+    struct wr_arena arena; /* of one message */
+
+    struct wr_buf in; /* received; read up to in_at */
+    size_t in_at;
+    struct wr_buf out;
+    bool closed;   /* nothing more can be sent or received */
+    bool linger;   /* we said goodbye: see that it arrives */
+    bool admitted; /* counts as a session of the server */
+
+    struct prepared **prepared;
+    int n_prepared;
+    struct portal **portals;
+    int n_portals;
+    char next_type;               /* of the message behind the one being handled, 0 = not here yet */
+    bool skipping;                /* after an error, to the next Sync */
+    bool implicit;                /* the transaction that is open was opened by us */
+    char *reported[REPORTED_MAX]; /* values the client knows, see settings.c */
+
+    pthread_mutex_t lock;
+    bool executing;      /* a statement is running: cancel means something */
+    int64_t deadline_us; /* statement_timeout; 0 = none */
+    bool timed_out;
+};
+
+/* connection.c */
+void wr_connection_init(struct connection *connection, struct server *server, weir_db *db, int fd, int32_t pid,
+                        uint32_t secret);
+/* Serves until the client goes, or is told to. */
+void wr_connection_run(struct connection *connection);
+void wr_connection_fini(struct connection *connection);
+/* From any thread; nothing happens unless a statement runs. */
+void wr_connection_cancel(struct connection *connection);
+/* Cancels if the statement has run longer than statement_timeout. */
+bool wr_connection_check_deadline(struct connection *connection, int64_t now_us); /* is there one? */
+int64_t wr_connection_now_us(void);
+/* Around everything that may take long. The second returns true if the time ran out in between. */
+void wr_connection_begin_work(struct connection *connection);
+bool wr_connection_end_work(struct connection *connection);
+void wr_connection_report(struct connection *connection, const weir_error *error);
+/* Is it UTF-8? False: the error has been sent. */
+bool wr_connection_check_text(struct connection *connection, const char *text, size_t len) WR_MUST;
+
+/* socket.c: blocking; a failure closes the connection for good */
+bool wr_socket_fill(struct connection *connection) WR_MUST; /* at least one byte more */
+void wr_socket_flush(struct connection *connection);
+/* Next whole message. False: closed, or malformed (the client has been told). */
+bool wr_socket_message(struct connection *connection, struct wire_message *message) WR_MUST;
+/* Type of the message that follows, if its first byte is here already; else 0. */
+char wr_socket_peek(const struct connection *connection, const struct wire_message *message);
+/* Closes; after an error of ours only when the client has had time to read it. */
+void wr_socket_close(struct connection *connection);
+void wr_socket_consume(struct connection *connection, size_t bytes);
+
+/* reply.c: messages to the client, gathered in `out` */
+size_t wr_reply_begin(struct connection *connection, char type); /* returns a mark for wr_reply_end */
+void wr_reply_end(struct connection *connection, size_t mark);
+void wr_reply_empty(struct connection *connection, char type);
+void wr_reply_string(struct connection *connection, const char *text);
+void wr_reply_tag(struct connection *connection, const char *tag);
+void wr_reply_ready(struct connection *connection);
+void wr_reply_parameter(struct connection *connection, const char *name, const char *value);
+void wr_reply_notice(struct connection *connection, const char *severity, const char *sqlstate, const char *message);
+void wr_reply_error(struct connection *connection, const char *severity, const weir_error *error);
+/* formats: those of the portal, or none */
+void wr_reply_columns(struct connection *connection, const weir_statement *statement, const uint16_t *formats,
+                      int n_formats);
+void wr_reply_result_columns(struct connection *connection, weir_result *result);
+void wr_reply_row(struct connection *connection, weir_result *result, const uint16_t *formats, int n_formats);
+/* An error of our own; FATAL closes the connection after it. */
+void wr_reply_fail(struct connection *connection, const char *sqlstate, const char *fmt, ...) WR_PRINTF(3, 4);
+void wr_reply_fatal(struct connection *connection, const char *sqlstate, const char *fmt, ...) WR_PRINTF(3, 4);
+
+/* startup.c: everything up to the first ReadyForQuery. False: close. */
+bool wr_startup_run(struct connection *connection) WR_MUST;
+
+/* settings.c: ParameterStatus */
+void wr_settings_fini(struct connection *connection);
+void wr_settings_report_all(struct connection *connection);
+void wr_settings_report_changes(struct connection *connection, const char *tag);
+int64_t wr_settings_timeout_us(struct connection *connection);
+
+/* query.c: the simple protocol */
+void wr_query_run(struct connection *connection, const char *sql, size_t len);
+
+/* transaction.c: implicit transactions, and words of SQL text */
+/* Is there anything but white space, comments and semicolons from `at` on? */
+bool wr_sql_has_more(const char *sql, size_t len, size_t at);
+/* First word of the text, lower case, into word[16]. */
+void wr_sql_first_word(const char *sql, size_t len, size_t at, char *word);
+/* BEGIN, START TRANSACTION */
+bool wr_sql_begins_transaction(const char *word);
+/* False (25P02 sent) for all but COMMIT and ROLLBACK in a failed transaction. statement may be NULL. */
+bool wr_transaction_may_run(struct connection *connection, const weir_statement *statement) WR_MUST;
+bool wr_transaction_begin(struct connection *connection) WR_MUST; /* false: the error has been sent */
+void wr_transaction_commit(struct connection *connection);        /* an error is sent */
+void wr_transaction_rollback(struct connection *connection);
+
+/* copy.c: COPY FROM STDIN after its statement has been executed. False: failed (the error has been sent) */
+bool wr_copy_in(struct connection *connection, weir_result *result) WR_MUST;
+
+/* extended.c: one message of the extended protocol */
+void wr_extended_message(struct connection *connection, const struct wire_message *message);
+
+/* portal.c */
+void wr_extended_fini(struct connection *connection);
+/* Portals end with their transaction. */
+void wr_extended_drop_portals(struct connection *connection);
+/* A simple query ends the unnamed statement and portal. */
+void wr_extended_drop_unnamed(struct connection *connection);
+
+/* server.c; server may be NULL */
+void wr_server_watch(struct server *server); /* a deadline has been set */
+/* One session more? False: there are too many. */
+bool wr_server_admit(struct server *server) WR_MUST;
+void wr_server_dismiss(struct server *server);
+bool wr_server_stopping(const struct server *server);
+/* Cancel what the connection with this key executes. */
+void wr_server_cancel(struct server *server, int32_t pid, uint32_t secret);
+
+#endif

@@ -1,0 +1,71 @@
+/* COPY FROM STDIN: CopyInResponse, then CopyData ... until CopyDone or CopyFail. */
+#include <string.h>
+
+#include "server/connection.h"
+
+static void announce(struct connection *connection, weir_result *result)
+{
+    int n = weir_result_columns(result);
+    size_t mark = wr_reply_begin(connection, 'G');
+    wr_buf_byte(&connection->out, 0); /* text */
+    wr_buf_u16be(&connection->out, (uint16_t)n);
+    for (int i = 0; i < n; i++)
+        wr_buf_u16be(&connection->out, 0);
+    wr_reply_end(connection, mark);
+    wr_socket_flush(connection);
+}
+
+static bool failed_by_client(struct connection *connection, const struct wire_message *message)
+{
+    const char *why;
+    size_t len;
+    if (!wr_wire_string(message, &why, &len))
+        wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message format");
+    else if (wr_connection_check_text(connection, why, len))
+        wr_reply_fail(connection, ERR_QUERY_CANCELED, "COPY from stdin failed: %s", why);
+    return false;
+}
+
+/* One message; *done: the data is complete. */
+static bool take(struct connection *connection, weir_result *result, const struct wire_message *message, bool *done)
+{
+    weir_error error = {.sqlstate = ""};
+    weir_code code = WEIR_OK;
+    switch (message->type) {
+    case 'd':
+        code = weir_copy_data(result, message->body, message->len, &error);
+        break;
+    case 'c':
+        code = weir_copy_end(result, &error);
+        *done = true;
+        break;
+    case 'f':
+        return failed_by_client(connection, message);
+    case 'H':
+    case 'S': /* drivers of the extended protocol may have sent them ahead */
+        break;
+    default:
+        wr_reply_fatal(connection, ERR_PROTOCOL, "unexpected message type 0x%02X during COPY from stdin",
+                       (unsigned char)message->type);
+        return false;
+    }
+    if (code == WEIR_ERROR)
+        wr_connection_report(connection, &error);
+    return code != WEIR_ERROR;
+}
+
+bool wr_copy_in(struct connection *connection, weir_result *result)
+{
+    bool done = false;
+    announce(connection, result);
+    while (!done) {
+        struct wire_message message;
+        if (!wr_socket_message(connection, &message))
+            return false;
+        bool ok = take(connection, result, &message, &done);
+        wr_socket_consume(connection, message.used);
+        if (!ok)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,321 @@
+/* The extended protocol: Parse, Bind, Describe, Execute, Close, Flush, Sync.
+ *
+ * After an error everything up to the next Sync is skipped. Statements between two Syncs succeed or fail together: when
+ * an Execute is seen with more than a Sync behind it, a transaction is begun that the Sync commits; an Execute
+ * followed by its Sync, the common case, commits by itself. Portals end with their transaction. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/connection.h"
+#include "server/portal.h"
+
+/* An error has been sent. */
+static void fail(struct connection *connection)
+{
+    connection->skipping = true;
+    if (connection->implicit)
+        wr_transaction_rollback(connection);
+}
+
+static bool malformed(struct connection *connection)
+{
+    wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message format");
+    return false;
+}
+
+/* ---- Parse */
+
+static bool prepare(struct connection *connection, const struct wire_parse *message, weir_statement **statement)
+{
+    weir_error error = {.sqlstate = ""};
+    size_t at = 0;
+    wr_connection_begin_work(connection);
+    weir_code code = weir_prepare(connection->session, message->sql, message->sql_len, &at, message->oids,
+                                  message->n_oids, statement, &error);
+    wr_connection_end_work(connection);
+    if (code == WEIR_ERROR) {
+        if (!strcmp(error.sqlstate, ERR_SYNTAX) || wr_transaction_may_run(connection, NULL))
+            wr_connection_report(connection, &error);
+        return false;
+    }
+    if (wr_sql_has_more(message->sql, message->sql_len, at)) {
+        wr_reply_fail(connection, ERR_SYNTAX, "cannot insert multiple commands into a prepared statement");
+        weir_statement_free(*statement);
+        return false;
+    }
+    if (*statement && !wr_transaction_may_run(connection, *statement)) {
+        weir_statement_free(*statement);
+        return false;
+    }
+    return true;
+}
+
+static bool parse(struct connection *connection, const struct wire_message *message)
+{
+    struct wire_parse parsed;
+    weir_statement *statement = NULL;
+    if (!wr_wire_parse(message, &connection->arena, &parsed))
+        return malformed(connection);
+    TRY(wr_connection_check_text(connection, parsed.name, strlen(parsed.name)));
+    TRY(wr_connection_check_text(connection, parsed.sql, parsed.sql_len));
+    if (*parsed.name && wr_prepared_find(connection, parsed.name)) {
+        wr_reply_fail(connection, "42P05", "prepared statement \"%s\" already exists", parsed.name);
+        return false;
+    }
+    if (connection->n_prepared >= CONNECTION_STATEMENTS_MAX) {
+        wr_reply_fail(connection, ERR_CONFIG_LIMIT, "too many prepared statements");
+        return false;
+    }
+    TRY(prepare(connection, &parsed, &statement));
+    wr_prepared_drop(connection, ""); /* the unnamed one goes with the next Parse of it */
+    wr_prepared_add(connection, &parsed, statement);
+    wr_reply_empty(connection, '1');
+    return true;
+}
+
+/* ---- Bind */
+
+static bool check_bind(struct connection *connection, const struct wire_bind *bind, const struct prepared *prepared)
+{
+    int wanted = prepared->statement ? weir_statement_params(prepared->statement) : 0;
+    int columns = prepared->statement ? weir_statement_columns(prepared->statement) : 0;
+    if (bind->n_params != wanted) {
+        wr_reply_fail(connection, ERR_PROTOCOL,
+                      "bind message supplies %d parameters, but prepared statement \"%s\" requires %d", bind->n_params,
+                      prepared->name, wanted);
+        return false;
+    }
+    if (bind->n_formats > 1 && bind->n_formats != columns) {
+        wr_reply_fail(connection, ERR_PROTOCOL, "bind message has %d result formats but query has %d columns",
+                      bind->n_formats, columns);
+        return false;
+    }
+    for (int i = 0; i < bind->n_params; i++)
+        if (bind->params[i].data && !bind->params[i].binary)
+            TRY(wr_connection_check_text(connection, bind->params[i].data, bind->params[i].len));
+    return true;
+}
+
+static bool bind(struct connection *connection, const struct wire_message *message)
+{
+    struct wire_bind bound;
+    if (!wr_wire_bind(message, &connection->arena, &bound))
+        return malformed(connection);
+    TRY(wr_connection_check_text(connection, bound.portal, strlen(bound.portal)));
+    struct prepared *prepared = wr_prepared_get(connection, bound.statement);
+    if (!prepared || !check_bind(connection, &bound, prepared))
+        return false;
+    if (prepared->statement)
+        TRY(wr_transaction_may_run(connection, prepared->statement));
+    if (*bound.portal && wr_portal_find(connection, bound.portal)) {
+        wr_reply_fail(connection, "42P03", "cursor \"%s\" already exists", bound.portal);
+        return false;
+    }
+    wr_portal_drop(connection, ""); /* the unnamed one goes with the next Bind */
+    if (connection->n_portals >= CONNECTION_PORTALS_MAX) {
+        wr_reply_fail(connection, ERR_CONFIG_LIMIT, "too many portals");
+        return false;
+    }
+    wr_portal_add(connection, &bound, prepared);
+    wr_reply_empty(connection, '2');
+    return true;
+}
+
+/* ---- Describe, Close */
+
+static void describe_params(struct connection *connection, const weir_statement *statement)
+{
+    int n = statement ? weir_statement_params(statement) : 0;
+    size_t mark = wr_reply_begin(connection, 't');
+    wr_buf_u16be(&connection->out, (uint16_t)n);
+    for (int i = 0; i < n; i++)
+        wr_buf_u32be(&connection->out, weir_statement_param_oid(statement, i));
+    wr_reply_end(connection, mark);
+}
+
+static bool describe(struct connection *connection, const struct wire_message *message)
+{
+    struct wire_target target;
+    if (!wr_wire_target(message, &target))
+        return malformed(connection);
+    if (target.kind == 'S') {
+        struct prepared *prepared = wr_prepared_get(connection, target.name);
+        if (!prepared)
+            return false;
+        describe_params(connection, prepared->statement);
+        wr_reply_columns(connection, prepared->statement, NULL, 0);
+        return true;
+    }
+    struct portal *portal = wr_portal_get(connection, target.name);
+    if (portal)
+        wr_reply_columns(connection, portal->prepared->statement, portal->formats, portal->n_formats);
+    return portal != NULL;
+}
+
+static bool close_target(struct connection *connection, const struct wire_message *message)
+{
+    struct wire_target target;
+    if (!wr_wire_target(message, &target))
+        return malformed(connection);
+    if (target.kind == 'S')
+        wr_prepared_drop(connection, target.name);
+    else
+        wr_portal_drop(connection, target.name);
+    wr_reply_empty(connection, '3');
+    return true;
+}
+
+/* ---- Execute */
+
+/* Does more than a Sync follow? Then this statement shares a transaction with what comes. */
+static bool is_pipelined(const struct connection *connection)
+{
+    char next = connection->next_type;
+    return next == 'P' || next == 'B' || next == 'E';
+}
+
+static bool start(struct connection *connection, struct portal *portal)
+{
+    weir_statement *statement = portal->prepared->statement;
+    weir_error error = {.sqlstate = ""};
+    bool alone = weir_statement_ends_transaction(statement) || wr_sql_begins_transaction(portal->prepared->word);
+    TRY(wr_transaction_may_run(connection, statement));
+    if (!alone && is_pipelined(connection) && weir_session_state(connection->session) == 'I')
+        TRY(wr_transaction_begin(connection));
+    if (weir_execute(statement, portal->params, portal->n_params, &portal->result, &error) == WEIR_ERROR) {
+        wr_connection_report(connection, &error);
+        return false;
+    }
+    return true;
+}
+
+/* The statement is through. COMMIT takes all portals with it, this one too. */
+static void finish(struct connection *connection, struct portal *portal)
+{
+    const char *tag = weir_result_tag(portal->result);
+    portal->done = true;
+    wr_reply_tag(connection, tag);
+    wr_settings_report_changes(connection, tag);
+    if (weir_statement_ends_transaction(portal->prepared->statement)) {
+        connection->implicit = false;
+        wr_extended_drop_portals(connection);
+    }
+}
+
+static bool fetch(struct connection *connection, struct portal *portal, int32_t rows_max)
+{
+    weir_error error = {.sqlstate = ""};
+    weir_code code = WEIR_ROW;
+    for (int64_t n = 0; rows_max <= 0 || n < rows_max; n++) {
+        code = weir_result_next(portal->result, &error);
+        if (code != WEIR_ROW || connection->closed)
+            break;
+        wr_reply_row(connection, portal->result, portal->formats, portal->n_formats);
+    }
+    if (code == WEIR_ERROR)
+        wr_connection_report(connection, &error);
+    else if (code == WEIR_ROW)
+        wr_reply_empty(connection, 's');
+    else
+        finish(connection, portal);
+    return code != WEIR_ERROR;
+}
+
+/* Once more where nothing is left: no rows, or PostgreSQL's refusal to do it twice. */
+static bool again(struct connection *connection, const struct portal *portal)
+{
+    bool has_rows = weir_statement_columns(portal->prepared->statement) > 0;
+    if (has_rows)
+        wr_reply_tag(connection, "SELECT 0");
+    else
+        wr_reply_fail(connection, ERR_NOT_READY, "portal \"%s\" cannot be run", portal->name);
+    return has_rows;
+}
+
+/* BEGIN where we have begun already: from here on the transaction is the client's. */
+static bool adopt(struct connection *connection, struct portal *portal)
+{
+    connection->implicit = false;
+    portal->done = true;
+    wr_reply_tag(connection, !strcmp(portal->prepared->word, "start") ? "START TRANSACTION" : "BEGIN");
+    return true;
+}
+
+static bool run_portal(struct connection *connection, struct portal *portal, int32_t rows_max)
+{
+    weir_statement *statement = portal->prepared->statement;
+    if (portal->done)
+        return again(connection, portal);
+    if (!portal->result && connection->implicit && wr_sql_begins_transaction(portal->prepared->word))
+        return adopt(connection, portal);
+    if (!portal->result)
+        TRY(start(connection, portal));
+    if (!weir_statement_is_copy_in(statement))
+        return fetch(connection, portal, rows_max);
+    TRY(wr_copy_in(connection, portal->result));
+    finish(connection, portal);
+    return true;
+}
+
+static bool execute(struct connection *connection, const struct wire_message *message)
+{
+    struct wire_execute executed;
+    if (!wr_wire_execute(message, &executed))
+        return malformed(connection);
+    struct portal *portal = wr_portal_get(connection, executed.portal);
+    if (!portal)
+        return false;
+    if (!portal->prepared->statement) {
+        wr_reply_empty(connection, 'I');
+        return true;
+    }
+    wr_connection_begin_work(connection);
+    bool ok = run_portal(connection, portal, executed.rows_max);
+    wr_connection_end_work(connection);
+    return ok;
+}
+
+/* ---- Sync */
+
+static void sync(struct connection *connection)
+{
+    connection->skipping = false;
+    if (connection->implicit)
+        wr_transaction_commit(connection);
+    if (weir_session_state(connection->session) == 'I')
+        wr_extended_drop_portals(connection);
+    wr_reply_ready(connection);
+}
+
+void wr_extended_message(struct connection *connection, const struct wire_message *message)
+{
+    bool ok = true;
+    if (message->type == 'S') {
+        sync(connection);
+        return;
+    }
+    if (connection->skipping)
+        return;
+    switch (message->type) {
+    case 'P':
+        ok = parse(connection, message);
+        break;
+    case 'B':
+        ok = bind(connection, message);
+        break;
+    case 'D':
+        ok = describe(connection, message);
+        break;
+    case 'C':
+        ok = close_target(connection, message);
+        break;
+    case 'E':
+        ok = execute(connection, message);
+        break;
+    default:
+        wr_socket_flush(connection);
+        break;
+    }
+    if (!ok)
+        fail(connection);
+}

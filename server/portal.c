@@ -1,0 +1,151 @@
+/* Lists, not hashes: clients keep a handful, and look up one per round trip. */
+#include "server/portal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- prepared statements */
+
+static void prepared_release(struct prepared *prepared)
+{
+    if (--prepared->users)
+        return;
+    weir_statement_free(prepared->statement);
+    free(prepared->name);
+    free(prepared);
+}
+
+struct prepared *wr_prepared_find(const struct connection *connection, const char *name)
+{
+    for (int i = 0; i < connection->n_prepared; i++)
+        if (!strcmp(connection->prepared[i]->name, name))
+            return connection->prepared[i];
+    return NULL;
+}
+
+struct prepared *wr_prepared_get(struct connection *connection, const char *name)
+{
+    struct prepared *prepared = wr_prepared_find(connection, name);
+    if (!prepared && *name)
+        wr_reply_fail(connection, ERR_INVALID_STATEMENT_NAME, "prepared statement \"%s\" does not exist", name);
+    else if (!prepared)
+        wr_reply_fail(connection, ERR_INVALID_STATEMENT_NAME, "unnamed prepared statement does not exist");
+    return prepared;
+}
+
+void wr_prepared_add(struct connection *connection, const struct wire_parse *message, weir_statement *statement)
+{
+    struct prepared *prepared = wr_calloc(1, sizeof *prepared);
+    prepared->name = wr_strdup(message->name);
+    prepared->statement = statement;
+    prepared->users = 1;
+    wr_sql_first_word(message->sql, message->sql_len, 0, prepared->word);
+    size_t n = (size_t)connection->n_prepared++;
+    connection->prepared = wr_realloc(connection->prepared, (n + 1) * sizeof(struct prepared *));
+    connection->prepared[n] = prepared;
+}
+
+void wr_prepared_drop(struct connection *connection, const char *name)
+{
+    for (int i = 0; i < connection->n_prepared; i++)
+        if (!strcmp(connection->prepared[i]->name, name)) {
+            prepared_release(connection->prepared[i]);
+            connection->prepared[i] = connection->prepared[--connection->n_prepared];
+            return;
+        }
+}
+
+/* ---- portals */
+
+static void portal_free(struct portal *portal)
+{
+    weir_result_free(portal->result);
+    prepared_release(portal->prepared);
+    free(portal->name);
+    free(portal->params);
+    free(portal->bytes);
+    free(portal->formats);
+    free(portal);
+}
+
+struct portal *wr_portal_find(const struct connection *connection, const char *name)
+{
+    for (int i = 0; i < connection->n_portals; i++)
+        if (!strcmp(connection->portals[i]->name, name))
+            return connection->portals[i];
+    return NULL;
+}
+
+struct portal *wr_portal_get(struct connection *connection, const char *name)
+{
+    struct portal *portal = wr_portal_find(connection, name);
+    if (!portal)
+        wr_reply_fail(connection, ERR_INVALID_CURSOR_NAME, "portal \"%s\" does not exist", name);
+    return portal;
+}
+
+/* The parameters outlive their message. Text values get a NUL behind them, for whoever reads them as strings. */
+static void copy_params(struct portal *portal, const struct wire_bind *message)
+{
+    size_t bytes = 0, n = (size_t)message->n_params;
+    for (size_t i = 0; i < n; i++)
+        bytes += message->params[i].len + 1;
+    portal->n_params = message->n_params;
+    portal->params = wr_calloc(n, sizeof(weir_param));
+    char *to = portal->bytes = wr_malloc(bytes);
+    for (size_t i = 0; i < n; i++) {
+        portal->params[i] = message->params[i];
+        if (!message->params[i].data)
+            continue;
+        portal->params[i].data = memcpy(to, message->params[i].data, message->params[i].len);
+        to += message->params[i].len;
+        *to++ = '\0';
+    }
+}
+
+void wr_portal_add(struct connection *connection, const struct wire_bind *message, struct prepared *prepared)
+{
+    struct portal *portal = wr_calloc(1, sizeof *portal);
+    portal->name = wr_strdup(message->portal);
+    portal->prepared = prepared;
+    prepared->users++;
+    copy_params(portal, message);
+    portal->n_formats = message->n_formats;
+    portal->formats = wr_calloc((size_t)message->n_formats, sizeof(uint16_t));
+    if (message->n_formats)
+        memcpy(portal->formats, message->formats, (size_t)message->n_formats * sizeof(uint16_t));
+    size_t n = (size_t)connection->n_portals++;
+    connection->portals = wr_realloc(connection->portals, (n + 1) * sizeof(struct portal *));
+    connection->portals[n] = portal;
+}
+
+void wr_portal_drop(struct connection *connection, const char *name)
+{
+    for (int i = 0; i < connection->n_portals; i++)
+        if (!strcmp(connection->portals[i]->name, name)) {
+            portal_free(connection->portals[i]);
+            connection->portals[i] = connection->portals[--connection->n_portals];
+            return;
+        }
+}
+
+void wr_extended_drop_portals(struct connection *connection)
+{
+    while (connection->n_portals)
+        portal_free(connection->portals[--connection->n_portals]);
+}
+
+void wr_extended_drop_unnamed(struct connection *connection)
+{
+    wr_portal_drop(connection, "");
+    wr_prepared_drop(connection, "");
+}
+
+void wr_extended_fini(struct connection *connection)
+{
+    wr_extended_drop_portals(connection);
+    while (connection->n_prepared)
+        prepared_release(connection->prepared[--connection->n_prepared]);
+    free(connection->portals);
+    free(connection->prepared);
+}

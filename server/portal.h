@@ -1,0 +1,36 @@
+/* Prepared statements and portals of a connection. Inner to server/. */
+#ifndef WEIR_SERVER_PORTAL_H
+#define WEIR_SERVER_PORTAL_H
+
+#include "server/connection.h"
+
+struct prepared {
+    char *name;                /* "" = the unnamed one */
+    weir_statement *statement; /* NULL: the empty query */
+    char word[16];             /* its first word, lower case */
+    int users;                 /* portals, and the list while it is in it */
+};
+
+struct portal {
+    char *name;
+    struct prepared *prepared;
+    weir_param *params; /* their bytes are in `bytes` */
+    char *bytes;
+    int n_params;
+    uint16_t *formats;
+    int n_formats;
+    weir_result *result; /* after the first Execute */
+    bool done;           /* the result has been read to its end */
+};
+
+/* find: NULL if absent. get: the error has been sent if absent. */
+struct prepared *wr_prepared_find(const struct connection *connection, const char *name);
+struct prepared *wr_prepared_get(struct connection *connection, const char *name);
+void wr_prepared_add(struct connection *connection, const struct wire_parse *message, weir_statement *statement);
+void wr_prepared_drop(struct connection *connection, const char *name); /* absent: nothing happens */
+struct portal *wr_portal_find(const struct connection *connection, const char *name);
+struct portal *wr_portal_get(struct connection *connection, const char *name);
+void wr_portal_add(struct connection *connection, const struct wire_bind *message, struct prepared *prepared);
+void wr_portal_drop(struct connection *connection, const char *name);
+
+#endif

@@ -1,0 +1,112 @@
+/* The simple protocol: a string of statements, all results as text, one ReadyForQuery. */
+#include <string.h>
+
+#include "server/connection.h"
+
+struct script {
+    const char *sql;
+    size_t len, at;
+    bool any; /* a statement was found */
+};
+
+static bool send_rows(struct connection *connection, weir_result *result, weir_error *error)
+{
+    weir_code code;
+    if (weir_result_columns(result) > 0)
+        wr_reply_result_columns(connection, result);
+    while ((code = weir_result_next(result, error)) == WEIR_ROW && !connection->closed)
+        wr_reply_row(connection, result, NULL, 0);
+    if (code == WEIR_ERROR)
+        wr_connection_report(connection, error);
+    return code == WEIR_DONE;
+}
+
+static bool run(struct connection *connection, weir_statement *statement)
+{
+    weir_error error = {.sqlstate = ""};
+    weir_result *result = NULL;
+    if (weir_execute(statement, NULL, 0, &result, &error) == WEIR_ERROR) {
+        wr_connection_report(connection, &error);
+        return false;
+    }
+    bool ok =
+        weir_statement_is_copy_in(statement) ? wr_copy_in(connection, result) : send_rows(connection, result, &error);
+    if (ok) {
+        wr_reply_tag(connection, weir_result_tag(result));
+        wr_settings_report_changes(connection, weir_result_tag(result));
+    }
+    weir_result_free(result);
+    return ok;
+}
+
+/* BEGIN where we have begun already: from here on the transaction is the client's. */
+static bool adopt(struct connection *connection, const char *word)
+{
+    connection->implicit = false;
+    wr_reply_tag(connection, !strcmp(word, "start") ? "START TRANSACTION" : "BEGIN");
+    return true;
+}
+
+static bool run_in_transaction(struct connection *connection, weir_statement *statement, const char *word, bool last)
+{
+    bool ends = weir_statement_ends_transaction(statement);
+    if (!wr_transaction_may_run(connection, statement))
+        return false;
+    if (wr_sql_begins_transaction(word) && connection->implicit)
+        return adopt(connection, word);
+    bool idle = weir_session_state(connection->session) == 'I';
+    if (idle && !last && !ends && !wr_sql_begins_transaction(word) && !wr_transaction_begin(connection))
+        return false;
+    bool ok = run(connection, statement);
+    if (ends && ok) {
+        connection->implicit = false;
+        wr_extended_drop_portals(connection);
+    }
+    return ok;
+}
+
+/* The next statement of the script; false: stop, the error has been sent. *done: there was none. */
+static bool step(struct connection *connection, struct script *script, bool *done)
+{
+    weir_error error = {.sqlstate = ""};
+    weir_statement *statement = NULL;
+    char word[16];
+    wr_sql_first_word(script->sql, script->len, script->at, word);
+    weir_code code =
+        weir_prepare(connection->session, script->sql, script->len, &script->at, NULL, 0, &statement, &error);
+    *done = code == WEIR_DONE;
+    if (*done)
+        return true;
+    script->any = true;
+    if (code == WEIR_ERROR) {
+        if (!strcmp(error.sqlstate, ERR_SYNTAX) || wr_transaction_may_run(connection, NULL))
+            wr_connection_report(connection, &error);
+        return false;
+    }
+    bool last = !wr_sql_has_more(script->sql, script->len, script->at);
+    bool ok = run_in_transaction(connection, statement, word, last);
+    weir_statement_free(statement);
+    return ok;
+}
+
+void wr_query_run(struct connection *connection, const char *sql, size_t len)
+{
+    struct script script = {.sql = sql, .len = len};
+    wr_extended_drop_unnamed(connection);
+    bool ok = wr_connection_check_text(connection, sql, len), done = !ok;
+    script.any = !ok;
+    while (ok && !done && !connection->closed) {
+        wr_connection_begin_work(connection);
+        ok = step(connection, &script, &done);
+        wr_connection_end_work(connection);
+    }
+    if (connection->implicit && ok)
+        wr_transaction_commit(connection);
+    else if (connection->implicit)
+        wr_transaction_rollback(connection);
+    if (!script.any)
+        wr_reply_empty(connection, 'I');
+    if (weir_session_state(connection->session) == 'I')
+        wr_extended_drop_portals(connection);
+    wr_reply_ready(connection);
+}

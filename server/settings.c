@@ -1,0 +1,85 @@
+/* ParameterStatus: the settings that clients follow, told at the start and whenever a statement has changed one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/connection.h"
+
+static const struct {
+    const char *name;
+    const char *fallback; /* where the session knows no such setting */
+    bool fixed;
+} reported[] = {
+    {"server_version", "15.0 (weir " WEIR_VERSION ")", true}, /* psql chooses its catalog queries by it */
+    {"server_encoding", "UTF8", true},
+    {"client_encoding", "UTF8", true},
+    {"application_name", "", false},
+    {"default_transaction_read_only", "off", false},
+    {"in_hot_standby", "off", true},
+    {"is_superuser", "on", true},
+    {"session_authorization", "root", true},
+    {"DateStyle", "ISO, MDY", false},
+    {"IntervalStyle", "postgres", false},
+    {"TimeZone", "UTC", false},
+    {"integer_datetimes", "on", true},
+    {"standard_conforming_strings", "on", true},
+};
+
+static const char *value_of(struct connection *connection, size_t i)
+{
+    const char *value = reported[i].fixed ? NULL : weir_session_setting(connection->session, reported[i].name);
+    return value ? value : reported[i].fallback;
+}
+
+static void report(struct connection *connection, size_t i)
+{
+    const char *value = value_of(connection, i);
+    char *known = connection->reported[i];
+    if (known && !strcmp(known, value))
+        return;
+    free(known);
+    connection->reported[i] = wr_strdup(value);
+    wr_reply_parameter(connection, reported[i].name, value);
+}
+
+void wr_settings_report_all(struct connection *connection)
+{
+    _Static_assert(WR_COUNT(reported) <= REPORTED_MAX, "room for what was reported");
+    for (size_t i = 0; i < WR_COUNT(reported); i++)
+        report(connection, i);
+}
+
+void wr_settings_report_changes(struct connection *connection, const char *tag)
+{
+    static const char *const changing[] = {"SET", "RESET", "DISCARD", "COMMIT", "ROLLBACK"};
+    for (size_t i = 0; tag && i < WR_COUNT(changing); i++)
+        if (!strncmp(tag, changing[i], strlen(changing[i]))) {
+            wr_settings_report_all(connection);
+            return;
+        }
+}
+
+void wr_settings_fini(struct connection *connection)
+{
+    for (size_t i = 0; i < REPORTED_MAX; i++)
+        free(connection->reported[i]);
+}
+
+/* "0", "1500", "250ms", "5s", "2min", "1h", "1d": milliseconds where no unit is given. */
+int64_t wr_settings_timeout_us(struct connection *connection)
+{
+    static const struct {
+        const char *unit;
+        double us;
+    } units[] = {{"us", 1}, {"ms", 1e3}, {"", 1e3}, {"s", 1e6}, {"min", 6e7}, {"h", 3.6e9}, {"d", 8.64e10}};
+    const char *value = weir_session_setting(connection->session, "statement_timeout");
+    if (!value)
+        return 0;
+    char *unit;
+    double number = strtod(value, &unit);
+    while (*unit == ' ')
+        unit++;
+    for (size_t i = 0; i < WR_COUNT(units); i++)
+        if (!strcmp(unit, units[i].unit) && number > 0 && number < 1e12)
+            return (int64_t)(number * units[i].us) + 1;
+    return 0;
+}

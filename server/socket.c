@@ -1,0 +1,106 @@
+/* Bytes to and from the client's socket.
+ *
+ * Blocking both ways: what the client does not read is never held here beyond CONNECTION_OUT_BYTES and one row, the
+ * thread waits instead. What it claims to send costs memory only as it arrives. */
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "server/connection.h"
+
+#define RECEIVE_BYTES ((size_t)16 << 10)
+#define KEEP_BYTES    ((size_t)1 << 20)
+
+void wr_socket_consume(struct connection *connection, size_t bytes)
+{
+    connection->in_at += bytes;
+    if (connection->in_at < connection->in.len)
+        return;
+    connection->in_at = connection->in.len = 0;
+}
+
+static void compact(struct connection *connection)
+{
+    struct wr_buf *in = &connection->in;
+    if (connection->in_at) {
+        memmove(in->data, in->data + connection->in_at, in->len - connection->in_at);
+        in->len -= connection->in_at;
+        connection->in_at = 0;
+    }
+    if (in->len == 0 && in->cap > KEEP_BYTES)
+        wr_buf_free(in);
+}
+
+bool wr_socket_fill(struct connection *connection)
+{
+    if (connection->closed)
+        return false;
+    compact(connection);
+    char *to = wr_buf_reserve(&connection->in, RECEIVE_BYTES);
+    ssize_t got;
+    do
+        got = recv(connection->fd, to, connection->in.cap - connection->in.len, 0);
+    while (got < 0 && errno == EINTR);
+    if (got <= 0) {
+        connection->closed = true;
+        return false;
+    }
+    connection->in.len += (size_t)got;
+    return true;
+}
+
+void wr_socket_flush(struct connection *connection)
+{
+    struct wr_buf *out = &connection->out;
+    size_t at = 0;
+    while (at < out->len && !connection->closed) {
+        ssize_t sent = send(connection->fd, out->data + at, out->len - at, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            connection->closed = true;
+        else
+            at += (size_t)sent;
+    }
+    out->len = 0;
+    if (out->cap > KEEP_BYTES)
+        wr_buf_free(out);
+}
+
+bool wr_socket_message(struct connection *connection, struct wire_message *message)
+{
+    for (;;) {
+        const char *bytes = connection->in.data + connection->in_at;
+        size_t len = connection->in.len - connection->in_at;
+        enum wire_state state = len ? wr_wire_next(bytes, len, message) : WIRE_NEEDS_MORE;
+        if (state == WIRE_COMPLETE)
+            return true;
+        if (state == WIRE_MALFORMED) {
+            wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message length");
+            return false;
+        }
+        wr_socket_flush(connection);
+        if (!wr_socket_fill(connection))
+            return false;
+    }
+}
+
+char wr_socket_peek(const struct connection *connection, const struct wire_message *message)
+{
+    size_t next = connection->in_at + message->used;
+    return next < connection->in.len ? connection->in.data[next] : '\0';
+}
+
+/* Closing with unread bytes in the queue resets the connection, and the reset can overtake our last message. */
+void wr_socket_close(struct connection *connection)
+{
+    char rest[4096];
+    struct timeval timeout = {.tv_usec = 200000};
+    if (connection->linger && shutdown(connection->fd, SHUT_WR) == 0) {
+        setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+        for (int i = 0; i < 256 && recv(connection->fd, rest, sizeof rest, 0) > 0; i++)
+            ;
+    }
+    close(connection->fd);
+}

@@ -1,0 +1,90 @@
+/* Implicit transactions: several statements in one query string, or several Executes before one Sync, succeed or
+ * fail together, as PostgreSQL has it. */
+#include <string.h>
+
+#include "server/connection.h"
+
+/* Moves over white space, comments and (if `semicolons`) semicolons. */
+static size_t skip_blank(const char *sql, size_t len, size_t at, bool semicolons)
+{
+    while (at < len) {
+        char c = sql[at];
+        if (c == ' ' || (c >= '\t' && c <= '\r') || (semicolons && c == ';')) {
+            at++;
+        } else if (c == '-' && at + 1 < len && sql[at + 1] == '-') {
+            while (at < len && sql[at] != '\n')
+                at++;
+        } else if (c == '/' && at + 1 < len && sql[at + 1] == '*') {
+            int depth = 0;
+            do {
+                bool opens = at + 1 < len && sql[at] == '/' && sql[at + 1] == '*';
+                bool closes = at + 1 < len && sql[at] == '*' && sql[at + 1] == '/';
+                depth += opens - closes;
+                at += 1 + (opens || closes);
+            } while (depth && at < len);
+        } else {
+            break;
+        }
+    }
+    return at < len ? at : len;
+}
+
+bool wr_sql_has_more(const char *sql, size_t len, size_t at)
+{
+    return skip_blank(sql, len, at, true) < len;
+}
+
+void wr_sql_first_word(const char *sql, size_t len, size_t at, char *word)
+{
+    int n = 0;
+    at = skip_blank(sql, len, at, true);
+    for (; at < len && n < 15; at++) {
+        char lower = sql[at] | 0x20;
+        if (lower < 'a' || lower > 'z')
+            break;
+        word[n++] = lower;
+    }
+    word[n] = '\0';
+}
+
+bool wr_sql_begins_transaction(const char *word)
+{
+    return !strcmp(word, "begin") || !strcmp(word, "start");
+}
+
+bool wr_transaction_begin(struct connection *connection)
+{
+    weir_error error = {.sqlstate = ""};
+    if (weir_exec(connection->session, "BEGIN", &error) == WEIR_ERROR) {
+        wr_connection_report(connection, &error);
+        return false;
+    }
+    connection->implicit = true;
+    return true;
+}
+
+void wr_transaction_commit(struct connection *connection)
+{
+    weir_error error = {.sqlstate = ""};
+    connection->implicit = false;
+    if (weir_exec(connection->session, "COMMIT", &error) != WEIR_ERROR)
+        return;
+    wr_connection_report(connection, &error);
+    if (weir_session_state(connection->session) != 'I')
+        weir_exec(connection->session, "ROLLBACK", NULL);
+}
+
+void wr_transaction_rollback(struct connection *connection)
+{
+    connection->implicit = false;
+    weir_exec(connection->session, "ROLLBACK", NULL);
+}
+
+bool wr_transaction_may_run(struct connection *connection, const weir_statement *statement)
+{
+    if (weir_session_state(connection->session) != 'E' || (statement && weir_statement_ends_transaction(statement)))
+        return true;
+    wr_reply_fail(connection, ERR_IN_FAILED_TRANSACTION,
+                  "current transaction is aborted, commands ignored until end of transaction block");
+    return false;
+}
