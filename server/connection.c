@@ -37,7 +37,7 @@ void wr_connection_fini(struct connection *connection)
     wr_buf_free(&connection->in);
     wr_buf_free(&connection->out);
     wr_arena_reset(&connection->arena);
-    wr_settings_fini(connection);
+    wr_status_fini(connection);
     pthread_mutex_destroy(&connection->lock);
     if (connection->admitted)
         wr_server_dismiss(connection->server);
@@ -48,7 +48,7 @@ void wr_connection_fini(struct connection *connection)
 
 void wr_connection_begin_work(struct connection *connection)
 {
-    int64_t timeout = wr_settings_timeout_us(connection);
+    int64_t timeout = wr_status_timeout_us(connection);
     pthread_mutex_lock(&connection->lock);
     connection->executing = true;
     connection->timed_out = false;
@@ -129,7 +129,7 @@ static void query(struct connection *connection, struct wire_message *message)
     size_t len;
     detach(connection, message);
     if (wr_wire_string(message, &sql, &len))
-        wr_query_run(connection, sql, len);
+        wr_simple_query(connection, sql, len);
     else
         wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message format");
 }

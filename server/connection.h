@@ -42,7 +42,7 @@ struct connection {
     char next_type;               /* of the message behind the one being handled, 0 = not here yet */
     bool skipping;                /* after an error, to the next Sync */
     bool implicit;                /* the transaction that is open was opened by us */
-    char *reported[REPORTED_MAX]; /* values the client knows, see settings.c */
+    char *reported[REPORTED_MAX]; /* values the client knows, see status.c */
 
     pthread_mutex_t lock;
     bool executing;      /* a statement is running: cancel means something */
@@ -71,6 +71,8 @@ bool wr_connection_check_text(struct connection *connection, const char *text, s
 /* socket.c: blocking; a failure closes the connection for good */
 bool wr_socket_fill(struct connection *connection) WR_MUST; /* at least one byte more */
 void wr_socket_flush(struct connection *connection);
+/* What has arrived and not been consumed. */
+const char *wr_socket_unread(const struct connection *connection, size_t *len);
 /* Next whole message. False: closed, or malformed (the client has been told). */
 bool wr_socket_message(struct connection *connection, struct wire_message *message) WR_MUST;
 /* Type of the message that follows, if its first byte is here already; else 0. */
@@ -101,30 +103,30 @@ void wr_reply_fatal(struct connection *connection, const char *sqlstate, const c
 /* startup.c: everything up to the first ReadyForQuery. False: close. */
 bool wr_startup_run(struct connection *connection) WR_MUST;
 
-/* settings.c: ParameterStatus */
-void wr_settings_fini(struct connection *connection);
-void wr_settings_report_all(struct connection *connection);
-void wr_settings_report_changes(struct connection *connection, const char *tag);
-int64_t wr_settings_timeout_us(struct connection *connection);
+/* status.c: ParameterStatus */
+void wr_status_fini(struct connection *connection);
+void wr_status_report_all(struct connection *connection);
+void wr_status_report_changes(struct connection *connection, const char *tag);
+int64_t wr_status_timeout_us(struct connection *connection);
 
-/* query.c: the simple protocol */
-void wr_query_run(struct connection *connection, const char *sql, size_t len);
+/* simple.c: the simple protocol */
+void wr_simple_query(struct connection *connection, const char *sql, size_t len);
 
-/* transaction.c: implicit transactions, and words of SQL text */
+/* implicit.c: implicit transactions, and words of SQL text */
 /* Is there anything but white space, comments and semicolons from `at` on? */
-bool wr_sql_has_more(const char *sql, size_t len, size_t at);
+bool wr_sqltext_has_more(const char *sql, size_t len, size_t at);
 /* First word of the text, lower case, into word[16]. */
-void wr_sql_first_word(const char *sql, size_t len, size_t at, char *word);
+void wr_sqltext_first_word(const char *sql, size_t len, size_t at, char *word);
 /* BEGIN, START TRANSACTION */
-bool wr_sql_begins_transaction(const char *word);
+bool wr_sqltext_begins_transaction(const char *word);
 /* False (25P02 sent) for all but COMMIT and ROLLBACK in a failed transaction. statement may be NULL. */
-bool wr_transaction_may_run(struct connection *connection, const weir_statement *statement) WR_MUST;
-bool wr_transaction_begin(struct connection *connection) WR_MUST; /* false: the error has been sent */
-void wr_transaction_commit(struct connection *connection);        /* an error is sent */
-void wr_transaction_rollback(struct connection *connection);
+bool wr_implicit_may_run(struct connection *connection, const weir_statement *statement) WR_MUST;
+bool wr_implicit_begin(struct connection *connection) WR_MUST; /* false: the error has been sent */
+void wr_implicit_commit(struct connection *connection);        /* an error is sent */
+void wr_implicit_rollback(struct connection *connection);
 
-/* copy.c: COPY FROM STDIN after its statement has been executed. False: failed (the error has been sent) */
-bool wr_copy_in(struct connection *connection, weir_result *result) WR_MUST;
+/* copy_in.c: COPY FROM STDIN after its statement has been executed. False: failed (the error has been sent) */
+bool wr_copyin_run(struct connection *connection, weir_result *result) WR_MUST;
 
 /* extended.c: one message of the extended protocol */
 void wr_extended_message(struct connection *connection, const struct wire_message *message);

@@ -14,7 +14,7 @@ static void fail(struct connection *connection)
 {
     connection->skipping = true;
     if (connection->implicit)
-        wr_transaction_rollback(connection);
+        wr_implicit_rollback(connection);
 }
 
 static bool malformed(struct connection *connection)
@@ -34,16 +34,16 @@ static bool prepare(struct connection *connection, const struct wire_parse *mess
                                   message->n_oids, statement, &error);
     wr_connection_end_work(connection);
     if (code == WEIR_ERROR) {
-        if (!strcmp(error.sqlstate, ERR_SYNTAX) || wr_transaction_may_run(connection, NULL))
+        if (!strcmp(error.sqlstate, ERR_SYNTAX) || wr_implicit_may_run(connection, NULL))
             wr_connection_report(connection, &error);
         return false;
     }
-    if (wr_sql_has_more(message->sql, message->sql_len, at)) {
+    if (wr_sqltext_has_more(message->sql, message->sql_len, at)) {
         wr_reply_fail(connection, ERR_SYNTAX, "cannot insert multiple commands into a prepared statement");
         weir_statement_free(*statement);
         return false;
     }
-    if (*statement && !wr_transaction_may_run(connection, *statement)) {
+    if (*statement && !wr_implicit_may_run(connection, *statement)) {
         weir_statement_free(*statement);
         return false;
     }
@@ -106,7 +106,7 @@ static bool bind(struct connection *connection, const struct wire_message *messa
     if (!prepared || !check_bind(connection, &bound, prepared))
         return false;
     if (prepared->statement)
-        TRY(wr_transaction_may_run(connection, prepared->statement));
+        TRY(wr_implicit_may_run(connection, prepared->statement));
     if (*bound.portal && wr_portal_find(connection, bound.portal)) {
         wr_reply_fail(connection, "42P03", "cursor \"%s\" already exists", bound.portal);
         return false;
@@ -178,10 +178,10 @@ static bool start(struct connection *connection, struct portal *portal)
 {
     weir_statement *statement = portal->prepared->statement;
     weir_error error = {.sqlstate = ""};
-    bool alone = weir_statement_ends_transaction(statement) || wr_sql_begins_transaction(portal->prepared->word);
-    TRY(wr_transaction_may_run(connection, statement));
+    bool alone = weir_statement_ends_transaction(statement) || wr_sqltext_begins_transaction(portal->prepared->word);
+    TRY(wr_implicit_may_run(connection, statement));
     if (!alone && is_pipelined(connection) && weir_session_state(connection->session) == 'I')
-        TRY(wr_transaction_begin(connection));
+        TRY(wr_implicit_begin(connection));
     if (weir_execute(statement, portal->params, portal->n_params, &portal->result, &error) == WEIR_ERROR) {
         wr_connection_report(connection, &error);
         return false;
@@ -195,7 +195,7 @@ static void finish(struct connection *connection, struct portal *portal)
     const char *tag = weir_result_tag(portal->result);
     portal->done = true;
     wr_reply_tag(connection, tag);
-    wr_settings_report_changes(connection, tag);
+    wr_status_report_changes(connection, tag);
     if (weir_statement_ends_transaction(portal->prepared->statement)) {
         connection->implicit = false;
         wr_extended_drop_portals(connection);
@@ -246,13 +246,13 @@ static bool run_portal(struct connection *connection, struct portal *portal, int
     weir_statement *statement = portal->prepared->statement;
     if (portal->done)
         return again(connection, portal);
-    if (!portal->result && connection->implicit && wr_sql_begins_transaction(portal->prepared->word))
+    if (!portal->result && connection->implicit && wr_sqltext_begins_transaction(portal->prepared->word))
         return adopt(connection, portal);
     if (!portal->result)
         TRY(start(connection, portal));
     if (!weir_statement_is_copy_in(statement))
         return fetch(connection, portal, rows_max);
-    TRY(wr_copy_in(connection, portal->result));
+    TRY(wr_copyin_run(connection, portal->result));
     finish(connection, portal);
     return true;
 }
@@ -281,7 +281,7 @@ static void sync(struct connection *connection)
 {
     connection->skipping = false;
     if (connection->implicit)
-        wr_transaction_commit(connection);
+        wr_implicit_commit(connection);
     if (weir_session_state(connection->session) == 'I')
         wr_extended_drop_portals(connection);
     wr_reply_ready(connection);

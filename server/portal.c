@@ -39,7 +39,7 @@ void wr_prepared_add(struct connection *connection, const struct wire_parse *mes
     prepared->name = wr_strdup(message->name);
     prepared->statement = statement;
     prepared->users = 1;
-    wr_sql_first_word(message->sql, message->sql_len, 0, prepared->word);
+    wr_sqltext_first_word(message->sql, message->sql_len, 0, prepared->word);
     size_t n = (size_t)connection->n_prepared++;
     connection->prepared = wr_realloc(connection->prepared, (n + 1) * sizeof(struct prepared *));
     connection->prepared[n] = prepared;

@@ -68,11 +68,17 @@ void wr_socket_flush(struct connection *connection)
         wr_buf_free(out);
 }
 
+const char *wr_socket_unread(const struct connection *connection, size_t *len)
+{
+    *len = connection->in.len - connection->in_at;
+    return *len ? connection->in.data + connection->in_at : NULL;
+}
+
 bool wr_socket_message(struct connection *connection, struct wire_message *message)
 {
     for (;;) {
-        const char *bytes = connection->in.data + connection->in_at;
-        size_t len = connection->in.len - connection->in_at;
+        size_t len;
+        const char *bytes = wr_socket_unread(connection, &len);
         enum wire_state state = len ? wr_wire_next(bytes, len, message) : WIRE_NEEDS_MORE;
         if (state == WIRE_COMPLETE)
             return true;

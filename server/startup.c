@@ -27,8 +27,8 @@ static void set_receive_timeout(struct connection *connection, int seconds)
 static bool read_packet(struct connection *connection, struct wire_startup *startup)
 {
     for (;;) {
-        const char *bytes = connection->in.data + connection->in_at;
-        size_t len = connection->in.len - connection->in_at;
+        size_t len;
+        const char *bytes = wr_socket_unread(connection, &len);
         enum wire_state state = len ? wr_wire_startup(bytes, len, startup) : WIRE_NEEDS_MORE;
         if (state == WIRE_COMPLETE)
             break;
@@ -265,7 +265,7 @@ static bool open_session(struct connection *connection)
 
 static void greet(struct connection *connection)
 {
-    wr_settings_report_all(connection);
+    wr_status_report_all(connection);
     size_t mark = wr_reply_begin(connection, 'K');
     wr_buf_u32be(&connection->out, (uint32_t)connection->pid);
     wr_buf_u32be(&connection->out, connection->secret);

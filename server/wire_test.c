@@ -31,7 +31,7 @@ static void test_framing(void)
 static void test_startup(void)
 {
     struct wire_startup startup;
-    static const char session[] = "\0\0\0\x21\0\3\0\0user\0root\0database\0dev\0\0";
+    static const char session[] = "\0\0\0\x20\0\3\0\0user\0root\0database\0dev\0\0";
     for (size_t len = 0; len < sizeof session - 1; len++)
         CHECK_INT(wr_wire_startup(session, len, &startup), WIRE_NEEDS_MORE);
     CHECK_INT(wr_wire_startup(session, sizeof session - 1, &startup), WIRE_COMPLETE);

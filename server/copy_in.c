@@ -54,7 +54,7 @@ static bool take(struct connection *connection, weir_result *result, const struc
     return code != WEIR_ERROR;
 }
 
-bool wr_copy_in(struct connection *connection, weir_result *result)
+bool wr_copyin_run(struct connection *connection, weir_result *result)
 {
     bool done = false;
     announce(connection, result);

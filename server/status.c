@@ -41,31 +41,31 @@ static void report(struct connection *connection, size_t i)
     wr_reply_parameter(connection, reported[i].name, value);
 }
 
-void wr_settings_report_all(struct connection *connection)
+void wr_status_report_all(struct connection *connection)
 {
     _Static_assert(WR_COUNT(reported) <= REPORTED_MAX, "room for what was reported");
     for (size_t i = 0; i < WR_COUNT(reported); i++)
         report(connection, i);
 }
 
-void wr_settings_report_changes(struct connection *connection, const char *tag)
+void wr_status_report_changes(struct connection *connection, const char *tag)
 {
     static const char *const changing[] = {"SET", "RESET", "DISCARD", "COMMIT", "ROLLBACK"};
     for (size_t i = 0; tag && i < WR_COUNT(changing); i++)
         if (!strncmp(tag, changing[i], strlen(changing[i]))) {
-            wr_settings_report_all(connection);
+            wr_status_report_all(connection);
             return;
         }
 }
 
-void wr_settings_fini(struct connection *connection)
+void wr_status_fini(struct connection *connection)
 {
     for (size_t i = 0; i < REPORTED_MAX; i++)
         free(connection->reported[i]);
 }
 
 /* "0", "1500", "250ms", "5s", "2min", "1h", "1d": milliseconds where no unit is given. */
-int64_t wr_settings_timeout_us(struct connection *connection)
+int64_t wr_status_timeout_us(struct connection *connection)
 {
     static const struct {
         const char *unit;

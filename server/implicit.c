@@ -29,12 +29,12 @@ static size_t skip_blank(const char *sql, size_t len, size_t at, bool semicolons
     return at < len ? at : len;
 }
 
-bool wr_sql_has_more(const char *sql, size_t len, size_t at)
+bool wr_sqltext_has_more(const char *sql, size_t len, size_t at)
 {
     return skip_blank(sql, len, at, true) < len;
 }
 
-void wr_sql_first_word(const char *sql, size_t len, size_t at, char *word)
+void wr_sqltext_first_word(const char *sql, size_t len, size_t at, char *word)
 {
     int n = 0;
     at = skip_blank(sql, len, at, true);
@@ -47,12 +47,12 @@ void wr_sql_first_word(const char *sql, size_t len, size_t at, char *word)
     word[n] = '\0';
 }
 
-bool wr_sql_begins_transaction(const char *word)
+bool wr_sqltext_begins_transaction(const char *word)
 {
     return !strcmp(word, "begin") || !strcmp(word, "start");
 }
 
-bool wr_transaction_begin(struct connection *connection)
+bool wr_implicit_begin(struct connection *connection)
 {
     weir_error error = {.sqlstate = ""};
     if (weir_exec(connection->session, "BEGIN", &error) == WEIR_ERROR) {
@@ -63,7 +63,7 @@ bool wr_transaction_begin(struct connection *connection)
     return true;
 }
 
-void wr_transaction_commit(struct connection *connection)
+void wr_implicit_commit(struct connection *connection)
 {
     weir_error error = {.sqlstate = ""};
     connection->implicit = false;
@@ -74,13 +74,13 @@ void wr_transaction_commit(struct connection *connection)
         weir_exec(connection->session, "ROLLBACK", NULL);
 }
 
-void wr_transaction_rollback(struct connection *connection)
+void wr_implicit_rollback(struct connection *connection)
 {
     connection->implicit = false;
     weir_exec(connection->session, "ROLLBACK", NULL);
 }
 
-bool wr_transaction_may_run(struct connection *connection, const weir_statement *statement)
+bool wr_implicit_may_run(struct connection *connection, const weir_statement *statement)
 {
     if (weir_session_state(connection->session) != 'E' || (statement && weir_statement_ends_transaction(statement)))
         return true;

@@ -29,11 +29,11 @@ static bool run(struct connection *connection, weir_statement *statement)
         wr_connection_report(connection, &error);
         return false;
     }
-    bool ok =
-        weir_statement_is_copy_in(statement) ? wr_copy_in(connection, result) : send_rows(connection, result, &error);
+    bool ok = weir_statement_is_copy_in(statement) ? wr_copyin_run(connection, result)
+                                                   : send_rows(connection, result, &error);
     if (ok) {
         wr_reply_tag(connection, weir_result_tag(result));
-        wr_settings_report_changes(connection, weir_result_tag(result));
+        wr_status_report_changes(connection, weir_result_tag(result));
     }
     weir_result_free(result);
     return ok;
@@ -50,12 +50,12 @@ static bool adopt(struct connection *connection, const char *word)
 static bool run_in_transaction(struct connection *connection, weir_statement *statement, const char *word, bool last)
 {
     bool ends = weir_statement_ends_transaction(statement);
-    if (!wr_transaction_may_run(connection, statement))
+    if (!wr_implicit_may_run(connection, statement))
         return false;
-    if (wr_sql_begins_transaction(word) && connection->implicit)
+    if (wr_sqltext_begins_transaction(word) && connection->implicit)
         return adopt(connection, word);
     bool idle = weir_session_state(connection->session) == 'I';
-    if (idle && !last && !ends && !wr_sql_begins_transaction(word) && !wr_transaction_begin(connection))
+    if (idle && !last && !ends && !wr_sqltext_begins_transaction(word) && !wr_implicit_begin(connection))
         return false;
     bool ok = run(connection, statement);
     if (ends && ok) {
@@ -71,7 +71,7 @@ static bool step(struct connection *connection, struct script *script, bool *don
     weir_error error = {.sqlstate = ""};
     weir_statement *statement = NULL;
     char word[16];
-    wr_sql_first_word(script->sql, script->len, script->at, word);
+    wr_sqltext_first_word(script->sql, script->len, script->at, word);
     weir_code code =
         weir_prepare(connection->session, script->sql, script->len, &script->at, NULL, 0, &statement, &error);
     *done = code == WEIR_DONE;
@@ -79,17 +79,17 @@ static bool step(struct connection *connection, struct script *script, bool *don
         return true;
     script->any = true;
     if (code == WEIR_ERROR) {
-        if (!strcmp(error.sqlstate, ERR_SYNTAX) || wr_transaction_may_run(connection, NULL))
+        if (!strcmp(error.sqlstate, ERR_SYNTAX) || wr_implicit_may_run(connection, NULL))
             wr_connection_report(connection, &error);
         return false;
     }
-    bool last = !wr_sql_has_more(script->sql, script->len, script->at);
+    bool last = !wr_sqltext_has_more(script->sql, script->len, script->at);
     bool ok = run_in_transaction(connection, statement, word, last);
     weir_statement_free(statement);
     return ok;
 }
 
-void wr_query_run(struct connection *connection, const char *sql, size_t len)
+void wr_simple_query(struct connection *connection, const char *sql, size_t len)
 {
     struct script script = {.sql = sql, .len = len};
     wr_extended_drop_unnamed(connection);
@@ -101,9 +101,9 @@ void wr_query_run(struct connection *connection, const char *sql, size_t len)
         wr_connection_end_work(connection);
     }
     if (connection->implicit && ok)
-        wr_transaction_commit(connection);
+        wr_implicit_commit(connection);
     else if (connection->implicit)
-        wr_transaction_rollback(connection);
+        wr_implicit_rollback(connection);
     if (!script.any)
         wr_reply_empty(connection, 'I');
     if (weir_session_state(connection->session) == 'I')
