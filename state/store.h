@@ -72,7 +72,8 @@ bool wr_commit_add(struct commit *commit, struct trace *trace, struct run *run, 
 /* Meta: small keyed records (catalog, source offsets, sink markers, clocks). */
 void wr_commit_put(struct commit *commit, const void *key, size_t key_len, const void *value, size_t value_len);
 void wr_commit_delete(struct commit *commit, const void *key, size_t key_len);
-/* Output log of a sink: one record per (log, commit). */
+/* Output log of a sink. Several calls for one log add parts, visited in the order added, all under the commit's number;
+ * large parts are written out early like runs. */
 void wr_commit_log(struct commit *commit, uint64_t log_id, const void *bytes, size_t len);
 /* Log records of log_id with commit number <= upto are no longer needed. */
 void wr_commit_log_truncate(struct commit *commit, uint64_t log_id, uint64_t upto);
@@ -146,7 +147,7 @@ struct str_key {
 };
 
 /* Point lookups in an UPSERT trace, or existence: keys sorted ascending, n of them. For each key found live:
- * `found(context, index, entry)`; the entry's bytes are valid during the call only. */
+ * `found(context, index, entry)`, in no particular order; the entry's bytes are valid during the call only. */
 typedef void (*entry_found)(void *context, uint32_t index, const struct entry *entry);
 bool wr_version_get(struct version *version, const struct str_key *keys, uint32_t n, entry_found found, void *context,
                     struct wr_error *err) WR_MUST;

@@ -1,0 +1,239 @@
+/* Positions in runs, and the filters that spare them. */
+#include "state/bloom.h"
+#include "state/store_impl.h"
+
+static uint64_t key_head(const char *key, uint32_t len)
+{
+    if (len >= 8)
+        return wr_load_u64be(key);
+    uint64_t head = 0;
+    for (uint32_t i = 0; i < len; i++)
+        head |= (uint64_t)(uint8_t)key[i] << (56 - 8 * i);
+    return head;
+}
+
+/* ---- the first-key index of a disk run */
+
+static uint32_t load_u32le(const char *at)
+{
+    uint32_t value;
+    memcpy(&value, at, 4);
+    return value;
+}
+
+static bool load_index(struct run *run, struct cached **index, struct wr_error *err)
+{
+    if (*index)
+        return true;
+    *index = wr_block_cache_get(run->store, run->id, RUN_INDEX, true, err);
+    if (!*index)
+        return false;
+    size_t need = 8 + 4 * (size_t)run->blocks;
+    if ((*index)->len < need || load_u32le((*index)->data) != run->blocks ||
+        (*index)->len != need + load_u32le((*index)->data + need - 4))
+        return wr_fail(err, ERR_DATA_CORRUPTED, "the index of run %llu is damaged", (unsigned long long)run->id);
+    return true;
+}
+
+static const char *index_key(const struct cached *index, uint32_t block, uint32_t blocks, uint32_t *len)
+{
+    uint32_t from = load_u32le(index->data + 4 + 4 * (size_t)block);
+    *len = load_u32le(index->data + 8 + 4 * (size_t)block) - from;
+    return index->data + 8 + 4 * (size_t)blocks + from;
+}
+
+/* The block in which the first entry >= key lies, or the one before where it would start: the last block whose first
+ * key is < key. (Not <=: equal keys may begin in the block before.) Blocks before `from` are known to be lower. */
+static uint32_t index_find(const struct cached *index, uint32_t blocks, uint32_t from, const char *key, uint32_t len)
+{
+    uint32_t lo = from, hi = blocks;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2, first_len;
+        const char *first = index_key(index, mid, blocks, &first_len);
+        if (bytes_compare(first, first_len, key, len) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo ? lo - 1 : 0;
+}
+
+/* ---- filters */
+
+static bool outside(const struct run *run, const char *key, uint32_t len, bool whole_key)
+{
+    if (bytes_compare(run->max_key, run->max_len, key, len) < 0)
+        return true;
+    if (bytes_compare(key, len, run->min_key, run->min_len) >= 0)
+        return false;
+    return whole_key || run->min_len < len || memcmp(run->min_key, key, len) != 0;
+}
+
+static bool disk_may_have(struct run *run, const char *key, uint32_t len, uint64_t hash, bool *may,
+                          struct wr_error *err)
+{
+    struct cached *index = NULL;
+    bool ok = load_index(run, &index, err);
+    if (!ok) {
+        wr_cached_release(index);
+        return false;
+    }
+    uint32_t block = index_find(index, run->blocks, 0, key, len), first_len;
+    if (block + 1 < run->blocks) {
+        const char *first = index_key(index, block + 1, run->blocks, &first_len);
+        if (first_len >= len && !memcmp(first, key, len)) { /* the next block begins with it */
+            wr_cached_release(index);
+            *may = true;
+            return true;
+        }
+    }
+    wr_cached_release(index);
+    uint32_t partition = block / RUN_FILTER_SPAN;
+    struct cached *filter =
+        wr_block_cache_get(run->store, run->id, partition * (RUN_FILTER_SPAN + 1) + RUN_FILTER_SPAN, true, err);
+    if (!filter)
+        return false;
+    *may = wr_bloom_may_have((unsigned char *)filter->data, filter->len, hash);
+    wr_cached_release(filter);
+    return true;
+}
+
+bool wr_run_may_have(struct run *run, const char *key, uint32_t len, uint64_t hash, bool whole_key, bool *may,
+                     struct wr_error *err)
+{
+    *may = !outside(run, key, len, whole_key);
+    if (!*may || (whole_key && run->kind != TRACE_UPSERT && !run->full_prefix))
+        return true;
+    if (run->on_disk)
+        TRY(disk_may_have(run, key, len, hash, may, err));
+    else
+        *may = wr_bloom_may_have(run->bloom, run->bloom_size, hash);
+    if (!*may)
+        atomic_fetch_add_explicit(&run->store->bloom_skips, 1, memory_order_relaxed);
+    return true;
+}
+
+/* ---- iterator */
+
+void wr_run_iter_init(struct run_iter *iter, struct run *run, bool streaming)
+{
+    memset(iter, 0, sizeof *iter);
+    iter->run = run;
+    iter->streaming = streaming;
+    iter->block_no = UINT32_MAX;
+    if (!run->on_disk) {
+        iter->data = run->data;
+        iter->offsets = run->offsets;
+        iter->n = (uint32_t)run->entries;
+    }
+}
+
+void wr_run_iter_fini(struct run_iter *iter)
+{
+    wr_cached_release(iter->index);
+    wr_cached_release(iter->block);
+    wr_cached_release(iter->held);
+    iter->index = iter->block = iter->held = NULL;
+}
+
+static void decode_here(struct run_iter *iter)
+{
+    entry_decode(iter->data + iter->offsets[iter->pos], &iter->entry);
+    iter->head = key_head(iter->entry.key, iter->entry.key_len);
+    iter->valid = true;
+}
+
+/* A scan that reads block after block does not push others out of the cache. */
+static bool load_block(struct run_iter *iter, uint32_t block_no, struct wr_error *err)
+{
+    if (iter->block_no == block_no && iter->block)
+        return true;
+    struct run *run = iter->run;
+    iter->sequential = iter->block && block_no == iter->block_no + 1;
+    bool keep = !iter->streaming && !iter->sequential;
+    struct cached *block = wr_block_cache_get(run->store, run->id, block_no + block_no / RUN_FILTER_SPAN, keep, err);
+    if (!block)
+        return false;
+    uint32_t n = block->len >= 8 ? load_u32le(block->data + block->len - 4) : 0;
+    size_t tail = 4 + 4 * (size_t)n;
+    if (!n || block->len < tail || (block->len & 3)) {
+        wr_cached_release(block);
+        return wr_fail(err, ERR_DATA_CORRUPTED, "block %u of run %llu is damaged", block_no,
+                       (unsigned long long)run->id);
+    }
+    wr_cached_release(iter->held);
+    iter->held = iter->block;
+    iter->block = block;
+    iter->block_no = block_no;
+    iter->data = block->data;
+    iter->offsets = (const uint32_t *)(const void *)(block->data + block->len - tail);
+    iter->n = n;
+    return true;
+}
+
+static int compare_at(const struct run_iter *iter, uint32_t pos, const char *key, uint32_t len)
+{
+    struct entry entry;
+    entry_decode(iter->data + iter->offsets[pos], &entry);
+    return bytes_compare(entry.key, entry.key_len, key, len);
+}
+
+/* First position >= from with key >= the given; n if none. Gallops: batches are sorted. */
+static uint32_t find_in_block(const struct run_iter *iter, uint32_t from, const char *key, uint32_t len)
+{
+    uint32_t lo = from, step = 1;
+    while (lo + step <= iter->n && compare_at(iter, lo + step - 1, key, len) < 0) {
+        lo += step;
+        step *= 2;
+    }
+    uint32_t hi = WR_MIN(lo + step - 1, iter->n);
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (compare_at(iter, mid, key, len) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static bool at_position(struct run_iter *iter, struct wr_error *err)
+{
+    if (iter->pos < iter->n) {
+        decode_here(iter);
+        return true;
+    }
+    iter->valid = false;
+    if (!iter->run->on_disk || iter->block_no + 1 >= iter->run->blocks)
+        return true;
+    TRY(load_block(iter, iter->block_no + 1, err));
+    iter->pos = 0;
+    decode_here(iter);
+    return true;
+}
+
+/* Going forward only looks ahead of the present position; going back starts over. */
+bool wr_run_iter_seek(struct run_iter *iter, const char *key, uint32_t len, struct wr_error *err)
+{
+    struct run *run = iter->run;
+    bool forward = iter->valid && key && bytes_compare(iter->entry.key, iter->entry.key_len, key, len) < 0;
+    if (run->on_disk) {
+        uint32_t block_no = 0;
+        if (key) {
+            TRY(load_index(run, &iter->index, err));
+            block_no = index_find(iter->index, run->blocks, forward ? iter->block_no : 0, key, len);
+        }
+        if (block_no != iter->block_no || !iter->block) {
+            TRY(load_block(iter, block_no, err));
+            forward = false;
+        }
+    }
+    iter->pos = key ? find_in_block(iter, forward ? iter->pos : 0, key, len) : 0;
+    return at_position(iter, err);
+}
+
+bool wr_run_iter_next(struct run_iter *iter, struct wr_error *err)
+{
+    iter->pos++;
+    return at_position(iter, err);
+}

@@ -1,0 +1,212 @@
+/* Opening, closing and watching the store. */
+#include "state/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/store_dir.h"
+#include "state/store_impl.h"
+
+#define MIB ((int64_t)1 << 20)
+
+static int64_t clamp(int64_t value, int64_t lo, int64_t hi)
+{
+    return value < lo ? lo : value > hi ? hi : value;
+}
+
+static void init_locks(struct store *store)
+{
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&store->lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+    pthread_mutex_init(&store->manifest_lock, NULL);
+    pthread_mutex_init(&store->trash_lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->queue_changed, NULL);
+    pthread_cond_init(&store->published, NULL);
+    pthread_cond_init(&store->work, &monotonic);
+    pthread_cond_init(&store->merge_work, NULL);
+    pthread_cond_init(&store->idle, NULL);
+    pthread_condattr_destroy(&monotonic);
+}
+
+static struct store *new_store(const struct store_options *options)
+{
+    struct store *store = wr_calloc(1, sizeof *store);
+    init_locks(store);
+    /* A budget lives and dies with its database: its list names these pools for good. */
+    wr_pool_init(&store->runs_pool, options->budget, "state runs");
+    wr_pool_init(&store->cache_pool, options->budget, "block cache");
+    wr_pool_init(&store->memtable_pool, options->budget, "memtables");
+    int64_t limit = options->budget && options->budget->limit_bytes > 0 ? options->budget->limit_bytes : 512 * MIB;
+    store->checkpoint_bytes =
+        options->checkpoint_bytes ? options->checkpoint_bytes : clamp(limit / 8, 8 * MIB, 64 * MIB);
+    store->spill_bytes = clamp(limit / 8, MIB, 32 * MIB);
+    store->cache = wr_block_cache_new(&store->cache_pool, clamp(limit / 8, 2 * MIB, 1024 * MIB));
+    store->queue_end = &store->queue;
+    store->next_number = 1;
+    atomic_store(&store->next_run_id, 1);
+    return store;
+}
+
+static void free_store(struct store *store)
+{
+    for (uint32_t i = 0; i < store->traces_cap; i++)
+        for (struct trace *trace = store->traces[i], *next; trace; trace = next) {
+            next = trace->next;
+            wr_trace_free(trace);
+        }
+    for (struct trace *trace = store->graveyard, *next; trace; trace = next) {
+        next = trace->next;
+        wr_trace_free(trace);
+    }
+    while (store->trash) { /* their files go as orphans at the next open */
+        struct run *run = store->trash;
+        store->trash = run->next_trash;
+        wr_run_free(run);
+    }
+    wr_block_cache_free(store->cache);
+    if (store->dir) {
+        wr_rocks_close(&store->rocks);
+        wr_store_dir_unlock(store->dir);
+    }
+    wr_mem_map_free(&store->mem_meta);
+    wr_mem_map_free(&store->mem_log);
+    free(store->traces);
+    free(store->dir);
+    free(store->ingest_dir);
+    pthread_mutex_destroy(&store->lock);
+    pthread_mutex_destroy(&store->manifest_lock);
+    pthread_mutex_destroy(&store->trash_lock);
+    free(store);
+}
+
+static bool open_dir(struct store *store, const struct store_options *options, struct wr_error *err)
+{
+    int64_t limit = options->budget && options->budget->limit_bytes > 0 ? options->budget->limit_bytes : 512 * MIB;
+    TRY(wr_store_dir_prepare(options->dir, err));
+    if (!wr_rocks_open(&store->rocks, options->dir, clamp(limit / 64, MIB, 32 * MIB), options->sync, err)) {
+        wr_rocks_close(&store->rocks);
+        return wr_store_dir_explain(options->dir, err);
+    }
+    store->dir = wr_strdup(options->dir);
+    store->ingest_dir = wr_store_dir_ingest(options->dir);
+    wr_store_dir_lock(options->dir);
+    return wr_store_recover(store, err);
+}
+
+static void start_threads(struct store *store)
+{
+    pthread_create(&store->commit_thread, NULL, wr_commit_thread, store);
+    pthread_create(&store->tidy_thread, NULL, wr_tidy_thread, store);
+    pthread_create(&store->merge_thread, NULL, wr_merge_thread, store);
+    store->threads_started = true;
+}
+
+struct store *wr_store_open(const struct store_options *options, struct wr_error *err)
+{
+    struct store *store = new_store(options);
+    if (options->dir && !open_dir(store, options, err)) {
+        free_store(store);
+        return NULL;
+    }
+    start_threads(store);
+    return store;
+}
+
+void wr_store_close(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    wr_snapshot_stale(store);
+    while (store->in_flight)
+        pthread_cond_wait(&store->published, &store->lock);
+    store->closing = true;
+    pthread_cond_broadcast(&store->queue_changed);
+    pthread_cond_broadcast(&store->work);
+    pthread_cond_broadcast(&store->merge_work);
+    pthread_mutex_unlock(&store->lock);
+    pthread_join(store->commit_thread, NULL);
+    pthread_join(store->tidy_thread, NULL);
+    pthread_join(store->merge_thread, NULL);
+    free_store(store);
+}
+
+bool wr_store_is_durable(const struct store *store)
+{
+    return store->dir != NULL;
+}
+
+uint64_t wr_store_committed(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    uint64_t number = store->committed;
+    pthread_mutex_unlock(&store->lock);
+    return number;
+}
+
+uint64_t wr_store_next_commit(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    uint64_t number = store->next_number;
+    pthread_mutex_unlock(&store->lock);
+    return number;
+}
+
+void wr_store_fail(struct store *store, const struct wr_error *err)
+{
+    pthread_mutex_lock(&store->lock);
+    if (!store->error.sqlstate[0])
+        store->error = *err;
+    atomic_store(&store->failed, true);
+    pthread_cond_broadcast(&store->published);
+    pthread_cond_broadcast(&store->queue_changed);
+    pthread_cond_broadcast(&store->idle);
+    pthread_mutex_unlock(&store->lock);
+}
+
+bool wr_store_failed(struct store *store, struct wr_error *err)
+{
+    if (!atomic_load(&store->failed))
+        return false;
+    pthread_mutex_lock(&store->lock);
+    *err = store->error;
+    pthread_mutex_unlock(&store->lock);
+    return true;
+}
+
+bool wr_store_wait(struct store *store, uint64_t number, struct wr_error *err)
+{
+    pthread_mutex_lock(&store->lock);
+    while (store->committed < number && !atomic_load(&store->failed))
+        pthread_cond_wait(&store->published, &store->lock);
+    bool ok = store->committed >= number;
+    if (!ok)
+        *err = store->error;
+    pthread_mutex_unlock(&store->lock);
+    return ok;
+}
+
+void wr_store_stats(struct store *store, struct store_stats *stats)
+{
+    *stats = (struct store_stats){
+        .ram_run_bytes = atomic_load(&store->ram_run_bytes),
+        .block_cache_bytes = atomic_load(&store->cache_pool.used_bytes),
+        .commits = atomic_load(&store->commits),
+        .commit_bytes_written = atomic_load(&store->commit_bytes),
+        .merges = atomic_load(&store->merges),
+        .merge_bytes_read = atomic_load(&store->merge_read),
+        .merge_bytes_written = atomic_load(&store->merge_written),
+        .bloom_skips = atomic_load(&store->bloom_skips),
+        .block_reads = atomic_load(&store->block_reads),
+        .snapshots = atomic_load(&store->snapshots_n),
+        .committed = wr_store_committed(store),
+    };
+    if (store->dir) {
+        stats->disk_bytes = wr_rocks_disk_bytes(&store->rocks);
+        stats->memtable_bytes = wr_rocks_memtable_bytes(&store->rocks);
+    }
+}

@@ -1,0 +1,197 @@
+/* The store's insides, shared by the files of state/ that implement store.h.
+ *
+ * Locks, in the order in which they may be nested:
+ *   manifest_lock   whoever writes trace manifests (commit thread, checkpoint, merges): held over the synced write
+ *                   and the change of versions that goes with it
+ *   lock            all fields below marked (L): versions, traces, queue, snapshots; never held over I/O
+ * Threads: the commit thread; the tidy thread (RAM merges, checkpoints, deletion); the merge thread (disk merges). */
+#ifndef WEIR_STATE_STORE_IMPL_H
+#define WEIR_STATE_STORE_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "state/mem_map.h"
+#include "state/rocks.h"
+#include "state/run.h"
+#include "state/store.h"
+
+#define STORE_FORMAT_VERSION     1
+#define STORE_IN_FLIGHT          2          /* commits */
+#define STORE_SMALL_COMMIT       (1 << 20)  /* bytes; above it deltas go to a file of their own */
+#define STORE_BASE_BYTES         (32 << 10) /* a trace with fewer delta bytes at a checkpoint keeps them as its base */
+#define STORE_DELTA_BACKLOG      4          /* checkpoints' worth of deltas; more makes commits wait */
+#define STORE_RAM_RUNS           6          /* of a trace, before they are merged */
+#define STORE_DISK_FAN_IN        4
+#define STORE_DISK_FAN_IN_APPEND 8
+
+struct version {
+    atomic_int refs;
+    enum trace_kind kind;
+    struct store *store;
+    uint32_t n;
+    struct run *runs[]; /* newest first */
+};
+
+struct pending {
+    struct run *run;
+    struct commit *commit;
+};
+
+struct trace {
+    struct store *store;
+    uint64_t id;
+    enum trace_kind kind;
+    struct commit *detached; /* (L) belongs to it */
+    struct version *durable; /* (L) */
+    struct version *current; /* (L) cache; NULL = stale */
+    struct pending *pending; /* (L) oldest first */
+    uint32_t pending_n, pending_cap;
+    bool persisted;        /* manifest_lock: has a manifest record */
+    bool has_base;         /* manifest_lock: has a base record */
+    bool dropped;          /* (L) */
+    bool dirty;            /* (L) has deltas since its last checkpoint */
+    uint64_t floor_commit; /* manifest_lock: deltas older than (floor_commit, floor_seq) are in its runs */
+    uint32_t floor_seq;
+    struct trace *next; /* (L) in the id table or the graveyard */
+};
+
+struct commit_run {
+    struct trace *trace;
+    struct run *run;
+};
+
+struct log_part {
+    uint64_t log_id;
+    char *bytes; /* NULL: written early as `run_id` */
+    size_t len;
+    struct run *blob;
+};
+
+struct commit {
+    struct store *store;
+    pthread_mutex_t lock; /* runs, counters */
+    bool detached;
+    uint64_t number;
+    struct commit_run *runs; /* in the order added */
+    uint32_t runs_n, runs_cap;
+    struct log_part *logs;
+    uint32_t logs_n, logs_cap;
+    struct trace **drops;
+    uint32_t drops_n, drops_cap;
+    struct trace **created; /* detached traces */
+    uint32_t created_n, created_cap;
+    struct wr_buf ops; /* meta puts, deletes, truncations in order */
+    int64_t ram_bytes, disk_bytes;
+    bool spilling;
+    commit_done done;
+    void *context;
+    struct commit *next;
+};
+
+struct snapshot_entry {
+    uint64_t id;
+    struct version *version;
+};
+struct snapshot {
+    atomic_int refs;
+    atomic_bool expired;
+    struct store *store;
+    uint64_t commit;
+    struct snapshot *next; /* (L) all that live */
+    uint32_t n;
+    struct snapshot_entry entries[]; /* by id */
+};
+
+struct store {
+    char *dir, *ingest_dir; /* NULL: memory only */
+    struct rocks rocks;
+    struct block_cache *cache;
+    struct wr_pool runs_pool, cache_pool, memtable_pool;
+    int64_t checkpoint_bytes, spill_bytes;
+
+    pthread_mutex_t manifest_lock;
+    uint64_t delta_floor; /* manifest_lock: no delta of an older commit is needed */
+
+    pthread_mutex_t lock;
+    pthread_cond_t queue_changed, published, work, merge_work, idle;
+    struct trace **traces; /* (L) hash table by id */
+    uint32_t traces_n, traces_cap;
+    struct trace *graveyard;             /* (L) dropped, freed at close */
+    struct commit *queue, **queue_end;   /* (L) submitted */
+    uint32_t in_flight;                  /* (L) */
+    uint64_t next_number;                /* (L) */
+    uint64_t committed;                  /* (L) */
+    int64_t delta_bytes;                 /* (L) since the last checkpoint began */
+    bool closing, tidy_busy, merge_busy; /* (L) */
+    bool tidy_due, merge_due;            /* (L) */
+    bool merges_paused;                  /* (L) settled for tests */
+    struct snapshot *snapshots;          /* (L) all that live */
+    struct snapshot *latest;             /* (L) cache for the next wr_store_snapshot; NULL = stale */
+    struct mem_map mem_meta, mem_log;    /* (L) memory only */
+    struct wr_error error;               /* (L) sticky */
+    atomic_bool failed;
+
+    pthread_mutex_t trash_lock; /* innermost */
+    struct run *trash;
+
+    atomic_ullong next_run_id, next_file;
+    atomic_llong ram_run_bytes, pinned_bytes;
+    atomic_llong commits, commit_bytes, merges, merge_read, merge_written, bloom_skips, block_reads, snapshots_n;
+    pthread_t commit_thread, tidy_thread, merge_thread;
+    bool threads_started;
+};
+
+/* ---- manifest.c: records of CF meta and their keys: a tag, then a big-endian id */
+#define META_COMMIT    'C'
+#define META_TRACE     'T'
+#define META_BASE      'B'
+#define META_USER      'U'
+#define META_KEY_SIZE  9
+#define DELTA_KEY_SIZE 20 /* commit u64, trace u64, position in the commit u32 */
+#define LOG_KEY_SIZE   20 /* log u64, commit u64, part u32 */
+void wr_meta_key(char to[META_KEY_SIZE], char tag, uint64_t id);
+void wr_delta_key(char to[DELTA_KEY_SIZE], uint64_t commit, uint64_t trace_id, uint32_t seq);
+/* Names the disk runs in `version`; the trace's floors are as it says. */
+void wr_manifest_put(rocksdb_writebatch_t *batch, struct store *store, const struct trace *trace,
+                     const struct version *version);
+/* Fills floors, flags and the disk runs (as *version) of a trace from its record. */
+bool wr_manifest_get(struct store *store, struct trace *trace, struct version **version, const char *bytes, size_t len,
+                     struct wr_error *err) WR_MUST;
+void wr_commit_record_put(rocksdb_writebatch_t *batch, struct store *store, uint64_t number);
+/* ---- store.c */
+void wr_store_fail(struct store *store, const struct wr_error *err);
+
+/* ---- store_recover.c */
+bool wr_store_recover(struct store *store, struct wr_error *err) WR_MUST;
+
+/* ---- version.c */
+struct version *wr_version_new(struct store *store, enum trace_kind kind, uint32_t n);
+void wr_version_retain(struct version *version);
+/* Under store->lock: */
+void wr_trace_stale(struct trace *trace);
+void wr_trace_set_durable(struct trace *trace, struct version *version);
+struct trace *wr_trace_find(struct store *store, uint64_t id);
+struct trace *wr_trace_insert(struct store *store, uint64_t id, enum trace_kind kind);
+void wr_trace_remove(struct trace *trace); /* from the id table, to the graveyard */
+void wr_trace_push_pending(struct trace *trace, struct run *run, struct commit *commit);
+void wr_trace_free(struct trace *trace);
+/* Replace `from` (adjacent in the durable version) by `to` (NULL: by nothing). */
+void wr_trace_replace(struct trace *trace, struct run *const *from, uint32_t n, struct run *to);
+void wr_snapshot_stale(struct store *store);
+
+/* ---- commit_write.c */
+void *wr_commit_thread(void *store);
+/* ---- commit_spill.c: takes RAM runs of the commit to disk when they are many */
+bool wr_commit_spill(struct commit *commit, struct wr_error *err) WR_MUST;
+void wr_commit_free(struct commit *commit);
+
+/* ---- store_tidy.c, store_merge.c */
+void *wr_tidy_thread(void *store);
+void *wr_merge_thread(void *store);
+bool wr_checkpoint_run(struct store *store, struct wr_error *err) WR_MUST;
+bool wr_ram_merges_run(struct store *store);
+bool wr_trash_empty(struct store *store);
+bool wr_disk_merge_due(struct store *store); /* under lock */
+
+#endif

@@ -1,0 +1,208 @@
+/* Recovery: what the last commit record names is the state; everything else is deleted.
+ *
+ * Traces come from their manifests, the rows of recent commits from the deltas above each trace's floor. A delta of a
+ * commit beyond the record, or a run file that no manifest names, was written by a commit or merge that never
+ * happened. Bounded by the checkpoint size, not by the state. */
+#include <stdlib.h>
+
+#include "state/store_impl.h"
+
+static bool read_commit_record(struct store *store, struct wr_error *err)
+{
+    char key[] = {META_COMMIT}, *message = NULL;
+    size_t len;
+    char *bytes = rocksdb_get_cf(store->rocks.db, store->rocks.read_options, store->rocks.cf[CF_META], key, sizeof key,
+                                 &len, &message);
+    if (message)
+        return wr_rocks_fail(err, message);
+    if (!bytes)
+        return true; /* new */
+    struct wr_reader r = wr_reader_of(bytes, len);
+    store->committed = wr_get_varint(&r);
+    store->next_number = store->committed + 1;
+    atomic_store(&store->next_run_id, wr_get_varint(&r));
+    store->delta_floor = wr_get_varint(&r);
+    bool ok = r.ok;
+    rocksdb_free(bytes);
+    return ok ? true : wr_fail(err, ERR_DATA_CORRUPTED, "the commit record is damaged");
+}
+
+static bool add_trace(struct store *store, uint64_t id, const char *bytes, size_t len, struct wr_error *err)
+{
+    struct trace *trace = wr_trace_insert(store, id, TRACE_ZSET);
+    struct version *version;
+    TRY(wr_manifest_get(store, trace, &version, bytes, len, err));
+    wr_trace_set_durable(trace, version);
+    return true;
+}
+
+/* Put a recovered RAM run among the trace's runs by age, newest first. */
+static void add_run(struct trace *trace, struct run *run)
+{
+    const struct version *old = trace->durable;
+    struct version *version = wr_version_new(trace->store, trace->kind, old->n + 1);
+    uint32_t at = 0, i = 0;
+    for (; i < old->n; i++) {
+        const struct run *other = old->runs[i];
+        if (other->commit < run->commit || (other->commit == run->commit && other->seq < run->seq))
+            break;
+        version->runs[at++] = old->runs[i];
+    }
+    version->runs[at++] = run;
+    for (; i < old->n; i++)
+        version->runs[at++] = old->runs[i];
+    for (i = 0; i < at; i++)
+        if (version->runs[i] != run)
+            wr_run_retain(version->runs[i]);
+    wr_trace_set_durable(trace, version);
+}
+
+static bool add_base(struct store *store, uint64_t id, const char *bytes, size_t len, struct wr_error *err)
+{
+    struct trace *trace = wr_trace_find(store, id);
+    if (!trace)
+        return wr_fail(err, ERR_DATA_CORRUPTED, "a base record names no trace");
+    struct wr_reader r = wr_reader_of(bytes, len);
+    uint64_t commit = wr_get_varint(&r), seq = wr_get_varint(&r);
+    struct run *run = wr_run_unpack(store, trace->kind, r.at, (size_t)(r.end - r.at), err);
+    if (!run)
+        return false;
+    run->commit = commit;
+    run->seq = (uint32_t)seq;
+    add_run(trace, run);
+    return true;
+}
+
+static bool read_records(struct store *store, char tag, struct wr_error *err)
+{
+    rocksdb_iterator_t *it =
+        rocksdb_create_iterator_cf(store->rocks.db, store->rocks.read_options, store->rocks.cf[CF_META]);
+    bool ok = true;
+    for (rocksdb_iter_seek(it, &tag, 1); ok && rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
+        size_t key_len, len;
+        const char *key = rocksdb_iter_key(it, &key_len), *value = rocksdb_iter_value(it, &len);
+        if (key_len != META_KEY_SIZE || key[0] != tag)
+            break;
+        uint64_t id = wr_load_u64be(key + 1);
+        ok = tag == META_TRACE ? add_trace(store, id, value, len, err) : add_base(store, id, value, len, err);
+    }
+    char *message = NULL;
+    rocksdb_iter_get_error(it, &message);
+    rocksdb_iter_destroy(it);
+    return message ? wr_rocks_fail(err, message) : ok;
+}
+
+static bool add_delta(struct store *store, const char *key, const char *value, size_t len, struct wr_error *err)
+{
+    uint64_t commit = wr_load_u64be(key);
+    uint32_t seq = wr_load_u32be(key + 16);
+    struct trace *trace = wr_trace_find(store, wr_load_u64be(key + 8));
+    if (!trace || commit < trace->floor_commit || (commit == trace->floor_commit && seq < trace->floor_seq))
+        return true;
+    struct run *run = wr_run_unpack(store, trace->kind, value, len, err);
+    if (!run)
+        return false;
+    run->commit = commit;
+    run->seq = seq;
+    store->delta_bytes += (int64_t)run->bytes;
+    trace->dirty = true;
+    add_run(trace, run);
+    return true;
+}
+
+static bool read_deltas(struct store *store, bool *orphans, struct wr_error *err)
+{
+    rocksdb_iterator_t *it =
+        rocksdb_create_iterator_cf(store->rocks.db, store->rocks.scan_options, store->rocks.cf[CF_DELTA]);
+    char from[DELTA_KEY_SIZE];
+    wr_delta_key(from, store->delta_floor, 0, 0);
+    bool ok = true;
+    *orphans = false;
+    for (rocksdb_iter_seek(it, from, sizeof from); ok && rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
+        size_t key_len, len;
+        const char *key = rocksdb_iter_key(it, &key_len), *value = rocksdb_iter_value(it, &len);
+        if (key_len != DELTA_KEY_SIZE)
+            break;
+        *orphans = wr_load_u64be(key) > store->committed;
+        if (*orphans)
+            break;
+        ok = add_delta(store, key, value, len, err);
+    }
+    char *message = NULL;
+    rocksdb_iter_get_error(it, &message);
+    rocksdb_iter_destroy(it);
+    return message ? wr_rocks_fail(err, message) : ok;
+}
+
+/* Their commit numbers will be used again. */
+static bool delete_orphan_deltas(struct store *store, struct wr_error *err)
+{
+    char lo[DELTA_KEY_SIZE], hi[DELTA_KEY_SIZE];
+    wr_delta_key(lo, store->committed + 1, 0, 0);
+    memset(hi, 0xff, sizeof hi);
+    TRY(wr_rocks_delete_files(&store->rocks, CF_DELTA, lo, sizeof lo, hi, sizeof hi, err));
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    rocksdb_writebatch_delete_range_cf(batch, store->rocks.cf[CF_DELTA], lo, sizeof lo, hi, sizeof hi);
+    bool ok = wr_rocks_write(&store->rocks, batch, err);
+    rocksdb_writebatch_destroy(batch);
+    return ok;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint64_t *named_runs(struct store *store, size_t *n)
+{
+    size_t cap = 64;
+    uint64_t *ids = wr_malloc(cap * sizeof *ids);
+    *n = 0;
+    for (uint32_t i = 0; i < store->traces_cap; i++)
+        for (struct trace *trace = store->traces[i]; trace; trace = trace->next)
+            for (uint32_t r = 0; r < trace->durable->n; r++) {
+                if (!trace->durable->runs[r]->on_disk)
+                    continue;
+                if (*n == cap)
+                    ids = wr_realloc(ids, (cap *= 2) * sizeof *ids);
+                ids[(*n)++] = trace->durable->runs[r]->id;
+            }
+    qsort(ids, *n, sizeof *ids, by_value);
+    return ids;
+}
+
+static bool delete_orphan_runs(struct store *store, struct wr_error *err)
+{
+    size_t n;
+    uint64_t *ids = named_runs(store, &n);
+    const rocksdb_livefiles_t *files = rocksdb_livefiles(store->rocks.db);
+    bool ok = true;
+    for (int i = 0; ok && i < rocksdb_livefiles_count(files); i++) {
+        if (strcmp(rocksdb_livefiles_column_family_name(files, i), "runs"))
+            continue;
+        size_t lo_len, hi_len;
+        const char *lo = rocksdb_livefiles_smallestkey(files, i, &lo_len);
+        const char *hi = rocksdb_livefiles_largestkey(files, i, &hi_len);
+        uint64_t id = wr_load_u64be(lo);
+        if (id >= atomic_load(&store->next_run_id))
+            atomic_store(&store->next_run_id, id + 1);
+        if (!bsearch(&id, ids, n, sizeof *ids, by_value))
+            ok = wr_rocks_delete_files(&store->rocks, CF_RUNS, lo, lo_len, hi, hi_len, err);
+    }
+    rocksdb_livefiles_destroy(files);
+    free(ids);
+    return ok;
+}
+
+bool wr_store_recover(struct store *store, struct wr_error *err)
+{
+    bool orphans;
+    TRY(read_commit_record(store, err));
+    TRY(read_records(store, META_TRACE, err));
+    TRY(read_records(store, META_BASE, err));
+    TRY(read_deltas(store, &orphans, err));
+    if (orphans)
+        TRY(delete_orphan_deltas(store, err));
+    return delete_orphan_runs(store, err);
+}

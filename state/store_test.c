@@ -1,0 +1,411 @@
+/* The store's contract, call by call, in memory and on disk. */
+#include "state/store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/check.h"
+
+static char test_dir[256];
+static bool durable;
+static struct wr_budget budget;
+
+static void remove_dir(const char *dir)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    if (system(command))
+        fprintf(stderr, "could not remove %s\n", dir);
+}
+
+static struct store *open_store(void)
+{
+    wr_budget_init(&budget, 256 << 20);
+    struct store_options options = {.dir = durable ? test_dir : NULL, .budget = &budget, .sync = true};
+    struct wr_error err = WR_ERROR_INIT;
+    struct store *store = wr_store_open(&options, &err);
+    if (!store) {
+        fprintf(stderr, "open: %s %s\n", err.sqlstate, err.message);
+        exit(1);
+    }
+    return store;
+}
+
+static struct entry make_entry(const char *key, const char *payload, int64_t weight)
+{
+    return (struct entry){.key = key,
+                          .payload = payload,
+                          .key_len = (uint32_t)strlen(key),
+                          .prefix_len = (uint32_t)WR_MIN(strlen(key), 2),
+                          .payload_len = (uint32_t)strlen(payload),
+                          .weight = weight};
+}
+
+struct row {
+    const char *key, *payload;
+    int64_t weight;
+};
+
+static void add_rows(struct commit *commit, struct trace *trace, const struct row *rows, int n)
+{
+    struct run_builder *builder = wr_run_builder_new(trace, (size_t)n, 0);
+    for (int i = 0; i < n; i++) {
+        struct entry entry = make_entry(rows[i].key, rows[i].payload, rows[i].weight);
+        wr_run_builder_add(builder, &entry);
+    }
+    struct wr_error err = WR_ERROR_INIT;
+    CHECK(wr_commit_add(commit, trace, wr_run_builder_finish(builder), &err));
+}
+#define ADD(commit, trace, ...)                                           \
+    do {                                                                  \
+        const struct row add_these[] = {__VA_ARGS__};                     \
+        add_rows((commit), (trace), add_these, (int)WR_COUNT(add_these)); \
+    } while (0)
+
+static uint64_t submit_wait(struct store *store, struct commit *commit)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    uint64_t number = wr_commit_submit(commit, NULL, NULL);
+    CHECK(wr_store_wait(store, number, &err));
+    return number;
+}
+
+/* "key=payload*weight " for each entry. */
+static char *dump_cursor(struct cursor *cursor)
+{
+    static struct wr_buf buf;
+    struct wr_error err = WR_ERROR_INIT;
+    const struct entry *entry;
+    buf.len = 0;
+    while ((entry = wr_cursor_next(cursor, &err)))
+        wr_buf_printf(&buf, "%.*s=%.*s*%lld ", (int)entry->key_len, entry->key, (int)entry->payload_len, entry->payload,
+                      (long long)entry->weight);
+    CHECK_STR(err.sqlstate, "");
+    wr_cursor_close(cursor);
+    return wr_buf_cstr(&buf);
+}
+
+static char *dump_version(struct version *version)
+{
+    char *text = dump_cursor(wr_cursor_open(version, NULL, 0, NULL, 0));
+    wr_version_release(version);
+    return text;
+}
+
+static void test_zset(void)
+{
+    struct store *store = open_store();
+    struct trace *trace = wr_trace_open(store, 1 << 16, TRACE_ZSET);
+    CHECK(trace == wr_trace_open(store, 1 << 16, TRACE_ZSET));
+    struct commit *commit = wr_commit_begin(store);
+    CHECK(wr_commit_is_empty(commit));
+    ADD(commit, trace, {"aa1", "x", 1}, {"aa1", "x", 1}, {"aa1", "y", 1}, {"bb", "z", 3});
+    CHECK(!wr_commit_is_empty(commit));
+    CHECK_STR(dump_version(wr_trace_current(trace)), "aa1=x*2 aa1=y*1 bb=z*3 ");
+    struct snapshot *before = wr_store_snapshot(store);
+    CHECK_INT(wr_snapshot_commit(before), 0);
+    submit_wait(store, commit);
+    struct snapshot *after = wr_store_snapshot(store);
+    CHECK_INT(wr_snapshot_commit(after), 1);
+    CHECK_STR(dump_version(wr_snapshot_version(before, trace)), "");
+    CHECK_STR(dump_version(wr_snapshot_version(after, trace)), "aa1=x*2 aa1=y*1 bb=z*3 ");
+    commit = wr_commit_begin(store);
+    ADD(commit, trace, {"aa1", "x", -2}, {"aa2", "x", 1}, {"bb", "z", -1}, {"cc", "", 1});
+    submit_wait(store, commit);
+    struct version *version = wr_trace_current(trace);
+    CHECK_STR(dump_cursor(wr_cursor_open_prefix(version, "aa", 2, true)), "aa1=y*1 aa2=x*1 ");
+    CHECK_STR(dump_cursor(wr_cursor_open_prefix(version, "zz", 2, true)), "");
+    CHECK_STR(dump_cursor(wr_cursor_open_prefix(version, "a", 1, false)), "aa1=y*1 aa2=x*1 ");
+    CHECK_STR(dump_cursor(wr_cursor_open(version, "aa2", 3, "cc", 2)), "aa2=x*1 bb=z*2 ");
+    CHECK(wr_version_excludes(version, "zz", 2));
+    CHECK(!wr_version_excludes(version, "bb", 2));
+    CHECK(!wr_version_is_empty(version));
+    wr_version_release(version);
+    CHECK_STR(dump_version(wr_snapshot_version(after, trace)), "aa1=x*2 aa1=y*1 bb=z*3 ");
+    wr_snapshot_release(before);
+    wr_snapshot_release(after);
+    wr_store_close(store);
+    if (!durable)
+        return;
+    store = open_store();
+    CHECK_INT(wr_store_committed(store), 2);
+    trace = wr_trace_open(store, 1 << 16, TRACE_ZSET);
+    CHECK_STR(dump_version(wr_trace_current(trace)), "aa1=y*1 aa2=x*1 bb=z*2 cc=*1 ");
+    wr_store_close(store);
+}
+
+static void note_found(void *context, uint32_t index, const struct entry *entry)
+{
+    wr_buf_printf(context, "%u=%.*s ", index, (int)entry->payload_len, entry->payload);
+}
+
+static char *get_keys(struct version *version, const char *const *names, uint32_t n)
+{
+    static struct wr_buf buf;
+    struct str_key keys[16];
+    struct wr_error err = WR_ERROR_INIT;
+    for (uint32_t i = 0; i < n; i++)
+        keys[i] = (struct str_key){names[i], (uint32_t)strlen(names[i])};
+    buf.len = 0;
+    CHECK(wr_version_get(version, keys, n, note_found, &buf, &err));
+    wr_version_release(version);
+    return wr_buf_cstr(&buf);
+}
+
+static void test_upsert(void)
+{
+    struct store *store = open_store();
+    struct trace *trace = wr_trace_open(store, 2 << 16, TRACE_UPSERT);
+    struct commit *commit = wr_commit_begin(store);
+    ADD(commit, trace, {"k1", "a", 1}, {"k2", "b", 1}, {"k3long", "c", 1});
+    submit_wait(store, commit);
+    commit = wr_commit_begin(store);
+    ADD(commit, trace, {"k2", "", 0}, {"k3long", "d", 1});
+    ADD(commit, trace, {"k4", "e", 1});
+    const char *const names[] = {"k0", "k1", "k2", "k3", "k3long", "k4"};
+    CHECK_STR(get_keys(wr_trace_current(trace), names, 6), "5=e 4=d 1=a ");
+    submit_wait(store, commit);
+    CHECK_STR(get_keys(wr_trace_current(trace), names, 6), "5=e 4=d 1=a ");
+    CHECK_STR(dump_version(wr_trace_current(trace)), "k1=a*1 k3long=d*1 k4=e*1 ");
+    for (int i = 0; i < 100; i++) {
+        char payload[16];
+        snprintf(payload, sizeof payload, "%d", i);
+        commit = wr_commit_begin(store);
+        ADD(commit, trace, {"k1", payload, 1});
+        submit_wait(store, commit);
+    }
+    wr_store_settle(store);
+    CHECK_STR(dump_version(wr_trace_current(trace)), "k1=99*1 k3long=d*1 k4=e*1 ");
+    struct store_stats stats;
+    wr_store_stats(store, &stats);
+    CHECK(stats.merges > 5);
+    wr_store_close(store);
+    if (!durable)
+        return;
+    store = open_store();
+    trace = wr_trace_open(store, 2 << 16, TRACE_UPSERT);
+    CHECK_STR(dump_version(wr_trace_current(trace)), "k1=99*1 k3long=d*1 k4=e*1 ");
+    wr_store_close(store);
+}
+
+static bool note_meta(void *context, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    wr_buf_printf(context, "%.*s=%.*s ", (int)key_len, (const char *)key, (int)value_len, (const char *)value);
+    return true;
+}
+
+static bool note_log(void *context, uint64_t commit, const void *bytes, size_t len)
+{
+    wr_buf_printf(context, "%llu:%.*s ", (unsigned long long)commit, (int)len, (const char *)bytes);
+    return true;
+}
+
+static void check_meta(struct store *store)
+{
+    struct wr_buf buf = WR_BUF_INIT;
+    wr_store_scan(store, "s/", 2, note_meta, &buf);
+    CHECK_STR(wr_buf_cstr(&buf), "s/1=one s/2= ");
+    buf.len = 0;
+    CHECK(wr_store_get(store, "s/1", 3, &buf));
+    CHECK_STR(wr_buf_cstr(&buf), "one");
+    buf.len = 0;
+    CHECK(!wr_store_get(store, "s/", 2, &buf));
+    CHECK(!wr_store_get(store, "s/3", 3, &buf));
+    wr_store_log_scan(store, 7, 1, note_log, &buf);
+    CHECK_STR(wr_buf_cstr(&buf), "2:b1 2:b2 3:c ");
+    buf.len = 0;
+    wr_store_log_scan(store, 7, 0, note_log, &buf);
+    CHECK_STR(wr_buf_cstr(&buf), "2:b1 2:b2 3:c ");
+    buf.len = 0;
+    wr_store_log_scan(store, 8, 0, note_log, &buf);
+    CHECK_STR(wr_buf_cstr(&buf), "1:other ");
+    wr_buf_free(&buf);
+}
+
+static void test_meta(void)
+{
+    struct store *store = open_store();
+    struct commit *commit = wr_commit_begin(store);
+    wr_commit_put(commit, "s/1", 3, "zero", 4);
+    wr_commit_put(commit, "s/2", 3, "", 0);
+    wr_commit_put(commit, "s/3", 3, "gone", 4);
+    wr_commit_put(commit, "t", 1, "other", 5);
+    wr_commit_log(commit, 7, "a", 1);
+    wr_commit_log(commit, 8, "other", 5);
+    wr_commit_submit(commit, NULL, NULL);
+    commit = wr_commit_begin(store);
+    wr_commit_put(commit, "s/1", 3, "one", 3);
+    wr_commit_delete(commit, "s/3", 3);
+    wr_commit_log(commit, 7, "b1", 2);
+    wr_commit_log(commit, 7, "b2", 2);
+    wr_commit_submit(commit, NULL, NULL);
+    commit = wr_commit_begin(store);
+    wr_commit_log(commit, 7, "c", 1);
+    wr_commit_log_truncate(commit, 7, 1);
+    CHECK_INT(wr_store_next_commit(store), 3);
+    CHECK_INT(submit_wait(store, commit), 3);
+    check_meta(store);
+    wr_store_close(store);
+    if (!durable)
+        return;
+    store = open_store();
+    check_meta(store);
+    wr_store_close(store);
+}
+
+static void test_detached(void)
+{
+    struct store *store = open_store();
+    struct trace *plain = wr_trace_open(store, 10, TRACE_ZSET);
+    struct commit *back = wr_commit_detached(store), *lost = wr_commit_detached(store);
+    struct trace *fresh = wr_trace_open_detached(store, back, 11, TRACE_APPEND);
+    struct trace *vain = wr_trace_open_detached(store, lost, 12, TRACE_ZSET);
+    ADD(back, fresh, {"a", "1", 1});
+    ADD(lost, vain, {"a", "1", 1});
+    struct commit *commit = wr_commit_begin(store);
+    ADD(commit, plain, {"p", "1", 1});
+    submit_wait(store, commit);
+    ADD(back, fresh, {"a", "2", 1}, {"b", "1", 1});
+    struct snapshot *snapshot = wr_store_snapshot(store);
+    CHECK_STR(dump_version(wr_snapshot_version(snapshot, fresh)), "");
+    CHECK_STR(dump_version(wr_trace_current(fresh)), "a=2*1 a=1*1 b=1*1 ");
+    wr_snapshot_release(snapshot);
+    wr_commit_abandon(lost);
+    commit = wr_commit_begin(store);
+    wr_commit_absorb(commit, back);
+    ADD(commit, fresh, {"c", "1", 1});
+    submit_wait(store, commit);
+    CHECK_STR(dump_version(wr_trace_current(fresh)), "a=2*1 a=1*1 b=1*1 c=1*1 ");
+    wr_store_close(store);
+    if (!durable)
+        return;
+    store = open_store();
+    CHECK_STR(dump_version(wr_trace_current(wr_trace_open(store, 11, TRACE_APPEND))), "a=2*1 a=1*1 b=1*1 c=1*1 ");
+    CHECK_STR(dump_version(wr_trace_current(wr_trace_open(store, 12, TRACE_ZSET))), "");
+    wr_store_close(store);
+}
+
+static void test_drop(void)
+{
+    struct store *store = open_store();
+    struct trace *trace = wr_trace_open(store, 20, TRACE_ZSET);
+    struct commit *commit = wr_commit_begin(store);
+    ADD(commit, trace, {"a", "1", 1});
+    submit_wait(store, commit);
+    struct snapshot *snapshot = wr_store_snapshot(store);
+    commit = wr_commit_begin(store);
+    wr_commit_drop_trace(commit, trace);
+    submit_wait(store, commit);
+    struct trace *again = wr_trace_open(store, 20, TRACE_ZSET);
+    CHECK(again != trace);
+    CHECK_STR(dump_version(wr_trace_current(again)), "");
+    CHECK_STR(dump_version(wr_snapshot_version(snapshot, again)), "a=1*1 ");
+    wr_snapshot_release(snapshot);
+    commit = wr_commit_begin(store);
+    ADD(commit, again, {"b", "1", 1});
+    submit_wait(store, commit);
+    wr_store_close(store);
+    if (!durable)
+        return;
+    store = open_store();
+    CHECK_STR(dump_version(wr_trace_current(wr_trace_open(store, 20, TRACE_ZSET))), "b=1*1 ");
+    wr_store_close(store);
+}
+
+static void count_done(void *context, uint64_t number, bool ok, const struct wr_error *err)
+{
+    (void)err;
+    uint64_t *last = context;
+    CHECK(ok);
+    CHECK_INT(number, *last + 1);
+    *last = number;
+}
+
+/* Big commits: files of their own, early spills, checkpoints and disk merges; everything is still there. */
+static void test_big(void)
+{
+    struct store *store = open_store();
+    struct trace *trace = wr_trace_open(store, 30, TRACE_UPSERT);
+    uint64_t done = 0;
+    struct wr_error err = WR_ERROR_INIT;
+    char key[32], payload[128];
+    memset(payload, 'p', sizeof payload);
+    for (int c = 0; c < 12; c++) {
+        struct commit *commit = wr_commit_begin(store);
+        for (int part = 0; part < 20; part++) {
+            struct run_builder *builder = wr_run_builder_new(trace, 0, 0);
+            for (int i = 0; i < 5000; i++) {
+                snprintf(key, sizeof key, "%02d%08d", part, i * 12 + (i % 2 ? c : 0));
+                memcpy(payload, &c, sizeof c);
+                struct entry entry = {key, payload, 10, 10, sizeof payload, 1};
+                wr_run_builder_add(builder, &entry);
+            }
+            CHECK(wr_commit_add(commit, trace, wr_run_builder_finish(builder), &err));
+        }
+        wr_commit_submit(commit, count_done, &done);
+    }
+    CHECK(wr_store_wait(store, 12, &err));
+    wr_store_settle(store);
+    for (int again = 0; again < (durable ? 2 : 1); again++) {
+        if (again) {
+            wr_store_close(store);
+            store = open_store();
+            trace = wr_trace_open(store, 30, TRACE_UPSERT);
+        }
+        struct version *version = wr_trace_current(trace);
+        struct cursor *cursor = wr_cursor_open(version, NULL, 0, NULL, 0);
+        int64_t n = 0, newest = 0;
+        for (const struct entry *entry; (entry = wr_cursor_next(cursor, &err)); n++)
+            newest += entry->payload[0] == 11;
+        wr_cursor_close(cursor);
+        CHECK_INT(n, 20 * (2500 + 12 * 2500));
+        CHECK_INT(newest, 20 * 5000);
+        wr_version_release(version);
+    }
+    struct store_stats stats;
+    wr_store_stats(store, &stats);
+    printf("big: disk %lld, merges %lld\n", (long long)stats.disk_bytes, (long long)stats.merges);
+    wr_store_close(store);
+    CHECK_INT(atomic_load(&budget.used_bytes), 0);
+}
+
+static void test_refusals(void)
+{
+    struct store *store = open_store();
+    struct store_options options = {.dir = test_dir, .budget = &budget, .sync = true};
+    struct wr_error err = WR_ERROR_INIT;
+    CHECK(!wr_store_open(&options, &err));
+    CHECK_STR(err.sqlstate, ERR_LOCKED);
+    CHECK(strstr(err.detail, "process id") != NULL);
+    wr_store_close(store);
+    char path[300];
+    snprintf(path, sizeof path, "%s/FORMAT", test_dir);
+    FILE *file = fopen(path, "w");
+    fprintf(file, "weir 99\nfeatures 0\nkey_hash_seed 1\nshards 256\n");
+    fclose(file);
+    CHECK(!wr_store_open(&options, &err));
+    CHECK_STR(err.sqlstate, ERR_NOT_READY);
+    remove_dir(test_dir);
+}
+
+static void run_tests(void)
+{
+    static void (*const tests[])(void) = {test_zset, test_upsert, test_meta, test_detached, test_drop, test_big};
+    for (size_t i = 0; i < WR_COUNT(tests); i++) {
+        remove_dir(test_dir);
+        tests[i]();
+    }
+    remove_dir(test_dir);
+}
+
+int main(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(test_dir, sizeof test_dir, "%s/weir-store-test-%d", tmp ? tmp : "/tmp", (int)getpid());
+    run_tests();
+    durable = true;
+    run_tests();
+    test_refusals();
+    return check_report("store");
+}
