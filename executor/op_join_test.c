@@ -445,11 +445,8 @@ int main(int argc, char **argv)
 {
     int scale = argc > 1 ? atoi(argv[1]) : 1;
     run_kinds(NO_STORE, 0, 400 * scale);
-    if (getenv("STORE"))
-        run_kinds(IN_MEMORY, 0, 300 * scale);
-    if (getenv("STORE"))
-        run_kinds(IN_MEMORY, 96 << 10, 200 * scale); /* always pressed; groups beyond 1.5 KB are streamed */
-    if (getenv("STORE"))
-        run_kinds(ON_DISK, 0, 30 * scale);
+    run_kinds(IN_MEMORY, 0, 300 * scale);
+    run_kinds(IN_MEMORY, 96 << 10, 200 * scale); /* always pressed; groups beyond 1.5 KB are streamed */
+    run_kinds(ON_DISK, 0, 30 * scale);
     return check_report("op_join");
 }
