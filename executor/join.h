@@ -48,6 +48,9 @@ struct join {
     bool nulls_match; /* NULL keys are keys like others */
     bool one_shot;
     bool failed; /* in relieve(), which cannot say so */
+    /* Bytes of rows brought in from the trace before they are used up and memory is asked for again: loaded into
+     * the state, and copied from a stream. */
+    int64_t load_max, copy_max;
     struct join_side side[2];
     struct evaluator *condition; /* NULL: none */
     bool *condition_columns;     /* which of left and right columns it reads */

@@ -3,8 +3,14 @@
 
 #include <stdlib.h>
 
-/* Share of the budget that one key's rows may take when they are brought back into RAM. */
-#define HUGE_SHARE 64
+/* Shares of the budget: of one key's rows when they are brought back into RAM, of all that a step brings back at once,
+ * of rows copied from a stream. */
+#define HUGE_SHARE    64
+#define LOAD_SHARE    16
+#define COPY_SHARE    256
+#define LOAD_MAX      ((int64_t)16 << 20)
+#define COPY_MAX      ((int64_t)1 << 20)
+#define LIMIT_DEFAULT ((int64_t)256 << 20) /* without a budget */
 
 /* ---- open, close */
 
@@ -83,7 +89,10 @@ static void open_maps(struct join *join)
 {
     struct op *op = join->op;
     struct worker *worker = op->worker;
-    int64_t huge = worker->budget ? worker->budget->limit_bytes / HUGE_SHARE : 0;
+    int64_t limit = worker->budget && worker->budget->limit_bytes > 0 ? worker->budget->limit_bytes : LIMIT_DEFAULT;
+    int64_t huge = limit / HUGE_SHARE;
+    join->load_max = WR_MIN(limit / LOAD_SHARE, LOAD_MAX);
+    join->copy_max = WR_MIN(limit / COPY_SHARE, COPY_MAX);
     for (unsigned s = 0; s < 2; s++) {
         struct join_side *side = &join->side[s];
         bool append = op->plan->inputs[s]->props.append_only && !side->drop_matched;

@@ -4,10 +4,6 @@
 
 #include "state/key_sort.h"
 
-/* Rows brought in from the trace in one go before they are used and memory is asked for again. */
-#define LOAD_BYTES_MAX ((int64_t)16 << 20)
-#define COPY_BYTES_MAX ((size_t)1 << 20)
-
 /* ---- distinct keys */
 
 static bool same_key(const struct keys *keys, uint32_t a, uint32_t b)
@@ -124,7 +120,7 @@ static bool stream(struct row_visitor *visitor, struct reader *reader, uint32_t 
         wr_cursor_open_prefix(reader_version(reader), wr_key_at(visitor->keys, first), key_len, true);
     const struct entry *entry;
     struct wr_error err = WR_ERROR_INIT;
-    size_t copied = 0;
+    int64_t copied = 0;
     bool ok = true;
     while (ok && (entry = wr_cursor_next(cursor, &err))) {
         char *row = wr_arena_bytes(arena, WR_MAX(entry->payload_len, 1u));
@@ -132,7 +128,7 @@ static bool stream(struct row_visitor *visitor, struct reader *reader, uint32_t 
             memcpy(row, entry->payload, entry->payload_len);
         copied += entry->payload_len + 16;
         ok = visitor->visit(visitor, first, row, entry->payload_len, entry->weight);
-        if (ok && copied > COPY_BYTES_MAX) {
+        if (ok && copied > visitor->join->copy_max) {
             ok = visitor->drain(visitor);
             wr_arena_release(arena, mark);
             copied = 0;
@@ -172,7 +168,7 @@ static bool visit_missing(struct row_visitor *visitor, struct reader *reader, ui
         TRY(stream(visitor, reader, first));
     }
     TRY(visit_group(visitor, reader, first, group, merged));
-    if (reader->loaded > LOAD_BYTES_MAX) {
+    if (reader->loaded > reader->join->load_max) {
         TRY(visitor->drain(visitor));
         make_room(reader);
     }
@@ -241,7 +237,7 @@ static bool read_total(struct reader *reader, const char *key, uint32_t key_len,
     *total = group ? group->total : 0;
     if (outcome == LOAD_HUGE)
         TRY(stream_total(reader, key, key_len, total));
-    if (reader->loaded > LOAD_BYTES_MAX)
+    if (reader->loaded > reader->join->load_max)
         make_room(reader);
     return true;
 }

@@ -91,8 +91,6 @@ static bool scan_group(void *context, struct multimap_group *group)
     return true;
 }
 
-#define COPY_BYTES_MAX ((size_t)1 << 20)
-
 /* RAM does not have them all: what it has goes into the trace, and the trace is read from end to end. */
 static bool scan_trace(struct scan *scan)
 {
@@ -106,7 +104,7 @@ static bool scan_trace(struct scan *scan)
     struct wr_mark mark = wr_arena_mark(arena);
     struct wr_error err = WR_ERROR_INIT;
     const struct entry *entry;
-    size_t copied = 0;
+    int64_t copied = 0;
     bool ok = true;
     while (ok && (entry = wr_cursor_next(cursor, &err))) {
         bool yes;
@@ -117,7 +115,7 @@ static bool scan_trace(struct scan *scan)
         memcpy(row, entry->payload, entry->payload_len);
         ok = wr_left_rows_add(&scan->left, row, entry->weight * scan->sign);
         copied += entry->payload_len + 16;
-        if (ok && copied > COPY_BYTES_MAX) {
+        if (ok && copied > join->copy_max) {
             ok = wr_left_rows_flush(&scan->left);
             wr_arena_release(arena, mark);
             copied = 0;

@@ -344,6 +344,23 @@ static void random_chunk(struct rig *rig, unsigned port, uint32_t size, bool gro
     free(weights);
 }
 
+/* Take back all rows of a side, or those with a NULL key. */
+static void retract(struct rig *rig, unsigned port, bool nulls_only)
+{
+    int rows[ROWS];
+    int64_t weights[ROWS];
+    uint32_t n = 0;
+    if (rig->setup.append_only[port] || rig->setup.final[port])
+        return;
+    for (int row = 0; row < ROWS; row++)
+        if (rig->bag[port][row] && (!nulls_only || row_key(row) < 0)) {
+            rows[n] = row;
+            weights[n++] = -rig->bag[port][row];
+        }
+    if (n)
+        push(rig, port, rows, weights, n);
+}
+
 static void commit(struct rig *rig)
 {
     struct worker *worker = &rig->worker;
@@ -379,7 +396,11 @@ static void run(const struct setup *setup, int steps)
     check_outputs(rig);
     for (int step = 0; step < steps; step++) {
         bool grow = step / 40 % 3 != 2; /* now and then everything leaves */
-        random_chunk(rig, rnd(2), 1 + rnd(rnd(4) ? 12 : 300), grow);
+        unsigned port = rnd(2);
+        bool few = setup->null_aware && port == 1; /* so that the right side is often empty or without NULLs */
+        random_chunk(rig, port, 1 + rnd(few ? 3 : rnd(4) ? 12 : 300), grow);
+        if (!rnd(few ? 6 : 50))
+            retract(rig, port, rnd(3));
         if (!rnd(12))
             commit(rig);
         if (rig->worker.store && !rnd(15))
