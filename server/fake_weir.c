@@ -166,7 +166,7 @@ static const struct {
     {"create", FAKE_CREATE},
 };
 
-static weir_code recognise(weir_statement *statement, size_t start, weir_error *error)
+static weir_code recognise(weir_statement *statement, const char *sql, size_t start, weir_error *error)
 {
     for (size_t i = 0; i < WR_COUNT(kinds); i++)
         if (!strncasecmp(statement->text, kinds[i].prefix, strlen(kinds[i].prefix))) {
@@ -175,17 +175,20 @@ static weir_code recognise(weir_statement *statement, size_t start, weir_error *
             return WEIR_OK;
         }
     char message[128];
+    int position = 1;
+    for (size_t i = 0; i < start; i++)
+        position += ((unsigned char)sql[i] & 0xc0) != 0x80;
     snprintf(message, sizeof message, "syntax error at or near \"%.*s\"", (int)strcspn(statement->text, " "),
              statement->text);
-    return fail(error, "42601", (int)start + 1, message);
+    return fail(error, "42601", position, message);
 }
 
 weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, size_t *offset,
                        const uint32_t *param_oids, int n_params, weir_statement **statement, weir_error *error)
 {
     size_t start = *offset;
-    while (start < sql_len && strchr(" \t\r\n;", sql[start]))
-        start++;
+    while (start < sql_len && (strchr(" \t\r\n;", sql[start]) || (sql[start] == '-' && sql[start + 1] == '-')))
+        start += sql[start] == '-' ? strcspn(sql + start, "\n") : 1;
     *offset = start;
     if (start == sql_len)
         return WEIR_DONE;
@@ -196,7 +199,7 @@ weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, s
     made->session = session;
     snprintf(made->text, sizeof made->text, "%.*s", (int)WR_MIN(end - start, sizeof made->text - 1), sql + start);
     made->param_oid = n_params && param_oids[0] ? param_oids[0] : 25;
-    if (recognise(made, start, error) == WEIR_ERROR) {
+    if (recognise(made, sql, start, error) == WEIR_ERROR) {
         if (session->state == 'T')
             session->state = 'E';
         free(made);
@@ -569,4 +572,47 @@ weir_code weir_copy_end(weir_result *result, weir_error *error)
     add(result->statement.session, result->lines);
     snprintf(result->tag, sizeof result->tag, "COPY %lld", (long long)result->lines);
     return WEIR_OK;
+}
+
+/* ---- the rest that the command line uses */
+
+weir_code weir_query(weir_session *session, const char *sql, weir_result **result, weir_error *error)
+{
+    size_t offset = 0;
+    weir_statement *statement = NULL;
+    weir_code code = weir_prepare(session, sql, strlen(sql), &offset, NULL, 0, &statement, error);
+    if (code == WEIR_OK)
+        code = weir_execute(statement, NULL, 0, result, error);
+    weir_statement_free(statement);
+    return code;
+}
+
+const char *weir_embedded_broker(weir_db *db)
+{
+    (void)db;
+    return "127.0.0.1:9092";
+}
+
+/* Caught up after a few questions, so that the waiting is seen. */
+bool weir_caught_up(weir_db *db, weir_error *error)
+{
+    static int asked;
+    (void)db, (void)error;
+    return ++asked > 5;
+}
+
+void weir_on_log(weir_db *db, void (*log)(void *context, const char *line), void *context)
+{
+    (void)db;
+    log(context, "a line of the log");
+}
+
+void weir_get_progress(weir_db *db, weir_progress *progress)
+{
+    *progress = (weir_progress){.rows_in = db->count, .rows_out = db->count / 2, .memory_limit = 1 << 29};
+}
+
+void weir_session_skip_existing(weir_session *session, bool on)
+{
+    (void)session, (void)on;
 }

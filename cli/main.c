@@ -1,0 +1,46 @@
+/* weir: the binary. A thin shell over include/weir.h, as any host would be. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/failpoint.h"
+#include "cli/cli.h"
+
+static const char usage[] =
+    "weir " WEIR_VERSION ", a streaming SQL database\n"
+    "\n"
+    "usage:\n"
+    "  weir run [options] SCRIPT.sql ...   execute scripts, then keep their pipelines running\n"
+    "  weir serve [options]                serve the PostgreSQL protocol (psql -h localhost -p 4566 -U root dev)\n"
+    "  weir --version | --help\n"
+    "\n"
+    "options:\n"
+    "  --data DIR              where everything is kept (default: weir-data; :memory: keeps nothing)\n"
+    "  --listen HOST:PORT      address to serve (default for serve: 127.0.0.1:4566; for run: none)\n"
+    "  --memory SIZE           limit, like 512MB or 4GB (default: a quarter of the machine's)\n"
+    "  --workers N             threads of the dataflow (default: 1)\n"
+    "  --embedded-broker       start a small Kafka broker within the process, for trying things out\n"
+    "\n"
+    "options of run:\n"
+    "  --exit-when-caught-up   stop when all sources have been read and all sinks have delivered\n"
+    "  --clickhouse-ddl        print the ClickHouse tables for each sink\n"
+    "  --quiet                 no progress, no notices\n";
+
+int main(int argc, char **argv)
+{
+    if (!wr_failpoint_init())
+        return CLI_USAGE;
+    const char *command = argc > 1 ? argv[1] : "";
+    if (!strcmp(command, "serve"))
+        return wr_cli_serve(argc - 2, argv + 2);
+    if (!strcmp(command, "run"))
+        return wr_cli_run(argc - 2, argv + 2);
+    if (!strcmp(command, "--version") || !strcmp(command, "version")) {
+        printf("weir %s\n", WEIR_VERSION);
+        return 0;
+    }
+    bool asked = !strcmp(command, "--help") || !strcmp(command, "-h") || !strcmp(command, "help");
+    if (!asked && *command)
+        fprintf(stderr, "weir: unknown command: %s\n\n", command);
+    fputs(usage, asked ? stdout : stderr);
+    return asked ? 0 : CLI_USAGE;
+}

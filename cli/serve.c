@@ -1,0 +1,45 @@
+/* weir serve: a database behind the PostgreSQL protocol, until a signal. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "server/server.h"
+
+struct server *wr_cli_serve_start(weir_db *db, const char *address)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    struct server *server = NULL;
+    char host[WR_SERVER_HOST_MAX] = "127.0.0.1";
+    int port = 4566;
+    struct server_options options = {.host = host};
+    bool ok = wr_server_address(address, host, &port, &err);
+    options.port = port;
+    if (ok && wr_server_start(db, &options, &server, &err)) {
+        fprintf(stderr, "listening on %s:%d (psql -h %s -p %d -U root dev)\n", host, wr_server_port(server), host,
+                wr_server_port(server));
+        return server;
+    }
+    fprintf(stderr, "weir: error: %s (%s)\n", err.message, err.sqlstate);
+    if (err.hint[0])
+        fprintf(stderr, "hint: %s\n", err.hint);
+    return NULL;
+}
+
+int wr_cli_serve(int argc, char **argv)
+{
+    struct cli_options options = {.data = "weir-data", .listen = "127.0.0.1:4566"};
+    if (!wr_cli_arguments(argc, argv, false, &options))
+        return CLI_USAGE;
+    wr_cli_signals_block();
+    weir_db *db = wr_cli_open(&options);
+    if (!db)
+        return CLI_FAILED;
+    struct server *server = wr_cli_serve_start(db, options.listen);
+    if (server) {
+        wr_cli_signals_watch(NULL);
+        wr_cli_signals_wait();
+        wr_server_stop(server);
+    }
+    weir_close(db);
+    return server ? 0 : CLI_FAILED;
+}
