@@ -20,7 +20,7 @@ enum plan_kind {
     PLAN_DISTINCT,
     PLAN_UNION,     /* UNION ALL of its inputs (same types) */
     PLAN_TOPN,      /* per partition, rows number offset+1 .. offset+limit in order */
-    PLAN_SORT,      /* ad hoc only, at the root: order of the result */
+    PLAN_SORT,      /* ad hoc only, at the root or below the root's projection: order of the result */
     PLAN_EXCHANGE,  /* physical: rows move to the worker that owns their hash columns */
     PLAN_KIND_COUNT
 };
@@ -111,6 +111,7 @@ struct plan {
             struct plan_order *order; /* ties: the row's encoding decides */
             int64_t limit;            /* -1 = none */
             int64_t offset;
+            uint16_t limit_param, offset_param; /* $n whose value wr_plan_set_params() puts into limit / offset; 0 = none */
             bool emit_rank; /* last output column is row_number() as bigint; a row whose rank changes is retracted and emitted again */
         } topn;
         struct {

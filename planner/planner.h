@@ -44,11 +44,16 @@ bool wr_plan_bind_delete(struct planner *planner, const PgQuery__DeleteStmt *del
 /* CREATE TABLE / SOURCE: columns, primary key, options, checked; definition/query/id left to the engine. */
 bool wr_plan_bind_create_table(struct planner *planner, const struct statement *statement, struct object *object,
                                struct wr_error *err) WR_MUST;
+/* Clauses the parser lifted out that no plan implements (EMIT ON WINDOW CLOSE, AS OF PROCTIME()): refused by name. Call it before
+ * binding the query of a statement. */
+bool wr_plan_check_statement(struct planner *planner, const struct statement *statement, struct wr_error *err) WR_MUST;
 /* Relation name of a RangeVar; 42P01 with position if absent. */
 bool wr_plan_relation(struct planner *planner, const PgQuery__RangeVar *name, const struct object **object, struct wr_error *err) WR_MUST;
 /* Objects a plan scans, each once, in order. Returns how many; writes up to max. */
 size_t wr_plan_relations(const struct plan *plan, uint32_t *ids, size_t max);
 /* Replace EXPR_PARAM by constants, in place. values[i] for $i+1. */
 void wr_plan_set_params(struct wr_arena *arena, struct plan *plan, const struct datum *values, int n);
+/* After wr_plan_set_params: LIMIT and OFFSET given as parameters must not be negative (2201W, 2201X). */
+bool wr_plan_check_bounds(const struct plan *plan, struct wr_error *err) WR_MUST;
 
 #endif

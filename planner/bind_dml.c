@@ -1,0 +1,369 @@
+/* INSERT, UPDATE, DELETE: plans whose rows the engine applies to the table. And expressions bound by themselves. */
+#include "planner/bind.h"
+
+static bool check_target(struct binder *binder, const PgQuery__RangeVar *name, const char *verb,
+                         const struct object **table)
+{
+    static const char *const kinds[] = {"", "table", "source", "view", "materialized view", "sink", "system relation"};
+    TRY(wr_plan_relation(binder->planner, name, table, binder->err));
+    if ((*table)->kind == OBJECT_TABLE)
+        return true;
+    return bind_fail(binder, name->location, ERR_WRONG_OBJECT_TYPE, "cannot %s %s \"%s\"", verb, kinds[(*table)->kind],
+                     (*table)->name);
+}
+
+static uint16_t visible_columns(const struct object *table)
+{
+    uint16_t n = 0;
+    while (n < table->ncols && !table->cols[n].hidden)
+        n++;
+    return n;
+}
+
+static int find_column(const struct object *table, const char *name)
+{
+    for (uint16_t i = 0; i < table->ncols; i++)
+        if (!table->cols[i].hidden && !strcmp(table->cols[i].name, name))
+            return i;
+    return -1;
+}
+
+static bool resolve_column(struct binder *binder, const struct object *table, const PgQuery__ResTarget *target,
+                           uint16_t *column)
+{
+    int at = find_column(table, target->name);
+    if (at < 0)
+        return bind_fail(binder, target->location, ERR_UNDEFINED_COLUMN,
+                         "column \"%s\" of relation \"%s\" does not exist", target->name, table->name);
+    if (target->n_indirection)
+        return bind_unsupported(binder, target->location, "assignment to a field or element");
+    *column = (uint16_t)at;
+    return true;
+}
+
+/* An expression as a column's value. */
+static bool assign(struct binder *binder, const struct object_column *col, struct expr **expr)
+{
+    char from[64], to[64];
+    bool same;
+    struct type type = (*expr)->type, bare = col->type;
+    if (type.id != TYPE_UNKNOWN && !wr_fn_cast(type, col->type, CAST_ASSIGNMENT, &same) && !same) {
+        type.precision = bare.precision = 0;
+        bind_fail(binder, (*expr)->location, ERR_DATATYPE_MISMATCH,
+                  "column \"%s\" is of type %s but expression is of type %s", col->name,
+                  wr_type_name(bare, to, sizeof(to)), wr_type_name(type, from, sizeof(from)));
+        return wr_fail_hint(binder->err, "You will need to rewrite or cast the expression.");
+    }
+    return bind_coerce(binder, expr, col->type, CAST_ASSIGNMENT);
+}
+
+/* DEFAULT's text, bound and cast; NULL without one. */
+static bool bind_default(struct binder *binder, const struct object_column *col, struct expr **expr)
+{
+    if (!col->default_text) {
+        *expr = bind_null(binder, col->type);
+        return true;
+    }
+    struct statement *statement;
+    size_t offset = 0;
+    struct binder inner = *binder;
+    inner.text = NULL;
+    struct block block = {.binder = &inner, .clause = "DEFAULT expressions"};
+    const char *text = wr_arena_printf(binder->arena, "SELECT %s", col->default_text);
+    TRY(wr_parse_next(binder->arena, text, strlen(text), &offset, &statement, binder->err));
+    bool ok = statement && statement->node && statement->node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT &&
+              statement->node->select_stmt->n_target_list == 1;
+    if (!ok)
+        wr_fail(binder->err, ERR_INTERNAL, "default of column \"%s\" is not an expression", col->name);
+    ok = ok && bind_expr(&block, statement->node->select_stmt->target_list[0]->res_target->val, expr) &&
+         assign(&inner, col, expr);
+    if (statement)
+        wr_statement_free(statement);
+    return ok;
+}
+
+/* ---- INSERT */
+
+struct insert {
+    struct binder *binder;
+    const struct object *table;
+    uint16_t nvisible;
+    uint16_t ntargets; /* columns written in the statement, or all */
+    uint16_t *targets; /* their numbers */
+    bool explicit_targets;
+    struct expr **defaults; /* per column; bound when first needed */
+};
+
+static bool insert_targets(struct insert *in, const PgQuery__InsertStmt *node)
+{
+    struct wr_arena *arena = in->binder->arena;
+    in->explicit_targets = node->n_cols > 0;
+    in->targets = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(in->nvisible, node->n_cols));
+    if (!node->n_cols) {
+        in->ntargets = in->nvisible;
+        for (uint16_t i = 0; i < in->nvisible; i++)
+            in->targets[i] = i;
+        return true;
+    }
+    for (size_t i = 0; i < node->n_cols; i++) {
+        const PgQuery__ResTarget *target = node->cols[i]->res_target;
+        uint16_t column;
+        TRY(resolve_column(in->binder, in->table, target, &column));
+        for (uint16_t k = 0; k < in->ntargets; k++)
+            if (in->targets[k] == column)
+                return bind_fail(in->binder, target->location, ERR_DUPLICATE_COLUMN,
+                                 "column \"%s\" specified more than once", target->name);
+        in->targets[in->ntargets++] = column;
+    }
+    return true;
+}
+
+static bool default_of(struct insert *in, uint16_t column, struct expr **expr)
+{
+    if (!in->defaults[column])
+        TRY(bind_default(in->binder, &in->table->cols[column], &in->defaults[column]));
+    *expr = in->defaults[column];
+    return true;
+}
+
+static bool check_width(struct insert *in, size_t n, const PgQuery__Node *extra)
+{
+    int location = -1;
+    if (extra && extra->node_case == PG_QUERY__NODE__NODE_A_CONST)
+        location = extra->a_const->location;
+    if (extra && extra->node_case == PG_QUERY__NODE__NODE_COLUMN_REF)
+        location = extra->column_ref->location;
+    if (n > in->ntargets)
+        return bind_fail(in->binder, location, ERR_SYNTAX, "INSERT has more expressions than target columns");
+    if (n < in->ntargets && in->explicit_targets)
+        return bind_fail(in->binder, -1, ERR_SYNTAX, "INSERT has more target columns than expressions");
+    return true;
+}
+
+static struct plan *new_values(struct insert *in, uint32_t nrows)
+{
+    struct wr_arena *arena = in->binder->arena;
+    struct plan *plan = wr_plan_new(arena, PLAN_VALUES, in->nvisible, 0);
+    plan->values.nrows = nrows;
+    plan->values.exprs = WR_NEW_ARRAY(arena, struct expr *, (size_t)nrows * in->nvisible);
+    for (uint16_t i = 0; i < in->nvisible; i++)
+        plan->cols[i] =
+            (struct plan_column){wr_arena_strdup(arena, in->table->cols[i].name), in->table->cols[i].type, true};
+    return plan;
+}
+
+static bool insert_row(struct insert *in, struct block *block, const PgQuery__List *list, struct expr **exprs)
+{
+    TRY(check_width(in, list->n_items, list->n_items > in->ntargets ? list->items[in->ntargets] : NULL));
+    for (size_t i = 0; i < list->n_items; i++) {
+        uint16_t column = in->targets[i];
+        if (list->items[i]->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT)
+            continue;
+        TRY(bind_expr(block, list->items[i], &exprs[column]));
+        TRY(assign(in->binder, &in->table->cols[column], &exprs[column]));
+    }
+    for (uint16_t i = 0; i < in->nvisible; i++)
+        if (!exprs[i])
+            TRY(default_of(in, i, &exprs[i]));
+    return true;
+}
+
+static bool insert_values(struct insert *in, const PgQuery__SelectStmt *node, struct plan **plan)
+{
+    struct block block = {.binder = in->binder, .clause = "VALUES"};
+    size_t nrows = node ? node->n_values_lists : 1;
+    *plan = new_values(in, (uint32_t)nrows);
+    PgQuery__List none = PG_QUERY__LIST__INIT;
+    for (size_t r = 0; r < nrows; r++) {
+        struct expr **exprs = &(*plan)->values.exprs[r * in->nvisible];
+        if (node) {
+            TRY(insert_row(in, &block, node->values_lists[r]->list, exprs));
+            continue;
+        }
+        in->explicit_targets = false;
+        TRY(insert_row(in, &block, &none, exprs));
+    }
+    return true;
+}
+
+static bool insert_query(struct insert *in, const PgQuery__SelectStmt *node, struct plan **plan)
+{
+    struct binder *binder = in->binder;
+    struct plan *query;
+    TRY(bind_select(binder, node, &(struct select_mode){.keep_unknown = true}, &query));
+    TRY(check_width(in, query->ncols, NULL));
+    struct type *types = WR_NEW_ARRAY(binder->arena, struct type, query->ncols);
+    for (uint16_t i = 0; i < query->ncols; i++) {
+        bool unknown = query->cols[i].type.id == TYPE_UNKNOWN;
+        types[i] = unknown ? in->table->cols[in->targets[i]].type : query->cols[i].type;
+    }
+    TRY(bind_coerce_output(binder, &query, types, CAST_ASSIGNMENT));
+    struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, in->nvisible);
+    const char **names = WR_NEW_ARRAY(binder->arena, const char *, in->nvisible);
+    for (uint16_t i = 0; i < query->ncols; i++) {
+        exprs[in->targets[i]] = make_column(binder->arena, query, i);
+        TRY(assign(binder, &in->table->cols[in->targets[i]], &exprs[in->targets[i]]));
+    }
+    for (uint16_t i = 0; i < in->nvisible; i++) {
+        names[i] = wr_arena_strdup(binder->arena, in->table->cols[i].name);
+        if (!exprs[i])
+            TRY(default_of(in, i, &exprs[i]));
+    }
+    *plan = make_project(binder->arena, query, exprs, names, in->nvisible);
+    return true;
+}
+
+static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, const struct object **table,
+                        struct plan **plan)
+{
+    if (node->on_conflict_clause)
+        return bind_unsupported(binder, node->on_conflict_clause->location, "INSERT ... ON CONFLICT");
+    if (node->n_returning_list)
+        return bind_unsupported(binder, -1, "RETURNING");
+    TRY(check_target(binder, node->relation, "insert into", table));
+    struct insert in = {.binder = binder, .table = *table, .nvisible = visible_columns(*table)};
+    in.defaults = WR_NEW_ARRAY(binder->arena, struct expr *, in.nvisible);
+    TRY(insert_targets(&in, node));
+    if (node->with_clause)
+        TRY(bind_with(binder, node->with_clause));
+    const PgQuery__SelectStmt *select = node->select_stmt ? node->select_stmt->select_stmt : NULL;
+    bool values = !select || (select->n_values_lists && !select->n_sort_clause && !select->limit_count &&
+                              !select->limit_offset && !select->with_clause);
+    return values ? insert_values(&in, select, plan) : insert_query(&in, select, plan);
+}
+
+/* ---- UPDATE, DELETE */
+
+static bool open_table(struct block *block, const struct object *table, const PgQuery__RangeVar *name,
+                       const PgQuery__Node *where)
+{
+    bool aliased = name->alias && name->alias->aliasname && *name->alias->aliasname;
+    const char *alias = wr_arena_strdup(block->binder->arena, aliased ? name->alias->aliasname : table->name);
+    TRY(bind_scan(block->binder, table, alias, &block->from));
+    block->clause = "WHERE";
+    block->scalars_allowed = true;
+    return !where || bind_where(block, where, NULL);
+}
+
+static bool bind_set(struct block *block, const struct object *table, const PgQuery__UpdateStmt *node,
+                     struct expr **exprs)
+{
+    struct binder *binder = block->binder;
+    block->clause = "UPDATE";
+    for (size_t i = 0; i < node->n_target_list; i++) {
+        const PgQuery__ResTarget *target = node->target_list[i]->res_target;
+        uint16_t column;
+        TRY(resolve_column(binder, table, target, &column));
+        if (exprs[column])
+            return bind_fail(binder, target->location, ERR_SYNTAX, "multiple assignments to same column \"%s\"",
+                             target->name);
+        if (target->val->node_case == PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF)
+            return bind_unsupported(binder, target->location, "SET (...) = (...)");
+        if (target->val->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT) {
+            TRY(bind_default(binder, &table->cols[column], &exprs[column]));
+            continue;
+        }
+        TRY(bind_expr(block, target->val, &exprs[column]));
+        TRY(assign(binder, &table->cols[column], &exprs[column]));
+    }
+    return true;
+}
+
+/* Old columns (hidden included), then new values of the visible ones. */
+static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, const struct object **table,
+                        struct plan **plan)
+{
+    struct block block = {.binder = binder};
+    if (node->n_from_clause)
+        return bind_unsupported(binder, -1, "UPDATE ... FROM");
+    if (node->n_returning_list)
+        return bind_unsupported(binder, -1, "RETURNING");
+    TRY(check_target(binder, node->relation, "update", table));
+    if (node->with_clause)
+        TRY(bind_with(binder, node->with_clause));
+    TRY(open_table(&block, *table, node->relation, node->where_clause));
+    uint16_t nold = (*table)->ncols, nnew = visible_columns(*table), n = (uint16_t)(nold + nnew);
+    struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
+    const char **names = WR_NEW_ARRAY(binder->arena, const char *, n);
+    struct expr ***all = WR_NEW_ARRAY(binder->arena, struct expr **, n);
+    TRY(bind_set(&block, *table, node, exprs + nold));
+    for (uint16_t i = 0; i < n; i++) {
+        uint16_t column = i < nold ? i : (uint16_t)(i - nold);
+        if (!exprs[i])
+            exprs[i] = make_column(binder->arena, block.from.plan, column);
+        names[i] = block.from.plan->cols[column].name;
+        all[i] = &exprs[i];
+    }
+    TRY(bind_attach_scalars(&block, all, n));
+    *plan = make_project(binder->arena, block.from.plan, exprs, names, n);
+    return true;
+}
+
+static bool bind_delete(struct binder *binder, const PgQuery__DeleteStmt *node, const struct object **table,
+                        struct plan **plan)
+{
+    struct block block = {.binder = binder};
+    if (node->n_using_clause)
+        return bind_unsupported(binder, -1, "DELETE ... USING");
+    if (node->n_returning_list)
+        return bind_unsupported(binder, -1, "RETURNING");
+    TRY(check_target(binder, node->relation, "delete from", table));
+    if (node->with_clause)
+        TRY(bind_with(binder, node->with_clause));
+    TRY(open_table(&block, *table, node->relation, node->where_clause));
+    uint16_t n = (*table)->ncols;
+    if (block.from.plan->ncols == n) {
+        *plan = block.from.plan;
+        return true;
+    }
+    struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
+    const char **names = WR_NEW_ARRAY(binder->arena, const char *, n);
+    for (uint16_t i = 0; i < n; i++) {
+        exprs[i] = make_column(binder->arena, block.from.plan, i);
+        names[i] = block.from.plan->cols[i].name;
+    }
+    *plan = make_project(binder->arena, block.from.plan, exprs, names, n);
+    return true;
+}
+
+/* ---- entries */
+
+bool wr_plan_bind_insert(struct planner *planner, const PgQuery__InsertStmt *insert, const struct object **table,
+                         struct plan **plan, struct wr_error *err)
+{
+    struct binder binder;
+    planner_binder(planner, err, &binder);
+    return bind_insert(&binder, insert, table, plan) && bind_resolve_params(&binder) && wr_plan_verify(*plan, err);
+}
+
+bool wr_plan_bind_update(struct planner *planner, const PgQuery__UpdateStmt *update, const struct object **table,
+                         struct plan **plan, struct wr_error *err)
+{
+    struct binder binder;
+    planner_binder(planner, err, &binder);
+    return bind_update(&binder, update, table, plan) && bind_resolve_params(&binder) && wr_plan_verify(*plan, err);
+}
+
+bool wr_plan_bind_delete(struct planner *planner, const PgQuery__DeleteStmt *del, const struct object **table,
+                         struct plan **plan, struct wr_error *err)
+{
+    struct binder binder;
+    planner_binder(planner, err, &binder);
+    return bind_delete(&binder, del, table, plan) && bind_resolve_params(&binder) && wr_plan_verify(*plan, err);
+}
+
+bool wr_plan_bind_expr(struct planner *planner, const PgQuery__Node *node, const struct object *relation,
+                       struct type target, enum cast_context context, struct expr **expr, struct wr_error *err)
+{
+    struct binder binder;
+    planner_binder(planner, err, &binder);
+    struct block block = {.binder = &binder, .clause = "this expression"};
+    if (relation)
+        TRY(bind_scan(&binder, relation, wr_arena_strdup(planner->arena, relation->name), &block.from));
+    TRY(bind_expr(&block, node, expr));
+    if (target.id == TYPE_UNKNOWN)
+        TRY(bind_coerce_unknown(&binder, expr));
+    else
+        TRY(bind_coerce(&binder, expr, target, context));
+    return bind_resolve_params(&binder);
+}

@@ -1,0 +1,234 @@
+/* JOIN ... ON / USING / NATURAL. RIGHT is LEFT with the sides swapped and a projection that puts the columns back. */
+#include "planner/bind.h"
+
+static bool bind_sides(struct block *block, const PgQuery__JoinExpr *node, struct source *left, struct source *right)
+{
+    TRY(bind_from_item(block, node->larg, left));
+    return bind_from_item(block, node->rarg, right);
+}
+
+/* The join itself, with a condition over left+right columns. */
+static void join_plans(struct wr_arena *arena, enum join_type type, bool swapped, struct source *left,
+                       const struct plan *right, struct expr *condition)
+{
+    uint16_t nleft = left->plan->ncols, n = (uint16_t)(nleft + right->ncols);
+    if (!swapped) {
+        left->plan = make_join(arena, type, left->plan, (struct plan *)right, condition);
+        return;
+    }
+    uint16_t *map = WR_NEW_ARRAY(arena, uint16_t, n);
+    for (uint16_t i = 0; i < n; i++)
+        map[i] = (uint16_t)(i < nleft ? i + right->ncols : i - nleft);
+    if (condition)
+        condition = wr_expr_remap(arena, condition, map);
+    struct plan *join = make_join(arena, type, (struct plan *)right, left->plan, condition);
+    struct expr **exprs = WR_NEW_ARRAY(arena, struct expr *, n);
+    const char **names = WR_NEW_ARRAY(arena, const char *, n);
+    for (uint16_t i = 0; i < n; i++) {
+        exprs[i] = make_column(arena, join, map[i]);
+        names[i] = join->cols[map[i]].name;
+    }
+    left->plan = make_project(arena, join, exprs, names, n);
+}
+
+/* What outer joins make nullable. */
+static void refresh_scope(struct source *source)
+{
+    for (uint16_t i = 0; i < source->scope.n; i++) {
+        struct scope_column *col = &source->scope.cols[i];
+        col->nullable = source->plan->cols[col->column].nullable;
+    }
+}
+
+/* ON of an inner join may hold subquery tests: they apply above the join, as if in WHERE. */
+static bool bind_on(struct block *block, const PgQuery__Node *quals, struct block *on, enum join_type type,
+                    struct expr **condition, struct subquery_test *tests, uint16_t *ntests)
+{
+    struct binder *binder = block->binder;
+    bool list = quals->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
+                quals->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR;
+    size_t n = list ? quals->bool_expr->n_args : 1;
+    struct expr **conds = WR_NEW_ARRAY(binder->arena, struct expr *, n);
+    uint16_t nconds = 0;
+    for (size_t i = 0; i < n; i++) {
+        const PgQuery__Node *node = list ? quals->bool_expr->args[i] : quals;
+        if (type == JOIN_INNER && *ntests < 16 && bind_is_subquery_test(node)) {
+            TRY(bind_subquery_lhs(on, node, &tests[(*ntests)++]));
+            continue;
+        }
+        TRY(bind_expr(on, node, &conds[nconds]));
+        TRY(bind_coerce_bool(binder, &conds[nconds], "JOIN/ON"));
+        nconds++;
+    }
+    *condition = make_and(binder->arena, conds, nconds);
+    return true;
+}
+
+/* ---- USING, NATURAL */
+
+static bool find_using(struct block *block, const struct scope *scope, const char *name, const char *side,
+                       struct scope_column **col)
+{
+    *col = NULL;
+    for (uint16_t i = 0; i < scope->n; i++) {
+        if (scope->cols[i].merged || strcmp(scope->cols[i].name, name))
+            continue;
+        if (*col)
+            return bind_fail(block->binder, -1, ERR_AMBIGUOUS_COLUMN,
+                             "common column name \"%s\" appears more than once in %s table", name, side);
+        *col = &scope->cols[i];
+    }
+    if (!*col)
+        return bind_fail(block->binder, -1, ERR_UNDEFINED_COLUMN,
+                         "column \"%s\" specified in USING clause does not exist in %s table", name, side);
+    return true;
+}
+
+static bool has_column(const struct scope *scope, const char *name)
+{
+    for (uint16_t i = 0; i < scope->n; i++)
+        if (!scope->cols[i].merged && !strcmp(scope->cols[i].name, name))
+            return true;
+    return false;
+}
+
+static uint16_t using_names(struct block *block, const PgQuery__JoinExpr *node, const struct scope *left,
+                            const struct scope *right, const char ***names)
+{
+    struct wr_arena *arena = block->binder->arena;
+    uint16_t n = 0;
+    *names = WR_NEW_ARRAY(arena, const char *, node->n_using_clause + left->n);
+    for (size_t i = 0; i < node->n_using_clause; i++)
+        (*names)[n++] = wr_arena_strdup(arena, bind_string(node->using_clause[i]));
+    for (uint16_t i = 0; node->is_natural && i < left->n; i++)
+        if (!left->cols[i].merged && has_column(right, left->cols[i].name))
+            (*names)[n++] = left->cols[i].name;
+    return n;
+}
+
+struct merged {
+    const char *name;
+    struct expr *expr; /* over the join's output */
+};
+
+/* One name: the equality, and which side's value the merged column shows. */
+static bool bind_using_one(struct block *block, const char *name, struct source *left, struct source *right,
+                           bool swapped, struct expr **condition, struct merged *merged)
+{
+    struct binder *binder = block->binder;
+    struct scope_column *l, *r;
+    TRY(find_using(block, &left->scope, name, "left", &l));
+    TRY(find_using(block, &right->scope, name, "right", &r));
+    struct expr **args = WR_NEW_ARRAY(binder->arena, struct expr *, 2);
+    args[0] = scope_expr(binder, l, -1);
+    args[1] = scope_expr(binder, r, -1);
+    args[1]->column = (uint16_t)(args[1]->column + left->plan->ncols);
+    TRY(bind_call(block, "=", true, args, 2, -1, condition));
+    merged->name = l->name;
+    merged->expr = (*condition)->args[swapped];
+    return true;
+}
+
+/* The merged columns come first; the sides' own are then found by their table's name only. */
+static void merge_scope(struct binder *binder, struct source *source, const struct merged *merged, uint16_t n)
+{
+    struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
+    uint16_t *columns = WR_NEW_ARRAY(binder->arena, uint16_t, n);
+    for (uint16_t i = 0; i < n; i++)
+        exprs[i] = merged[i].expr;
+    source->plan = make_extend(binder->arena, source->plan, exprs, n, columns);
+    struct scope old = source->scope;
+    source->scope.cols = NULL;
+    source->scope.n = source->scope.cap = 0;
+    for (uint16_t i = 0; i < n; i++) {
+        const struct plan_column *col = &source->plan->cols[columns[i]];
+        struct scope_column named = {
+            .name = merged[i].name, .type = col->type, .nullable = col->nullable, .column = columns[i]};
+        scope_add(binder, &source->scope, &named);
+    }
+    for (uint16_t i = 0; i < old.n; i++) {
+        for (uint16_t k = 0; k < n; k++)
+            old.cols[i].merged |= !strcmp(old.cols[i].name, merged[k].name);
+        if (old.cols[i].table || !old.cols[i].merged)
+            scope_add(binder, &source->scope, &old.cols[i]);
+    }
+}
+
+static bool join_using(struct block *block, const PgQuery__JoinExpr *node, enum join_type type, bool swapped,
+                       struct source *left, struct source *right)
+{
+    struct binder *binder = block->binder;
+    const char **names;
+    uint16_t n = using_names(block, node, &left->scope, &right->scope, &names);
+    struct expr **conds = WR_NEW_ARRAY(binder->arena, struct expr *, n);
+    struct merged *merged = WR_NEW_ARRAY(binder->arena, struct merged, n);
+    for (uint16_t i = 0; i < n; i++)
+        TRY(bind_using_one(block, names[i], left, right, swapped, &conds[i], &merged[i]));
+    TRY(scope_join(binder, &left->scope, &right->scope, left->plan->ncols));
+    join_plans(binder->arena, type, swapped, left, right->plan, make_and(binder->arena, conds, n));
+    refresh_scope(left);
+    merge_scope(binder, left, merged, n);
+    return true;
+}
+
+static bool join_on(struct block *block, const PgQuery__JoinExpr *node, enum join_type type, bool swapped,
+                    struct source *left, struct source *right)
+{
+    struct binder *binder = block->binder;
+    struct block on = {.binder = binder, .outer = block->outer, .clause = "JOIN conditions"};
+    struct subquery_test tests[16];
+    struct expr *condition = NULL;
+    uint16_t ntests = 0;
+    on.from = *left;
+    TRY(scope_join(binder, &on.from.scope, &right->scope, left->plan->ncols));
+    if (node->quals)
+        TRY(bind_on(block, node->quals, &on, type, &condition, tests, &ntests));
+    join_plans(binder->arena, type, swapped, &on.from, right->plan, condition);
+    for (uint16_t i = 0; i < ntests; i++)
+        TRY(bind_subquery_apply(&on, &tests[i]));
+    *left = on.from;
+    refresh_scope(left);
+    return true;
+}
+
+/* (a JOIN b ...) AS j: one name for all. */
+static bool rename_join(struct binder *binder, const PgQuery__Alias *alias, struct source *source)
+{
+    const char *table = wr_arena_strdup(binder->arena, alias->aliasname);
+    struct scope old = source->scope;
+    memset(&source->scope, 0, sizeof(source->scope));
+    TRY(scope_add_table(binder, &source->scope, table, -1));
+    for (uint16_t i = 0, k = 0; i < old.n; i++) {
+        struct scope_column col = old.cols[i];
+        if (col.merged)
+            continue;
+        col.table = table;
+        col.relation = NULL;
+        if (k < alias->n_colnames)
+            col.name = wr_arena_strdup(binder->arena, bind_string(alias->colnames[k]));
+        k++;
+        scope_add(binder, &source->scope, &col);
+    }
+    return true;
+}
+
+bool bind_join(struct block *block, const PgQuery__JoinExpr *node, struct source *source)
+{
+    struct binder *binder = block->binder;
+    struct source left = {0}, right = {0};
+    enum join_type type = JOIN_INNER;
+    bool swapped = node->jointype == PG_QUERY__JOIN_TYPE__JOIN_RIGHT;
+    if (node->jointype == PG_QUERY__JOIN_TYPE__JOIN_FULL)
+        return bind_unsupported(binder, -1, "FULL JOIN");
+    if (swapped || node->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT)
+        type = JOIN_LEFT;
+    if (node->join_using_alias)
+        return bind_unsupported(binder, -1, "an alias of JOIN ... USING");
+    TRY(bind_sides(block, node, &left, &right));
+    if (node->is_natural || node->n_using_clause)
+        TRY(join_using(block, node, type, swapped, &left, &right));
+    else
+        TRY(join_on(block, node, type, swapped, &left, &right));
+    *source = left;
+    return !node->alias || rename_join(binder, node->alias, source);
+}

@@ -1,0 +1,610 @@
+/* SELECT: from FROM to LIMIT in the order in which it is evaluated.
+ *
+ *   FROM -> WHERE -> [aggregate -> HAVING] -> [windows] -> targets -> DISTINCT -> ORDER BY / LIMIT
+ * All expressions are bound over the FROM columns first (bind.h), then rewritten as the nodes above FROM are built. */
+#include "planner/bind.h"
+
+struct target {
+    struct expr *expr;
+    const char *name;
+};
+
+struct order_item {
+    uint16_t target; /* its column among targets and extras */
+    bool descending, nulls_first;
+};
+
+struct select {
+    struct block block;
+    const PgQuery__SelectStmt *node;
+    const struct select_mode *mode;
+    uint16_t ntargets, nextras, cap; /* targets, then extras: expressions only ORDER BY or DISTINCT ON need */
+    struct target *targets;
+    uint16_t ngroup, group_cap;
+    struct expr **group;
+    bool grouped;
+    uint16_t nhaving, having_cap, nhaving_tests, tests_cap;
+    struct expr **having;
+    struct subquery_test *having_tests;
+    uint16_t norder;
+    struct order_item *order;
+    uint16_t ndistinct_on;
+    uint16_t *distinct_on;
+    bool distinct;
+};
+
+/* ---- WHERE */
+
+static bool add_correlated(struct block *block, struct correlation *corr, struct expr *condition)
+{
+    corr->conditions = bind_grow(block->binder->arena, corr->conditions, corr->n, &corr->cap, sizeof(struct expr *));
+    corr->conditions[corr->n++] = condition;
+    return true;
+}
+
+static void flush_filter(struct block *block, struct expr **conds, uint16_t *n)
+{
+    if (*n)
+        block->from.plan =
+            make_filter(block->binder->arena, block->from.plan, make_and(block->binder->arena, conds, *n));
+    *n = 0;
+}
+
+/* A correlated condition is checked by the join, after all conditions of the subquery itself: where those that
+ * follow it can fail, that would evaluate them for more rows than written. */
+static bool check_order(struct block *block, const struct correlation *corr, const struct expr *expr)
+{
+    if (!corr || !corr->n || !wr_expr_can_fail(expr))
+        return true;
+    return bind_unsupported(block->binder, expr->location,
+                            "an expression that can fail, behind a condition on the outer query,");
+}
+
+bool bind_where(struct block *block, const PgQuery__Node *where, struct correlation *corr)
+{
+    struct binder *binder = block->binder;
+    bool list = where->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
+                where->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR;
+    size_t n = list ? where->bool_expr->n_args : 1;
+    struct expr **conds = WR_NEW_ARRAY(binder->arena, struct expr *, n);
+    uint16_t nconds = 0;
+    for (size_t i = 0; i < n; i++) {
+        const PgQuery__Node *node = list ? where->bool_expr->args[i] : where;
+        struct expr *expr;
+        if (bind_is_subquery_test(node)) {
+            struct subquery_test test;
+            flush_filter(block, conds, &nconds);
+            block->outer_allowed = false;
+            TRY(bind_subquery_lhs(block, node, &test));
+            TRY(bind_subquery_apply(block, &test));
+            continue;
+        }
+        block->outer_allowed = corr != NULL;
+        TRY(bind_expr(block, node, &expr));
+        block->outer_allowed = false;
+        TRY(bind_coerce_bool(binder, &expr, block->clause));
+        if (block->nscalars) {
+            struct expr **exprs[] = {&expr};
+            flush_filter(block, conds, &nconds);
+            TRY(bind_attach_scalars(block, exprs, 1));
+        }
+        if (has_outer(expr)) {
+            TRY(add_correlated(block, corr, expr));
+            continue;
+        }
+        TRY(check_order(block, corr, expr));
+        conds[nconds++] = expr;
+    }
+    flush_filter(block, conds, &nconds);
+    return true;
+}
+
+/* ---- targets */
+
+static uint16_t add_target(struct select *s, struct expr *expr, const char *name)
+{
+    s->targets = bind_grow(s->block.binder->arena, s->targets, (uint16_t)(s->ntargets + s->nextras), &s->cap,
+                           sizeof(struct target));
+    uint16_t at = (uint16_t)(s->ntargets + s->nextras);
+    s->targets[at] = (struct target){expr, name};
+    return at;
+}
+
+static bool add_star(struct select *s, const char *table, int location)
+{
+    const struct scope *scope = &s->block.from.scope;
+    bool found = false;
+    for (uint16_t i = 0; i < scope->n; i++) {
+        const struct scope_column *col = &scope->cols[i];
+        if (table ? (!col->table || strcmp(col->table, table)) : col->merged)
+            continue;
+        found = true;
+        add_target(s, scope_expr(s->block.binder, col, location), col->name);
+        s->ntargets++;
+    }
+    if (found)
+        return true;
+    if (table) {
+        bool known = false;
+        for (uint16_t i = 0; i < scope->ntables; i++)
+            known |= !strcmp(scope->tables[i], table);
+        return known || bind_fail(s->block.binder, location, ERR_UNDEFINED_TABLE,
+                                  "missing FROM-clause entry for table \"%s\"", table);
+    }
+    return s->node->n_from_clause ||
+           bind_fail(s->block.binder, location, ERR_SYNTAX, "SELECT * with no tables specified is not valid");
+}
+
+static bool bind_target(struct select *s, const PgQuery__ResTarget *target)
+{
+    struct binder *binder = s->block.binder;
+    const PgQuery__Node *node = target->val;
+    struct expr *expr;
+    if (node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && node->column_ref->n_fields) {
+        const PgQuery__ColumnRef *ref = node->column_ref;
+        if (ref->fields[ref->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR)
+            return add_star(s, ref->n_fields > 1 ? bind_string(ref->fields[ref->n_fields - 2]) : NULL, ref->location);
+    }
+    TRY(bind_expr(&s->block, node, &expr));
+    const char *name =
+        target->name && *target->name ? wr_arena_strdup(binder->arena, target->name) : bind_output_name(binder, node);
+    add_target(s, expr, name);
+    s->ntargets++;
+    if (s->ntargets > 1664)
+        return bind_fail(binder, -1, "54011", "target lists can have at most 1664 entries");
+    return true;
+}
+
+static bool bind_targets(struct select *s)
+{
+    s->block.clause = "SELECT";
+    s->block.aggs_allowed = s->block.windows_allowed = s->block.scalars_allowed = true;
+    for (size_t i = 0; i < s->node->n_target_list; i++)
+        TRY(bind_target(s, s->node->target_list[i]->res_target));
+    return true;
+}
+
+/* ---- clauses that may name a target: by number, by name */
+
+static bool find_number(struct select *s, const PgQuery__Node *node, const char *clause, int *target)
+{
+    const PgQuery__AConst *constant = node->a_const;
+    *target = -1;
+    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST)
+        return true;
+    if (constant->val_case != PG_QUERY__A__CONST__VAL_IVAL || constant->isnull)
+        return bind_fail(s->block.binder, constant->location, ERR_SYNTAX, "non-integer constant in %s", clause);
+    int number = constant->ival->ival;
+    if (number < 1 || number > s->ntargets)
+        return bind_fail(s->block.binder, constant->location, ERR_INVALID_COLUMN_REFERENCE,
+                         "%s position %d is not in select list", clause, number);
+    *target = number - 1;
+    return true;
+}
+
+static bool find_name(struct select *s, const PgQuery__Node *node, const char *clause, int *target)
+{
+    *target = -1;
+    if (node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || node->column_ref->n_fields != 1)
+        return true;
+    const char *name = bind_string(node->column_ref->fields[0]);
+    for (uint16_t i = 0; i < s->ntargets; i++) {
+        if (strcmp(s->targets[i].name, name))
+            continue;
+        if (*target >= 0 && !wr_expr_equal(s->targets[*target].expr, s->targets[i].expr))
+            return bind_fail(s->block.binder, node->column_ref->location, ERR_AMBIGUOUS_COLUMN,
+                             "%s \"%s\" is ambiguous", clause, name);
+        if (*target < 0)
+            *target = i;
+    }
+    return true;
+}
+
+/* GROUP BY prefers a FROM column to an output name. */
+static bool is_from_column(const struct select *s, const PgQuery__Node *node)
+{
+    if (node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || node->column_ref->n_fields != 1)
+        return false;
+    const char *name = bind_string(node->column_ref->fields[0]);
+    for (uint16_t i = 0; i < s->block.from.scope.n; i++)
+        if (!s->block.from.scope.cols[i].merged && !strcmp(s->block.from.scope.cols[i].name, name))
+            return true;
+    return false;
+}
+
+static bool has_agg(const struct expr *expr)
+{
+    if (expr->kind == EXPR_COLUMN)
+        return expr->column >= COLUMN_AGG && expr->column < COLUMN_SCALAR;
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        if (has_agg(expr->args[i]))
+            return true;
+    return false;
+}
+
+static bool bind_group_item(struct select *s, const PgQuery__Node *node)
+{
+    struct binder *binder = s->block.binder;
+    int target;
+    struct expr *expr;
+    if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET)
+        return bind_unsupported(binder, node->grouping_set->location, "GROUPING SETS, CUBE or ROLLUP");
+    TRY(find_number(s, node, "GROUP BY", &target));
+    if (target < 0 && !is_from_column(s, node))
+        TRY(find_name(s, node, "GROUP BY", &target));
+    if (target >= 0) {
+        expr = s->targets[target].expr;
+        if (has_agg(expr))
+            return bind_fail(binder, expr->location, ERR_GROUPING, "aggregate functions are not allowed in GROUP BY");
+        TRY(bind_coerce_unknown(binder, &s->targets[target].expr));
+        expr = s->targets[target].expr;
+    } else {
+        TRY(bind_expr(&s->block, node, &expr));
+        TRY(bind_coerce_unknown(binder, &expr));
+    }
+    s->group = bind_grow(binder->arena, s->group, s->ngroup, &s->group_cap, sizeof(struct expr *));
+    s->group[s->ngroup++] = expr;
+    return true;
+}
+
+static bool bind_group(struct select *s)
+{
+    s->block.clause = "GROUP BY";
+    s->block.aggs_allowed = s->block.windows_allowed = s->block.scalars_allowed = false;
+    s->grouped = s->node->n_group_clause > 0;
+    for (size_t i = 0; i < s->node->n_group_clause; i++)
+        TRY(bind_group_item(s, s->node->group_clause[i]));
+    return true;
+}
+
+static bool bind_having(struct select *s)
+{
+    const PgQuery__Node *having = s->node->having_clause;
+    struct wr_arena *arena = s->block.binder->arena;
+    if (!having)
+        return true;
+    s->block.clause = "HAVING";
+    s->block.aggs_allowed = s->block.scalars_allowed = true;
+    s->block.windows_allowed = false;
+    bool list = having->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
+                having->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR;
+    size_t n = list ? having->bool_expr->n_args : 1;
+    for (size_t i = 0; i < n; i++) {
+        const PgQuery__Node *node = list ? having->bool_expr->args[i] : having;
+        if (bind_is_subquery_test(node)) {
+            s->having_tests =
+                bind_grow(arena, s->having_tests, s->nhaving_tests, &s->tests_cap, sizeof(struct subquery_test));
+            TRY(bind_subquery_lhs(&s->block, node, &s->having_tests[s->nhaving_tests++]));
+            continue;
+        }
+        s->having = bind_grow(arena, s->having, s->nhaving, &s->having_cap, sizeof(struct expr *));
+        TRY(bind_expr(&s->block, node, &s->having[s->nhaving]));
+        TRY(bind_coerce_bool(s->block.binder, &s->having[s->nhaving++], "HAVING"));
+    }
+    return true;
+}
+
+/* ORDER BY and DISTINCT ON prefer an output name to a FROM column; an expression that is no target becomes an extra. */
+static bool bind_reference(struct select *s, const PgQuery__Node *node, const char *clause, uint16_t *column)
+{
+    struct expr *expr;
+    int target;
+    TRY(find_name(s, node, clause, &target));
+    if (target < 0)
+        TRY(find_number(s, node, clause, &target));
+    if (target >= 0) {
+        *column = (uint16_t)target;
+        return bind_coerce_unknown(s->block.binder, &s->targets[target].expr);
+    }
+    TRY(bind_expr(&s->block, node, &expr));
+    TRY(bind_coerce_unknown(s->block.binder, &expr));
+    for (uint16_t i = 0; i < s->ntargets + s->nextras; i++)
+        if (wr_expr_equal(s->targets[i].expr, expr)) {
+            *column = i;
+            return true;
+        }
+    *column = add_target(s, expr, "?column?");
+    s->nextras++;
+    return true;
+}
+
+static bool bind_order(struct select *s)
+{
+    struct binder *binder = s->block.binder;
+    s->block.clause = "ORDER BY";
+    s->block.aggs_allowed = s->block.windows_allowed = s->block.scalars_allowed = true;
+    s->order = WR_NEW_ARRAY(binder->arena, struct order_item, s->node->n_sort_clause);
+    if (s->node->n_sort_clause > 1664)
+        return bind_fail(binder, -1, "54011", "target lists can have at most 1664 entries");
+    for (size_t i = 0; i < s->node->n_sort_clause; i++) {
+        const PgQuery__SortBy *sort = s->node->sort_clause[i]->sort_by;
+        struct order_item *item = &s->order[s->norder++];
+        TRY(bind_reference(s, sort->node, "ORDER BY", &item->target));
+        TRY(bind_order_flags(binder, sort, &item->descending, &item->nulls_first));
+        if (s->distinct && item->target >= s->ntargets)
+            return bind_fail(binder, s->targets[item->target].expr->location, ERR_INVALID_COLUMN_REFERENCE,
+                             "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
+    }
+    return true;
+}
+
+static bool bind_distinct_on(struct select *s)
+{
+    size_t n = s->node->n_distinct_clause;
+    bool plain = n == 1 && s->node->distinct_clause[0]->node_case == PG_QUERY__NODE__NODE__NOT_SET;
+    s->distinct = n && plain;
+    if (!n || plain)
+        return true;
+    s->block.clause = "DISTINCT ON";
+    s->distinct_on = WR_NEW_ARRAY(s->block.binder->arena, uint16_t, n);
+    for (size_t i = 0; i < n && i < 1664; i++)
+        TRY(bind_reference(s, s->node->distinct_clause[i], "DISTINCT ON", &s->distinct_on[s->ndistinct_on++]));
+    return true;
+}
+
+/* DISTINCT ON (a, b) ORDER BY must begin with a and b, in any order. */
+static bool check_distinct_on(struct select *s)
+{
+    for (uint16_t i = 0; i < s->norder && i < s->ndistinct_on; i++) {
+        bool found = false;
+        for (uint16_t k = 0; k < s->ndistinct_on; k++)
+            found |= s->order[i].target == s->distinct_on[k];
+        if (!found)
+            return bind_fail(s->block.binder, s->targets[s->order[i].target].expr->location,
+                             ERR_INVALID_COLUMN_REFERENCE,
+                             "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+    }
+    return true;
+}
+
+/* ---- building */
+
+/* Every expression above FROM, to be rewritten as nodes are built. */
+static size_t collect(struct select *s, struct expr ****out)
+{
+    struct wr_arena *arena = s->block.binder->arena;
+    size_t n = 0, total = (size_t)s->ntargets + s->nextras + s->nhaving;
+    for (uint16_t i = 0; i < s->nhaving_tests; i++)
+        total += s->having_tests[i].nlhs;
+    struct expr ***exprs = WR_NEW_ARRAY(arena, struct expr **, total);
+    for (uint16_t i = 0; i < s->ntargets + s->nextras; i++)
+        exprs[n++] = &s->targets[i].expr;
+    for (uint16_t i = 0; i < s->nhaving; i++)
+        exprs[n++] = &s->having[i];
+    for (uint16_t i = 0; i < s->nhaving_tests; i++)
+        for (uint16_t k = 0; k < s->having_tests[i].nlhs; k++)
+            exprs[n++] = &s->having_tests[i].lhs[k];
+    *out = exprs;
+    return n;
+}
+
+static bool build_above_from(struct select *s)
+{
+    struct block *block = &s->block;
+    struct expr ***exprs;
+    size_t n = collect(s, &exprs);
+    bool having = s->node->having_clause != NULL;
+    if (block->naggs || s->grouped || having)
+        TRY(bind_build_aggregate(block, s->group, s->ngroup, s->grouped, exprs, n));
+    TRY(bind_attach_scalars(block, exprs, n));
+    flush_filter(block, s->having, &s->nhaving);
+    for (uint16_t i = 0; i < s->nhaving_tests; i++)
+        TRY(bind_subquery_apply(block, &s->having_tests[i]));
+    return bind_build_windows(block, exprs, n);
+}
+
+static struct plan *project_targets(struct select *s, struct plan *input, uint16_t n)
+{
+    struct wr_arena *arena = s->block.binder->arena;
+    struct expr **exprs = WR_NEW_ARRAY(arena, struct expr *, n);
+    const char **names = WR_NEW_ARRAY(arena, const char *, n);
+    for (uint16_t i = 0; i < n; i++) {
+        exprs[i] = s->targets[i].expr;
+        names[i] = s->targets[i].name;
+    }
+    return make_project(arena, input, exprs, names, n);
+}
+
+static struct plan *drop_extras(struct wr_arena *arena, struct plan *input, uint16_t n)
+{
+    if (input->ncols == n)
+        return input;
+    struct expr **exprs = WR_NEW_ARRAY(arena, struct expr *, n);
+    const char **names = WR_NEW_ARRAY(arena, const char *, n);
+    for (uint16_t i = 0; i < n; i++) {
+        exprs[i] = make_column(arena, input, i);
+        names[i] = input->cols[i].name;
+    }
+    return make_project(arena, input, exprs, names, n);
+}
+
+static struct plan_order *plan_orders(struct select *s)
+{
+    struct plan_order *order = WR_NEW_ARRAY(s->block.binder->arena, struct plan_order, s->norder);
+    for (uint16_t i = 0; i < s->norder; i++)
+        order[i] = (struct plan_order){s->order[i].target, s->order[i].descending, s->order[i].nulls_first};
+    return order;
+}
+
+static struct plan *build_distinct_on(struct select *s, struct plan *input)
+{
+    struct plan *plan = make_topn(s->block.binder->arena, input, 1, 0, NULL);
+    plan->topn.npartition = s->ndistinct_on;
+    plan->topn.partition = s->distinct_on;
+    plan->topn.norder = s->norder;
+    plan->topn.order = plan_orders(s);
+    return plan;
+}
+
+static struct plan *build_sort(struct binder *binder, struct plan *input, const struct plan_order *order, uint16_t n)
+{
+    struct plan *plan = wr_plan_new(binder->arena, PLAN_SORT, input->ncols, 1);
+    plan->inputs[0] = input;
+    memcpy(plan->cols, input->cols, input->ncols * sizeof(input->cols[0]));
+    plan->sort.norder = n;
+    plan->sort.order = (struct plan_order *)order;
+    return plan;
+}
+
+/* LIMIT, and the order of the result: what a view or a subquery does with ORDER BY alone is nothing. */
+static bool build_order(struct binder *binder, const PgQuery__SelectStmt *node, const struct select_mode *mode,
+                        const struct plan_order *order, uint16_t norder, struct plan **plan)
+{
+    TRY(bind_limit(binder, node, plan, order, norder));
+    if (norder && mode->top && !binder->planner->streaming)
+        *plan = build_sort(binder, *plan, order, norder);
+    return true;
+}
+
+/* Conditions on the outer query: the columns they need travel behind the targets. */
+static bool build_correlated(struct select *s)
+{
+    struct correlation *corr = s->mode->corr;
+    struct binder *binder = s->block.binder;
+    struct plan *input = s->block.from.plan;
+    bool simple = !s->block.naggs && !s->grouped && !s->block.nwindows && !s->ndistinct_on && !s->node->limit_count &&
+                  !s->node->limit_offset && !s->node->having_clause;
+    if (!simple)
+        return bind_unsupported(binder, -1, "a correlated subquery with aggregates, GROUP BY, LIMIT or windows");
+    s->distinct = false; /* a semi or anti join does not count */
+    s->nextras = 0;
+    s->norder = 0;
+    uint16_t *map = WR_NEW_ARRAY(binder->arena, uint16_t, COLUMN_AGG);
+    for (uint32_t i = 0; i < COLUMN_AGG; i++)
+        map[i] = i >= COLUMN_OUTER ? (uint16_t)i : UINT16_MAX;
+    bool *used = WR_NEW_ARRAY(binder->arena, bool, COLUMN_AGG);
+    for (uint16_t i = 0; i < corr->n; i++)
+        wr_expr_columns(corr->conditions[i], used);
+    for (uint16_t c = 0; c < input->ncols; c++) {
+        if (!used[c])
+            continue;
+        map[c] = add_target(s, make_column(binder->arena, input, c), input->cols[c].name);
+        s->nextras++;
+        corr->nhidden++;
+    }
+    for (uint16_t i = 0; i < corr->n; i++)
+        corr->conditions[i] = wr_expr_remap(binder->arena, corr->conditions[i], map);
+    s->ntargets = (uint16_t)(s->ntargets + s->nextras);
+    s->nextras = 0;
+    return true;
+}
+
+static bool check_supported(struct binder *binder, const PgQuery__SelectStmt *node)
+{
+    if (node->into_clause)
+        return bind_unsupported(binder, -1, "SELECT INTO");
+    if (node->n_locking_clause)
+        return bind_unsupported(binder, -1, "FOR UPDATE");
+    if (node->n_window_clause)
+        return bind_unsupported(binder, -1, "WINDOW");
+    if (node->group_distinct)
+        return bind_unsupported(binder, -1, "GROUP BY DISTINCT");
+    return true;
+}
+
+static bool bind_clauses(struct select *s)
+{
+    struct block *block = &s->block;
+    TRY(bind_from(block, s->node->n_from_clause, s->node->from_clause));
+    block->clause = "WHERE";
+    block->scalars_allowed = true;
+    if (s->node->where_clause)
+        TRY(bind_where(block, s->node->where_clause, s->mode->corr));
+    TRY(bind_targets(s));
+    TRY(bind_group(s));
+    TRY(bind_having(s));
+    block->aggs_allowed = block->windows_allowed = block->scalars_allowed = true;
+    TRY(bind_distinct_on(s));
+    TRY(bind_order(s));
+    return check_distinct_on(s);
+}
+
+static bool bind_simple(struct binder *binder, const PgQuery__SelectStmt *node, const struct select_mode *mode,
+                        struct plan **plan)
+{
+    struct select *s = WR_NEW(binder->arena, struct select);
+    s->block.binder = binder;
+    s->block.outer = mode->outer;
+    s->node = node;
+    s->mode = mode;
+    TRY(check_supported(binder, node));
+    TRY(bind_clauses(s));
+    if (mode->corr && mode->corr->n)
+        TRY(build_correlated(s));
+    TRY(build_above_from(s));
+    for (uint16_t i = 0; !mode->keep_unknown && i < s->ntargets; i++)
+        TRY(bind_coerce_unknown(binder, &s->targets[i].expr));
+    *plan = project_targets(s, s->block.from.plan, (uint16_t)(s->ntargets + s->nextras));
+    if (s->distinct)
+        *plan = make_distinct(binder->arena, *plan);
+    if (s->ndistinct_on)
+        *plan = build_distinct_on(s, *plan);
+    TRY(build_order(binder, node, mode, plan_orders(s), s->norder, plan));
+    *plan = drop_extras(binder->arena, *plan, s->ntargets);
+    return true;
+}
+
+/* VALUES and set operations are ordered by their output columns only. */
+static bool bind_output_order(struct binder *binder, const PgQuery__SelectStmt *node, const struct select_mode *mode,
+                              struct plan **plan)
+{
+    struct select *s = WR_NEW(binder->arena, struct select);
+    s->block.binder = binder;
+    s->node = node;
+    for (uint16_t i = 0; i < (*plan)->ncols; i++) {
+        add_target(s, make_column(binder->arena, *plan, i), (*plan)->cols[i].name);
+        s->ntargets++;
+    }
+    struct plan_order *order = WR_NEW_ARRAY(binder->arena, struct plan_order, node->n_sort_clause);
+    for (size_t i = 0; i < node->n_sort_clause && i < 1664; i++) {
+        const PgQuery__SortBy *sort = node->sort_clause[i]->sort_by;
+        int target;
+        TRY(find_name(s, sort->node, "ORDER BY", &target));
+        if (target < 0)
+            TRY(find_number(s, sort->node, "ORDER BY", &target));
+        if (target < 0) {
+            bind_fail(binder, sort->location, ERR_FEATURE_NOT_SUPPORTED,
+                      "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
+            wr_fail_detail(binder->err, "Only result column names can be used, not expressions or functions.");
+            return wr_fail_hint(binder->err,
+                                "Add the expression/function to every SELECT, or move the UNION into a FROM "
+                                "clause.");
+        }
+        order[i].column = (uint16_t)target;
+        TRY(bind_order_flags(binder, sort, &order[i].descending, &order[i].nulls_first));
+    }
+    return build_order(binder, node, mode, order, (uint16_t)node->n_sort_clause, plan);
+}
+
+static bool bind_body(struct binder *binder, const PgQuery__SelectStmt *node, const struct select_mode *mode,
+                      struct plan **plan)
+{
+    bool set = node->op == PG_QUERY__SET_OPERATION__SETOP_UNION || node->op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT ||
+               node->op == PG_QUERY__SET_OPERATION__SETOP_INTERSECT;
+    if (!set && !node->n_values_lists)
+        return bind_simple(binder, node, mode, plan);
+    if (set)
+        TRY(bind_set_operation(binder, node, mode, plan));
+    else
+        TRY(bind_values(binder, node, plan));
+    if (!mode->keep_unknown || node->n_sort_clause) {
+        struct type *types = WR_NEW_ARRAY(binder->arena, struct type, (*plan)->ncols);
+        for (uint16_t i = 0; i < (*plan)->ncols; i++)
+            types[i] = (*plan)->cols[i].type.id == TYPE_UNKNOWN ? TYPE(TYPE_TEXT) : (*plan)->cols[i].type;
+        TRY(bind_coerce_output(binder, plan, types, CAST_IMPLICIT));
+    }
+    return bind_output_order(binder, node, mode, plan);
+}
+
+bool bind_select(struct binder *binder, const PgQuery__SelectStmt *node, const struct select_mode *mode,
+                 struct plan **plan)
+{
+    struct cte *saved = binder->ctes;
+    TRY(bind_enter(binder));
+    if (node->with_clause)
+        TRY(bind_with(binder, node->with_clause));
+    TRY(bind_body(binder, node, mode, plan));
+    binder->ctes = saved;
+    binder->depth--;
+    return true;
+}

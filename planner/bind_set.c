@@ -1,0 +1,241 @@
+/* UNION, INTERSECT, EXCEPT, VALUES, LIMIT; and giving the columns of a bound query their final types. */
+#include "planner/bind.h"
+
+/* ---- types of output columns */
+
+static bool is_untyped(const struct expr *expr)
+{
+    return expr->type.id == TYPE_UNKNOWN && (expr->kind == EXPR_CONST || expr->kind == EXPR_PARAM);
+}
+
+/* Untyped literals of one column, wherever they stand below. *typed: the column has the type now. */
+static bool push_type(struct binder *binder, struct plan *plan, uint16_t column, struct type type)
+{
+    switch (plan->kind) {
+    case PLAN_PROJECT: {
+        struct expr **expr = &plan->project.exprs[column];
+        if (is_untyped(*expr)) {
+            TRY(bind_coerce(binder, expr, type, CAST_ASSIGNMENT));
+        } else if ((*expr)->kind == EXPR_COLUMN && (*expr)->type.id == TYPE_UNKNOWN) {
+            TRY(push_type(binder, plan->inputs[0], (*expr)->column, type));
+            *expr = make_column(binder->arena, plan->inputs[0], (*expr)->column);
+        }
+        break;
+    }
+    case PLAN_VALUES:
+        for (uint32_t r = 0; r < plan->values.nrows; r++)
+            TRY(bind_coerce(binder, &plan->values.exprs[(size_t)r * plan->ncols + column], type, CAST_ASSIGNMENT));
+        break;
+    default:
+        for (uint16_t i = 0; i < plan->ninputs; i++)
+            TRY(push_type(binder, plan->inputs[i], column, type));
+    }
+    plan->cols[column].type = type;
+    return true;
+}
+
+bool bind_coerce_output(struct binder *binder, struct plan **plan, const struct type *types, enum cast_context context)
+{
+    uint16_t n = (*plan)->ncols;
+    struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
+    const char **names = WR_NEW_ARRAY(binder->arena, const char *, n);
+    bool changed = false;
+    for (uint16_t i = 0; i < n; i++) {
+        if ((*plan)->cols[i].type.id == TYPE_UNKNOWN)
+            TRY(push_type(binder, *plan, i, types[i]));
+        exprs[i] = make_column(binder->arena, *plan, i);
+        names[i] = (*plan)->cols[i].name;
+        struct expr *before = exprs[i];
+        TRY(bind_coerce(binder, &exprs[i], types[i], context));
+        changed |= exprs[i] != before;
+    }
+    if (changed)
+        *plan = make_project(binder->arena, *plan, exprs, names, n);
+    return true;
+}
+
+/* ---- set operations */
+
+static const char *set_name(const PgQuery__SelectStmt *node)
+{
+    return node->op == PG_QUERY__SET_OPERATION__SETOP_UNION    ? "UNION"
+           : node->op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT ? "EXCEPT"
+                                                               : "INTERSECT";
+}
+
+/* Where to point for an error about a side: its first target. */
+static int side_location(const PgQuery__SelectStmt *node)
+{
+    while (node->larg)
+        node = node->larg;
+    return node->n_target_list ? node->target_list[0]->res_target->location : -1;
+}
+
+static bool match_types(struct binder *binder, const PgQuery__SelectStmt *node, struct plan **left, struct plan **right)
+{
+    uint16_t n = (*left)->ncols;
+    struct type *types = WR_NEW_ARRAY(binder->arena, struct type, n);
+    if (n != (*right)->ncols)
+        return bind_fail(binder, side_location(node->rarg), ERR_SYNTAX,
+                         "each %s query must have the same number of columns", set_name(node));
+    for (uint16_t i = 0; i < n; i++) {
+        struct type pair[] = {(*left)->cols[i].type, (*right)->cols[i].type};
+        if (!wr_common_type(pair, 2, set_name(node), &types[i], binder->err))
+            return bind_at(binder, side_location(node->rarg));
+    }
+    TRY(bind_coerce_output(binder, left, types, CAST_IMPLICIT));
+    return bind_coerce_output(binder, right, types, CAST_IMPLICIT);
+}
+
+static struct plan *make_union(struct wr_arena *arena, struct plan *left, struct plan *right)
+{
+    struct plan *sides[] = {left, right};
+    uint32_t n = 0;
+    for (int i = 0; i < 2; i++)
+        n += sides[i]->kind == PLAN_UNION ? sides[i]->ninputs : 1;
+    struct plan *plan = wr_plan_new(arena, PLAN_UNION, left->ncols, (uint16_t)n);
+    uint16_t at = 0;
+    for (int i = 0; i < 2; i++) {
+        if (sides[i]->kind != PLAN_UNION)
+            plan->inputs[at++] = sides[i];
+        for (uint16_t k = 0; sides[i]->kind == PLAN_UNION && k < sides[i]->ninputs; k++)
+            plan->inputs[at++] = sides[i]->inputs[k];
+    }
+    for (uint16_t i = 0; i < plan->ncols; i++) {
+        plan->cols[i] = left->cols[i];
+        plan->cols[i].nullable |= right->cols[i].nullable;
+    }
+    return plan;
+}
+
+/* INTERSECT and EXCEPT: the distinct rows of the left that are, or are not, among the right's; NULLs equal. */
+static struct plan *make_membership(struct wr_arena *arena, struct plan *left, struct plan *right, bool except)
+{
+    struct plan *plan = make_join(arena, except ? JOIN_ANTI : JOIN_SEMI, make_distinct(arena, left), right, NULL);
+    plan->join.nkeys = left->ncols;
+    plan->join.nulls_equal = true;
+    plan->join.left_keys = WR_NEW_ARRAY(arena, uint16_t, left->ncols);
+    plan->join.right_keys = WR_NEW_ARRAY(arena, uint16_t, left->ncols);
+    for (uint16_t i = 0; i < left->ncols; i++)
+        plan->join.left_keys[i] = plan->join.right_keys[i] = i;
+    return plan;
+}
+
+bool bind_set_operation(struct binder *binder, const PgQuery__SelectStmt *node, const struct select_mode *mode,
+                        struct plan **plan)
+{
+    struct select_mode side = {.outer = mode->outer, .keep_unknown = true};
+    struct plan *left, *right;
+    bool is_union = node->op == PG_QUERY__SET_OPERATION__SETOP_UNION;
+    if (!is_union && node->all)
+        return bind_unsupported(binder, side_location(node->rarg), "%s ALL", set_name(node));
+    TRY(bind_select(binder, node->larg, &side, &left));
+    TRY(bind_select(binder, node->rarg, &side, &right));
+    TRY(match_types(binder, node, &left, &right));
+    if (!is_union)
+        *plan = make_membership(binder->arena, left, right, node->op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT);
+    else if (node->all)
+        *plan = make_union(binder->arena, left, right);
+    else
+        *plan = make_distinct(binder->arena, make_union(binder->arena, left, right));
+    return true;
+}
+
+/* ---- VALUES */
+
+static bool bind_row(struct block *block, const PgQuery__List *list, uint16_t ncols, struct expr **exprs)
+{
+    if (list->n_items != ncols)
+        return bind_fail(block->binder, -1, ERR_SYNTAX, "VALUES lists must all be the same length");
+    for (uint16_t c = 0; c < ncols; c++)
+        TRY(bind_expr(block, list->items[c], &exprs[c]));
+    return true;
+}
+
+bool bind_values(struct binder *binder, const PgQuery__SelectStmt *node, struct plan **plan)
+{
+    struct block block = {.binder = binder, .clause = "VALUES"};
+    uint32_t nrows = (uint32_t)node->n_values_lists;
+    size_t width = node->values_lists[0]->list->n_items;
+    if (width > 1664)
+        return bind_fail(binder, -1, "54011", "target lists can have at most 1664 entries");
+    uint16_t ncols = (uint16_t)width;
+    struct plan *values = wr_plan_new(binder->arena, PLAN_VALUES, ncols, 0);
+    values->values.nrows = nrows;
+    values->values.exprs = WR_NEW_ARRAY(binder->arena, struct expr *, (size_t)nrows * ncols);
+    for (uint32_t r = 0; r < nrows; r++)
+        TRY(bind_row(&block, node->values_lists[r]->list, ncols, &values->values.exprs[(size_t)r * ncols]));
+    struct type *types = WR_NEW_ARRAY(binder->arena, struct type, nrows);
+    for (uint16_t c = 0; c < ncols; c++) {
+        struct type *type = &values->cols[c].type;
+        values->cols[c].name = wr_arena_printf(binder->arena, "column%u", c + 1);
+        bool mixed = false;
+        uint16_t kinds = 0; /* distinct types are few: the common type is found over those */
+        for (uint32_t r = 0; r < nrows; r++) {
+            struct expr *expr = values->values.exprs[(size_t)r * ncols + c];
+            values->cols[c].nullable |= expr->nullable;
+            uint16_t k = 0;
+            while (k < kinds && !wr_type_same(types[k], expr->type))
+                k++;
+            if (k == kinds && kinds < 1000)
+                types[kinds++] = expr->type;
+            mixed |= kinds > 1;
+        }
+        *type = types[0];
+        bool all_unknown = !mixed && type->id == TYPE_UNKNOWN;
+        if (all_unknown)
+            continue;
+        if (mixed && !wr_common_type(types, kinds, "VALUES", type, binder->err))
+            return bind_at(binder, values->values.exprs[c]->location);
+        for (uint32_t r = 0; r < nrows; r++)
+            TRY(bind_coerce(binder, &values->values.exprs[(size_t)r * ncols + c], *type, CAST_IMPLICIT));
+    }
+    *plan = values;
+    return true;
+}
+
+/* ---- LIMIT */
+
+/* A constant or a parameter. NULL: no bound. */
+static bool bind_bound(struct binder *binder, const PgQuery__Node *node, const char *clause, const char *sqlstate,
+                       int64_t *value, uint16_t *param)
+{
+    struct block block = {.binder = binder, .clause = clause};
+    struct expr *expr;
+    bool null;
+    TRY(bind_expr(&block, node, &expr));
+    TRY(bind_coerce(binder, &expr, TYPE(TYPE_INT8), CAST_IMPLICIT));
+    if (expr->kind == EXPR_PARAM) {
+        *param = expr->param;
+        return true;
+    }
+    if (!wr_expr_is_const(expr))
+        return bind_unsupported(binder, expr->location, "an expression with parameters in %s", clause);
+    TRY(bind_const_int8(binder, expr, &null, value));
+    if (null)
+        *value = !strcmp(clause, "LIMIT") ? -1 : 0;
+    else if (*value < 0)
+        return bind_fail(binder, -1, sqlstate, "%s must not be negative", clause);
+    return true;
+}
+
+bool bind_limit(struct binder *binder, const PgQuery__SelectStmt *node, struct plan **plan,
+                const struct plan_order *order, uint16_t norder)
+{
+    int64_t limit = -1, offset = 0;
+    uint16_t limit_param = 0, offset_param = 0;
+    if (node->limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES)
+        return bind_unsupported(binder, -1, "FETCH ... WITH TIES");
+    if (node->limit_count)
+        TRY(bind_bound(binder, node->limit_count, "LIMIT", ERR_ROW_COUNT_LIMIT, &limit, &limit_param));
+    if (node->limit_offset)
+        TRY(bind_bound(binder, node->limit_offset, "OFFSET", ERR_ROW_COUNT_OFFSET, &offset, &offset_param));
+    if (limit < 0 && !offset && !limit_param && !offset_param)
+        return true;
+    *plan = make_topn(binder->arena, *plan, limit, offset, NULL);
+    (*plan)->topn.limit_param = limit_param;
+    (*plan)->topn.offset_param = offset_param;
+    (*plan)->topn.norder = norder;
+    (*plan)->topn.order = (struct plan_order *)order;
+    return true;
+}
