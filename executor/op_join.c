@@ -95,7 +95,9 @@ static void open_maps(struct join *join)
     join->copy_max = WR_MIN(limit / COPY_SHARE, COPY_MAX);
     for (unsigned s = 0; s < 2; s++) {
         struct join_side *side = &join->side[s];
-        bool append = op->plan->inputs[s]->props.append_only && !side->drop_matched;
+        /* match counts want equal left rows summed, which an append trace does not do */
+        bool sums = side->drop_matched || (s == LEFT && join->condition && join->type != JOIN_INNER);
+        bool append = op->plan->inputs[s]->props.append_only && !sums;
         struct trace *trace = wr_op_trace(op, s, append ? TRACE_APPEND : TRACE_ZSET);
         side->map = wr_multimap_new(worker->state_pool, trace, s == RIGHT && join->counting, huge);
     }
