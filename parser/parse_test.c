@@ -146,6 +146,12 @@ static void test_table_shapes(void)
     s = must("create table t with (connector = 'kafka') format plain encode avro");
     CHECK_INT(s->node->create_stmt->n_table_elts, 0);
     wr_statement_free(s);
+    s = must("create table t;");
+    CHECK_INT(s->node->create_stmt->n_table_elts, 0);
+    wr_statement_free(s);
+    s = must("select 1, * from t except (select 1, 2)");
+    CHECK_INT(s->node->select_stmt->op, PG_QUERY__SET_OPERATION__SETOP_EXCEPT);
+    wr_statement_free(s);
     s = must("create or replace temp table t as select * from x");
     CHECK(s->or_replace && s->temporary);
     CHECK_INT(s->kind, STMT_POSTGRES);
@@ -278,6 +284,10 @@ static void test_error_positions(void)
     fails("select array_transform(a, |x| x + 1) from t", "0A000", 27, "a lambda expression is not supported");
     fails("select * from t emit", "0A000", 17, "EMIT without ON WINDOW CLOSE is not supported");
     fails("create table t (a struct<x int, y int>)", "0A000", 19, "type struct is not supported");
+    fails("select a, t.* except (a) from t", "0A000", 13, "SELECT * EXCEPT is not supported");
+    fails("select map{'a': 1}", "0A000", 8, "a map literal is not supported");
+    fails("create secret x with (a = 'b') as 'c'", "0A000", 1, "CREATE SECRET is not supported");
+    fails("recover", "0A000", 1, "RECOVER is not supported");
     fails("select \xff", "22021", 0, "invalid byte sequence for encoding \"UTF8\": 0xff");
     fails("select '\xe4\xb8'", "22021", 0, "invalid byte sequence for encoding \"UTF8\": 0xe4 0xb8 0x27");
 }

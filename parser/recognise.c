@@ -34,10 +34,47 @@ static bool recognise_word(struct scan *scan, int i, struct statement *statement
     return i + 1 >= scan->n ? true : wr_scan_syntax_error(scan, i + 1);
 }
 
+/* RisingWave's statements about things that weir does not have. */
+static bool check_known(struct scan *scan, int i)
+{
+    static const char *const statements[] = {
+        "create secret",
+        "create connection",
+        "create subscription",
+        "create aggregate",
+        "drop secret",
+        "drop connection",
+        "drop subscription",
+        "alter source",
+        "alter sink",
+        "alter secret",
+        "alter connection",
+        "alter subscription",
+        "alter fragment",
+        "alter compaction",
+        "recover",
+        "cancel job",
+        "cancel jobs",
+        "kill",
+        "backup",
+        "refresh",
+        "use",
+    };
+    for (size_t k = 0; k < WR_COUNT(statements); k++)
+        if (wr_scan_are(scan, i, statements[k])) {
+            char *name = wr_arena_strdup(scan->arena, statements[k]);
+            for (char *c = name; *c; c++)
+                *c = *c == ' ' ? ' ' : *c & ~0x20;
+            return wr_scan_not_supported(scan, i, name);
+        }
+    return true;
+}
+
 bool wr_recognise(struct scan *scan, int i, struct statement *statement, bool *postgres)
 {
     bool took;
     *postgres = true;
+    TRY(check_known(scan, i));
     if (wr_scan_is(scan, i, "create"))
         return recognise_create(scan, i, statement, postgres);
     if (wr_scan_is(scan, i, "show") || wr_scan_is(scan, i, "describe")) {

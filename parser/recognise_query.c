@@ -41,6 +41,30 @@ static bool is_struct_type(const struct scan *scan, int i)
            wr_scan_label(scan, i + 3);
 }
 
+/* SELECT * EXCEPT (a, b): the set operation to PostgreSQL, and then a syntax error in the wrong place. */
+static bool is_star_except(const struct scan *scan, int i)
+{
+    return wr_scan_is_char(scan, i, '*') && wr_scan_is(scan, i + 1, "except") && wr_scan_is_char(scan, i + 2, '(') &&
+           wr_scan_label(scan, i + 3) && !wr_scan_is(scan, i + 3, "select") && !wr_scan_is(scan, i + 3, "values") &&
+           !wr_scan_is(scan, i + 3, "with") && !wr_scan_is(scan, i + 3, "table");
+}
+
+static bool is_map_literal(const struct scan *scan, int i)
+{
+    return wr_scan_is(scan, i, "map") && wr_scan_is_char(scan, i + 1, '{');
+}
+
+/* What PostgreSQL would misread, or refuse in a way that explains nothing; NULL if token i begins nothing such. */
+static const char *foreign(const struct scan *scan, int i)
+{
+    return is_asof_join(scan, i)     ? "ASOF JOIN"
+           : is_lambda(scan, i)      ? "a lambda expression"
+           : is_struct_type(scan, i) ? "type struct"
+           : is_star_except(scan, i) ? "SELECT * EXCEPT"
+           : is_map_literal(scan, i) ? "a map literal"
+                                     : NULL;
+}
+
 static void take_emit(struct scan *scan, int i, struct statement *statement)
 {
     if (wr_scan_are(scan, i, "emit on window close")) {
@@ -71,12 +95,9 @@ bool wr_recognise_query(struct scan *scan, int i, struct statement *statement)
     for (; i < scan->n; i++) {
         if (wr_scan_is(scan, i, "from"))
             from_seen = i;
-        if (is_asof_join(scan, i))
-            return wr_scan_not_supported(scan, i, "ASOF JOIN");
-        if (is_lambda(scan, i))
-            return wr_scan_not_supported(scan, i, "a lambda expression");
-        if (is_struct_type(scan, i))
-            return wr_scan_not_supported(scan, i, "type struct");
+        const char *refused = foreign(scan, i);
+        if (refused)
+            return wr_scan_not_supported(scan, i, refused);
         if (wr_scan_are(scan, i, "for system_time as of"))
             TRY(take_as_of(scan, i, statement));
         take_emit(scan, i, statement);

@@ -123,18 +123,18 @@ static bool table_clause(struct scan *scan, int *i, struct statement *statement,
 
 static bool read_clauses(struct scan *scan, int i, struct statement *statement, int name_end, bool has_columns)
 {
-    bool any = false;
+    bool any_other = false;
     while (i < scan->n && !wr_scan_is(scan, i, "as")) {
         bool took;
         TRY(table_clause(scan, &i, statement, &took));
-        any |= took;
         if (took)
             continue;
         if (wr_scan_is(scan, i, "from"))
             return wr_scan_not_supported(scan, i, "CREATE TABLE ... FROM a shared source");
-        i++; /* PostgreSQL's, or its syntax error */
+        any_other = true; /* PostgreSQL's, or its syntax error */
+        i++;
     }
-    if (any && !has_columns && i == scan->n)
+    if (!any_other && !has_columns && i == scan->n)
         wr_scan_insert(scan, name_end, "()");
     return true;
 }
