@@ -141,6 +141,7 @@ static void aggregate_close(struct op *op)
     wr_vmap_free(a->groups);
     wr_agg_distinct_close(a);
     wr_agg_extreme_close(a);
+    wr_pool_charge(op->worker->state_pool, -(int64_t)a->changed_cap * (int64_t)sizeof(*a->changed));
     free(a->changed);
     wr_arena_reset(&a->epoch);
 }
