@@ -24,7 +24,7 @@
 #include "types/batch.h"
 
 #define KEY_HASH_SEED 0x7765697221ull
-#define KEY_SHARDS 256
+#define KEY_SHARDS    256
 
 struct key_column {
     uint16_t column; /* index in the batch */
@@ -60,7 +60,8 @@ static inline uint8_t wr_key_shard(uint64_t hash)
 void wr_keys_encode(struct wr_arena *arena, const struct batch *batch, const struct key_column *cols, uint16_t ncols,
                     uint16_t hash_columns, struct keys *out);
 /* Length of the shard byte plus the first `fields` fields of a key, given the key columns' types. */
-uint32_t wr_key_prefix_len(const char *key, uint32_t len, const struct type *types, uint16_t fields, const bool *descending);
+uint32_t wr_key_prefix_len(const char *key, uint32_t len, const struct type *types, uint16_t fields,
+                           const bool *descending);
 /* Append one field (no shard byte) for a scalar; for point lookups and ranges. */
 void wr_key_put(struct wr_buf *buf, const struct datum *value, bool descending, bool nulls_first);
 uint64_t wr_key_hash(const char *fields, size_t len);

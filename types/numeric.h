@@ -21,9 +21,9 @@
 #include "base/error.h"
 #include "types/batch.h"
 
-#define NUMERIC_DSCALE_MAX 16383
+#define NUMERIC_DSCALE_MAX       16383
 #define NUMERIC_WHOLE_DIGITS_MAX 131072
-#define NUMERIC_PRECISION_MAX 1000
+#define NUMERIC_PRECISION_MAX    1000
 
 enum numeric_kind { NUMERIC_FINITE = 0, NUMERIC_NAN = 1, NUMERIC_PINF = 2, NUMERIC_NINF = 3 };
 
@@ -110,8 +110,8 @@ bool wr_numeric_recv(struct wr_arena *arena, struct type type, const void *bytes
 int wr_numeric_cmp(struct str a, struct str b);
 /* The order-preserving, value-normalised field of types/key.h (without NULL marker). */
 void wr_numeric_key(struct wr_buf *buf, struct str value);
-/* Upper bound of that field's length. */
-size_t wr_numeric_key_max(struct str value);
+/* Length of that field at the start of key[0..len); flip is 0xff where the bytes are inverted (descending), else 0. */
+size_t wr_numeric_key_len(const char *key, size_t len, uint8_t flip);
 
 /* --- arithmetic -------------------------------------------------------------------------------------------- */
 bool wr_numeric_add(struct wr_arena *arena, struct str a, struct str b, struct str *out, struct wr_error *err) WR_MUST;
@@ -149,7 +149,6 @@ void wr_numeric_scale_up(struct numeric *value, int n);
 /* The value with `dscale` digits after the point: rounded half away from zero, or cut. dscale may be negative: then
  * that many whole digits become zeros and the dscale of the result is 0. */
 void wr_numeric_rescale(struct numeric *value, int dscale, bool round);
-/* Shows more (zeros) or fewer (cut) digits. */
 int wr_numeric_cmp_decoded(const struct numeric *a, const struct numeric *b);
 void wr_numeric_add_decoded(const struct numeric *a, const struct numeric *b, bool subtract, struct numeric *out);
 /* Finite a / b (b not 0) with `dscale` digits, rounded or cut. */

@@ -33,10 +33,11 @@ void wr_row_encode_all(struct wr_arena *arena, const struct row_layout *layout, 
                        const uint16_t *columns, char **rows, uint32_t *sizes);
 /* Decode column `col` of n rows into out (room for n from the arena). rows[i] == NULL gives NULL.
  * String values point into the rows. */
-void wr_row_decode_column(struct wr_arena *arena, const struct row_layout *layout, uint16_t col, const char *const *rows,
-                          uint32_t n, struct column *out);
+void wr_row_decode_column(struct wr_arena *arena, const struct row_layout *layout, uint16_t col,
+                          const char *const *rows, uint32_t n, struct column *out);
 /* Decode all columns into a new batch of n rows (no weights). */
-struct batch *wr_row_decode(struct wr_arena *arena, const struct row_layout *layout, const char *const *rows, uint32_t n);
+struct batch *wr_row_decode(struct wr_arena *arena, const struct row_layout *layout, const char *const *rows,
+                            uint32_t n);
 struct datum wr_row_get(const struct row_layout *layout, const char *row, uint16_t col);
 /* Is it a well-formed row of this layout (bytes from disk of unknown honesty)? */
 bool wr_row_valid(const struct row_layout *layout, const char *row, size_t size) WR_MUST;

@@ -16,8 +16,9 @@ struct io_settings {
 
 /* Append the value's text; value must not be NULL. */
 void wr_value_out(struct wr_buf *buf, const struct datum *value, const struct io_settings *io);
-/* Parse text as `type` (typmod applied: numeric(p,s) rounds or fails 22003, varchar(n) fails 22001, timestamp(p) rounds).
- * String-like results are allocated in the arena. Errors are PostgreSQL's: 22P02 "invalid input syntax for type integer: \"x\"". */
+/* Parse text as `type` (typmod applied: numeric(p,s) rounds or fails 22003, varchar(n) fails 22001, timestamp(p)
+ * rounds). String-like results are allocated in the arena. Errors are PostgreSQL's: 22P02 "invalid input syntax for
+ * type integer: \"x\"". */
 bool wr_value_in(struct wr_arena *arena, struct type type, const char *text, size_t len, const struct io_settings *io,
                  struct datum *out, struct wr_error *err) WR_MUST;
 /* Binary wire format (PostgreSQL's send/recv functions) of the same types. */
