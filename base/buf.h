@@ -12,7 +12,10 @@ struct wr_buf {
     size_t len, cap;
 };
 
-#define WR_BUF_INIT {NULL, 0, 0}
+#define WR_BUF_INIT \
+    {               \
+        NULL, 0, 0  \
+    }
 
 void wr_buf_free(struct wr_buf *buf); /* leaves it empty and usable */
 void wr_buf_grow(struct wr_buf *buf, size_t more);

@@ -76,7 +76,7 @@ char *wr_arena_printf(struct wr_arena *arena, const char *fmt, ...) WR_PRINTF(2,
 struct wr_mark wr_arena_mark(const struct wr_arena *arena);
 /* Frees all allocated since the mark; keeps at most one spare chunk. */
 void wr_arena_release(struct wr_arena *arena, struct wr_mark mark);
-#define WR_NEW(arena, type) ((type *)wr_arena_zalloc((arena), sizeof(type)))
+#define WR_NEW(arena, type)              ((type *)wr_arena_zalloc((arena), sizeof(type)))
 #define WR_NEW_ARRAY(arena, type, count) ((type *)wr_arena_zalloc((arena), sizeof(type) * (size_t)(count)))
 
 #endif

@@ -82,6 +82,7 @@ struct source_config {
 
 struct source_class {
     const char *connector; /* 'kafka' */
+    bool in_step;          /* an epoch takes one block (see block_end) of each source of this class */
     /* Check options of CREATE TABLE/SOURCE: unknown ones refused by name (42601-like 22023), required ones present. */
     bool (*check)(const struct object *object, struct wr_error *err);
     bool (*open)(const struct source_config *config, struct source **source,
@@ -114,6 +115,8 @@ struct sink_config {
     uint16_t ncols;              /* of the sink's query */
     const char *const *names;
     const struct type *types;
+    const bool *not_null; /* per column: proven never NULL; NULL pointer: nothing is known (FOR CLICKHOUSE then says
+                             Nullable) */
     uint16_t nkey;
     const uint16_t *key; /* key columns; 0 = synthetic: the last two columns are __key (text, 128-bit hash as hex) and
                             __ordinal (bigint), added by the engine; they are the key */
@@ -135,8 +138,9 @@ struct sink_class {
      * copied. */
     bool (*recover)(struct sink *sink, uint64_t committed, uint64_t *last_commit, uint64_t *version_floor,
                     struct wr_error *err);
-    /* Deliver one commit's changes exactly once: all in one transaction that carries the marker. Blocks; retries what
-     * can be retried for as long as *stop is false. version: strictly increases from commit to commit. */
+    /* Deliver one commit's changes exactly once (n = 0: only the marker): all in one transaction that carries the
+     * marker. Blocks; retries what can be retried for as long as *stop is false. version: strictly increases from
+     * commit to commit. */
     bool (*deliver)(struct sink *sink, uint64_t commit, uint64_t version, const struct sink_change *changes, uint32_t n,
                     const atomic_bool *stop, struct wr_error *err);
     void (*close)(struct sink *sink);

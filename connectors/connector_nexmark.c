@@ -318,6 +318,7 @@ static void nexmark_close(struct source *source)
 
 const struct source_class wr_source_nexmark = {
     .connector = "nexmark",
+    .in_step = true,
     .check = nexmark_check,
     .open = nexmark_open,
     .poll = nexmark_poll,

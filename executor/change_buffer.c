@@ -45,8 +45,8 @@ static uint64_t key_prefix(const char *key, uint32_t len)
     return wr_load_u64be(padded);
 }
 
-void wr_change_buffer_add(struct change_buffer *buffer, const struct keys *keys, char *const *rows, const uint32_t *sizes,
-                          const struct batch *batch)
+void wr_change_buffer_add(struct change_buffer *buffer, const struct keys *keys, char *const *rows,
+                          const uint32_t *sizes, const struct batch *batch)
 {
     reserve(buffer, batch->nrows);
     size_t total = keys->offsets[batch->nrows] - keys->offsets[0];
@@ -95,7 +95,8 @@ void wr_change_buffer_consolidate(struct change_buffer *buffer)
     buffer->n = kept;
 }
 
-bool wr_change_buffer_seal(struct change_buffer *buffer, struct trace *trace, struct commit *commit, struct wr_error *err)
+bool wr_change_buffer_seal(struct change_buffer *buffer, struct trace *trace, struct commit *commit,
+                           struct wr_error *err)
 {
     if (!buffer->n)
         return true;

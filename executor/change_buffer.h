@@ -25,8 +25,8 @@ struct change_buffer {
 void wr_change_buffer_init(struct change_buffer *buffer, struct wr_pool *pool);
 void wr_change_buffer_fini(struct change_buffer *buffer);
 /* Take all rows of a batch: key i and encoded row i with its weight. */
-void wr_change_buffer_add(struct change_buffer *buffer, const struct keys *keys, char *const *rows, const uint32_t *sizes,
-                          const struct batch *batch);
+void wr_change_buffer_add(struct change_buffer *buffer, const struct keys *keys, char *const *rows,
+                          const uint32_t *sizes, const struct batch *batch);
 /* Sort by key, then row bytes; sum weights of identical entries; drop zeros. */
 void wr_change_buffer_consolidate(struct change_buffer *buffer);
 /* Consolidate, write as a run of the trace into the commit, empty the buffer. */

@@ -5,26 +5,24 @@
  * chunk (<= BATCH_ROWS_MAX rows), each is consumed before the next exists, and the worker's arena is released
  * LIFO around each one.
  *
- * An epoch is: the engine pushes the input batches at the scans, then calls flush() of every operator in topological order
- * (object id, then post-order within the plan). A commit, at any epoch border: seal() of every operator.
+ * An epoch is: the engine pushes the input batches at the scans, then calls flush() of every operator in topological
+ * order (object id, then post-order within the plan). A commit, at any epoch border: seal() of every operator.
  *
- * C1  Law: over any cut of the input into chunks and epochs, the sum of all outputs equals the batch answer on the sum of
- *     all inputs. After flush() it holds exactly; between steps of one epoch an operator may lag (it may hold its
- *     output back until flush), never be wrong for ever.
- * C2  Determinism: same inputs in the same cut, same state and outputs after flush. No clock, no randomness; ties and representatives
- *     are decided by encodings (the row's bytes), never by arrival.
- * C3  The batch passed to step() and everything it points to is valid during the call only. What is kept is copied.
- * C4  Emitted batches may point into the operator's own state: it must not move or free that memory while emit runs.
- * C5  Weights: any non-zero integer; a batch may hold cancelling rows. Zero-weight rows should not be emitted.
- * C6  No I/O other than state lookups; no blocking but in exchange; no locks.
- * C7  Memory kept beyond a call is charged to worker->state_pool. When wr_worker_pressed() the framework calls the operator's
- *     relieve() just before its step(): it seals its dirty entries into worker->commit and drops clean ones. An operator may
- *     call its own seal at any time (its dirty entries then live in the trace, not in RAM). Without a trace
- *     (one-shot queries) memory beyond the limit is the error 53200, raised by the framework.
- * C8  Errors: step/flush/seal return false only for fatal ones (I/O, cancel, memory), with worker->error filled.
- *     An expression that fails on a row is data: wr_op_eval_errors() (law L4).
- * C9  One-shot dataflows (worker->one_shot): ad-hoc SELECT. No traces. All rows of the right input of a join, flush included,
- *     arrive before the first of its left input; every input arrives once; outputs must then need no retraction:
+ * C1  Law: over any cut of the input into chunks and epochs, the sum of all outputs equals the batch answer on the sum
+ * of all inputs. After flush() it holds exactly; between steps of one epoch an operator may lag (it may hold its output
+ * back until flush), never be wrong for ever. C2  Determinism: same inputs in the same cut, same state and outputs
+ * after flush. No clock, no randomness; ties and representatives are decided by encodings (the row's bytes), never by
+ * arrival. C3  The batch passed to step() and everything it points to is valid during the call only. What is kept is
+ * copied. C4  Emitted batches may point into the operator's own state: it must not move or free that memory while emit
+ * runs. C5  Weights: any non-zero integer; a batch may hold cancelling rows. Zero-weight rows should not be emitted. C6
+ * No I/O other than state lookups; no blocking but in exchange; no locks. C7  Memory kept beyond a call is charged to
+ * worker->state_pool. When wr_worker_pressed() the framework calls the operator's relieve() just before its step(): it
+ * seals its dirty entries into worker->commit and drops clean ones. An operator may call its own seal at any time (its
+ * dirty entries then live in the trace, not in RAM). Without a trace (one-shot queries) memory beyond the limit is the
+ * error 53200, raised by the framework. C8  Errors: step/flush/seal return false only for fatal ones (I/O, cancel,
+ * memory), with worker->error filled. An expression that fails on a row is data: wr_op_eval_errors() (law L4). C9
+ * One-shot dataflows (worker->one_shot): ad-hoc SELECT. No traces. All rows of the right input of a join, flush
+ * included, arrive before the first of its left input; every input arrives once; outputs must then need no retraction:
  *     (a join emits final rows only, an aggregate emits at flush only), so results can be streamed.
  *
  * To add an operator: a kind in plan/plan.h, executor/op_<name>.c with an op_class, a row in executor/ops.c,
@@ -81,11 +79,11 @@ struct op {
 /* Context of one thread that runs operators. */
 struct worker {
     uint32_t index, count;
-    struct store *store;       /* NULL: one-shot */
-    struct commit *commit;     /* the open commit (or a backfill's detached one); NULL: one-shot */
-    bool detached;             /* commit is detached: traces are opened with it */
+    struct store *store;   /* NULL: one-shot */
+    struct commit *commit; /* the open commit (or a backfill's detached one); NULL: one-shot */
+    bool detached;         /* commit is detached: traces are opened with it */
     bool one_shot;
-    struct wr_arena arena;     /* LIFO scratch */
+    struct wr_arena arena; /* LIFO scratch */
     struct wr_pool *state_pool;
     struct wr_budget *budget;
     int64_t query_limit_bytes; /* one-shot: its share */
@@ -93,12 +91,12 @@ struct worker {
     uint64_t epoch;
     int64_t now_us; /* the epoch's timestamp: an input, committed */
     struct wr_error error;
-    struct op *running;   /* for time accounting */
+    struct op *running; /* for time accounting */
     uint64_t running_since;
     /* law L4: called for failed rows; strict one-shot queries turn the first into worker->error and return false */
-    bool (*on_eval_error)(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
-                          const struct batch *batch, uint32_t row);
-    void *context; /* the engine's */
+    bool (*on_eval_error)(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate,
+                          const char *message, const struct batch *batch, uint32_t row);
+    void *context;                       /* the engine's */
     struct exchange_registry *exchanges; /* shared by the workers of one database (or backfill); NULL: one worker */
 };
 
@@ -133,12 +131,13 @@ static inline bool wr_op_fail(struct op *op)
 /* Memory is short: see C7. */
 bool wr_worker_pressed(const struct worker *worker);
 
-/* Build the operators of a physical plan; `extra` (may be NULL) is put on top of the plan's root: its class and plan node. */
-struct dataflow *wr_dataflow_new(struct worker *worker, uint32_t object, const struct plan *plan, const struct io_settings *io,
-                                 struct wr_error *err) WR_MUST;
+/* Build the operators of a physical plan; `extra` (may be NULL) is put on top of the plan's root: its class and plan
+ * node. */
+struct dataflow *wr_dataflow_new(struct worker *worker, uint32_t object, const struct plan *plan,
+                                 const struct io_settings *io, struct wr_error *err) WR_MUST;
 /* Put an operator (materialize, sink, result ...) on top of the root; it becomes the root. */
-struct op *wr_dataflow_append(struct dataflow *dataflow, const struct op_class *cls, const struct plan *plan, void *argument,
-                              struct wr_error *err) WR_MUST;
+struct op *wr_dataflow_append(struct dataflow *dataflow, const struct op_class *cls, const struct plan *plan,
+                              void *argument, struct wr_error *err) WR_MUST;
 void wr_dataflow_free(struct dataflow *dataflow);
 void wr_op_connect(struct op *from, struct op *to, unsigned port);
 void wr_op_disconnect(struct op *from, struct op *to);
@@ -153,7 +152,7 @@ bool wr_op_values_emit(struct op *op) WR_MUST;
 
 /* plan kind -> class (executor/ops.c) */
 const struct op_class *wr_op_class(enum plan_kind kind);
-extern const struct op_class op_scan, op_values, op_filter, op_project, op_join, op_aggregate, op_distinct, op_union, op_topn, op_sort,
-    op_exchange;
+extern const struct op_class op_scan, op_values, op_filter, op_project, op_join, op_aggregate, op_distinct, op_union,
+    op_topn, op_sort, op_exchange;
 
 #endif

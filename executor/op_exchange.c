@@ -1,10 +1,12 @@
 /* Exchange: a row goes to the worker that owns the shard of its hash columns.
  *
- * Rows of other workers are copied into a held batch and put into that worker's inbox of this exchange. flush() tells all others
- * "done" and works off the own inbox until every worker has said so: after it, all rows of the epoch have passed.
+ * Rows of other workers are copied into a held batch and put into that worker's inbox of this exchange. flush() tells
+ * all others "done" and works off the own inbox until every worker has said so: after it, all rows of the epoch have
+ * passed.
  *
- * Inboxes are bounded. A worker that finds one full works off its own inboxes of this and later exchanges while it waits: later
- * ones only, so no operator is entered twice; and as every waiting worker does that, somebody can always go on.
+ * Inboxes are bounded. A worker that finds one full works off its own inboxes of this and later exchanges while it
+ * waits: later ones only, so no operator is entered twice; and as every waiting worker does that, somebody can always
+ * go on.
  *
  * State: none. */
 #include "executor/op_exchange.h"

@@ -7,8 +7,8 @@
 
 struct exchange_registry;
 
-/* `threaded`: each worker runs on its own thread and rows cross in queues. Otherwise all instances are run by one thread (a
- * backfill) and rows are pushed straight into the other instance. */
+/* `threaded`: each worker runs on its own thread and rows cross in queues. Otherwise all instances are run by one
+ * thread (a backfill) and rows are pushed straight into the other instance. */
 struct exchange_registry *wr_exchange_registry_new(uint32_t workers, bool threaded);
 void wr_exchange_registry_free(struct exchange_registry *registry);
 /* A worker has failed or the epoch is given up: nobody waits any more. */

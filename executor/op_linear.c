@@ -127,7 +127,8 @@ static bool filter_step(struct op *op, unsigned port, const struct batch *batch)
     return n ? wr_op_emit(op, wr_batch_gather(arena, batch, sel, n)) : true;
 }
 
-const struct op_class op_filter = {.name = "filter", .open = filter_open, .step = filter_step, .close = evaluator_close};
+const struct op_class op_filter = {
+    .name = "filter", .open = filter_open, .step = filter_step, .close = evaluator_close};
 
 /* ---- project */
 

@@ -1,8 +1,8 @@
 /* Materialize: the contents of a view (or a system relation) in a trace that readers scan.
  *
  * SQL: CREATE MATERIALIZED VIEW. Input = output: the view's delta, passed on to views and sinks over it.
- * State: one TRACE_ZSET, key = shard and the view's key columns (a bag: a hash of the row), payload = the row. It is only
- * written: readers see it through snapshots, other views get the delta by push. Cost: the delta, once per commit.
+ * State: one TRACE_ZSET, key = shard and the view's key columns (a bag: a hash of the row), payload = the row. It is
+ * only written: readers see it through snapshots, other views get the delta by push. Cost: the delta, once per commit.
  * State table number: the one behind the plan's own (see wr_materialize_state). */
 #include "executor/relations.h"
 
@@ -17,8 +17,8 @@ struct materialize {
     struct change_buffer buffer;
 };
 
-void wr_relation_keys(struct wr_arena *arena, const struct relation *relation, const struct batch *batch, char *const *rows,
-                      const uint32_t *sizes, struct keys *keys)
+void wr_relation_keys(struct wr_arena *arena, const struct relation *relation, const struct batch *batch,
+                      char *const *rows, const uint32_t *sizes, struct keys *keys)
 {
     if (relation->nkey || relation->single_row) {
         wr_keys_encode(arena, batch, relation->key, relation->nkey, relation->nkey, keys);

@@ -1,9 +1,9 @@
 /* Row key: gives a bag a key, for sinks that need one.
  *
  * SQL: CREATE SINK over a view without a provable key, FORMAT CHANGELOG.
- * Output: the input's columns, then `__key` (text: 128-bit hash of the row, hex) and `__ordinal` (bigint: which of the equal
- * rows, from 0). When a row's multiplicity goes from a to b, the ordinals between appear or disappear.
- * State: hash -> multiplicity (vmap, fixed 8 bytes). Cost: the delta. Order within a batch is irrelevant. */
+ * Output: the input's columns, then `__key` (text: 128-bit hash of the row, hex) and `__ordinal` (bigint: which of the
+ * equal rows, from 0). When a row's multiplicity goes from a to b, the ordinals between appear or disappear. State:
+ * hash -> multiplicity (vmap, fixed 8 bytes). Cost: the delta. Order within a batch is irrelevant. */
 #include "executor/relations.h"
 #include "state/vmap.h"
 
@@ -24,9 +24,8 @@ static bool rowkey_open(struct op *op, struct wr_error *err)
     for (uint16_t c = 0; c < n; c++)
         types[c] = op->plan->cols[c].type;
     rk->layout = wr_row_layout_new(&op->dataflow->arena, types, n);
-    struct vmap_options options = {.pool = op->worker->state_pool,
-                                   .trace = wr_op_trace(op, 0, TRACE_UPSERT),
-                                   .fixed_size = sizeof(int64_t)};
+    struct vmap_options options = {
+        .pool = op->worker->state_pool, .trace = wr_op_trace(op, 0, TRACE_UPSERT), .fixed_size = sizeof(int64_t)};
     rk->map = wr_vmap_new(&options);
     op->impl = rk;
     return true;
@@ -51,8 +50,8 @@ static void row_hashes(struct wr_arena *arena, char *const *rows, const uint32_t
 }
 
 /* Emit rows index[0..n) with their ordinals and weights. */
-static bool emit_ordinals(struct op *op, const struct batch *batch, const struct keys *keys, const uint32_t *index, int64_t *ordinals,
-                          int64_t *weights, uint32_t n)
+static bool emit_ordinals(struct op *op, const struct batch *batch, const struct keys *keys, const uint32_t *index,
+                          int64_t *ordinals, int64_t *weights, uint32_t n)
 {
     struct wr_arena *arena = &op->worker->arena;
     struct batch *rows = wr_batch_gather(arena, batch, index, n);

@@ -2,7 +2,8 @@
  *
  * SQL: CREATE SINK. Input: the delta of the sink's query, already on the worker of its key. Output: none.
  * State: none beyond the commit: the log record is part of the commit's atomic write. Cost: the delta.
- * A commit larger than BUFFER_BYTES_MAX is logged in parts; parts have growing versions, so a key may change in several.
+ * A commit larger than BUFFER_BYTES_MAX is logged in parts; parts have growing versions, so a key may change in
+ * several.
  *
  * Log record: per change: op 'c' | 'u' | 'd'; row as blob (of 'd': the old row); for 'u' the old row as blob. */
 #include "executor/relations.h"

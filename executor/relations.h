@@ -1,6 +1,6 @@
-/* Relations with contents: tables, materialized views, system relations. How their rows are keyed and stored, and the operators
- * that stand at their root: op_table (takes changes, resolves them against what is there), op_materialize (takes a delta),
- * op_sink (collects a commit's changes for delivery), op_tap (records deltas for a backfill). */
+/* Relations with contents: tables, materialized views, system relations. How their rows are keyed and stored, and the
+ * operators that stand at their root: op_table (takes changes, resolves them against what is there), op_materialize
+ * (takes a delta), op_sink (collects a commit's changes for delivery), op_tap (records deltas for a backfill). */
 #ifndef WEIR_EXECUTOR_RELATIONS_H
 #define WEIR_EXECUTOR_RELATIONS_H
 
@@ -32,8 +32,8 @@ struct relation {
 
 struct trace *wr_relation_trace(struct worker *worker, const struct relation *relation);
 /* Keys of rows as the relation stores them. rows and sizes (encoded rows) are used for bags. */
-void wr_relation_keys(struct wr_arena *arena, const struct relation *relation, const struct batch *batch, char *const *rows,
-                      const uint32_t *sizes, struct keys *keys);
+void wr_relation_keys(struct wr_arena *arena, const struct relation *relation, const struct batch *batch,
+                      char *const *rows, const uint32_t *sizes, struct keys *keys);
 
 extern const struct op_class op_materialize; /* argument: const struct relation * */
 extern const struct op_class op_table;       /* argument: const struct relation * */
@@ -48,14 +48,15 @@ enum apply_mode {
 /* Where the resolved delta goes: usually wr_op_emit; the engine may keep it for another thread. */
 typedef bool (*table_deliver)(void *context, struct op *table, const struct batch *delta);
 
-/* Resolve changes against the table's rows: fold events per key in order, compute -old +new, update the state, deliver the
- * delta. All rows must belong to this worker's shards. false: worker->error (23505: err detail as PostgreSQL's). */
+/* Resolve changes against the table's rows: fold events per key in order, compute -old +new, update the state, deliver
+ * the delta. All rows must belong to this worker's shards. false: worker->error (23505: err detail as PostgreSQL's). */
 bool wr_table_apply(struct op *table, const struct changes *changes, enum apply_mode mode, table_deliver deliver,
                     void *context) WR_MUST;
 /* Hash of the table's key per row: decides the worker. */
-void wr_table_hashes(struct wr_arena *arena, const struct relation *relation, const struct changes *changes, uint64_t *hashes);
-/* Compare and set (transactions): for each key, the row must be expected[i] (NULL: absent) or nothing is applied: *conflict is
- * the first index that differs. Then sets next[i] (NULL: delete). */
+void wr_table_hashes(struct wr_arena *arena, const struct relation *relation, const struct changes *changes,
+                     uint64_t *hashes);
+/* Compare and set (transactions): for each key, the row must be expected[i] (NULL: absent) or nothing is applied:
+ * *conflict is the first index that differs. Then sets next[i] (NULL: delete). */
 struct table_write {
     const char *key;
     uint32_t key_len;
@@ -64,9 +65,12 @@ struct table_write {
     uint32_t expected_len;
     const char *next;
     uint32_t next_len;
+    bool blind; /* whatever is there is overwritten */
 };
-bool wr_table_check(struct op *table, const struct table_write *writes, uint32_t n, uint32_t *conflict, bool *exists) WR_MUST;
-bool wr_table_write(struct op *table, const struct table_write *writes, uint32_t n, table_deliver deliver, void *context) WR_MUST;
+bool wr_table_check(struct op *table, const struct table_write *writes, uint32_t n, uint32_t *conflict,
+                    bool *exists) WR_MUST;
+bool wr_table_write(struct op *table, const struct table_write *writes, uint32_t n, table_deliver deliver,
+                    void *context) WR_MUST;
 
 /* ---- sinks */
 
@@ -80,7 +84,7 @@ struct sink_input {
 /* ---- taps */
 
 extern const struct op_class op_rowkey; /* plan: the input columns, then __key and __ordinal; one state table */
-extern const struct op_class op_tap; /* argument: struct tap * */
+extern const struct op_class op_tap;    /* argument: struct tap * */
 struct tap {
     void (*record)(void *context, uint32_t worker, const struct batch *batch);
     void *context;

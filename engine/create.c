@@ -1,0 +1,497 @@
+/* CREATE TABLE / SOURCE / VIEW / MATERIALIZED VIEW / SINK, DROP. */
+#include "engine/ddl.h"
+#include "engine/relations_read.h"
+#include "engine/session.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <strings.h>
+
+#define DEPS_MAX 256
+
+/* ---- an object that exists already */
+
+/* Equal but for white space outside of quotes, case of nothing, and a final semicolon. */
+static bool same_definition(const char *a, const char *b)
+{
+    bool quoted = false;
+    for (;;) {
+        if (!quoted) {
+            bool gap_a = isspace((unsigned char)*a), gap_b = isspace((unsigned char)*b);
+            while (isspace((unsigned char)*a))
+                a++;
+            while (isspace((unsigned char)*b))
+                b++;
+            if (gap_a != gap_b && *a && *b &&
+                (isalnum((unsigned char)*a) && isalnum((unsigned char)*b) && a[-1] != b[-1]))
+                return false;
+        }
+        while (*a == ';' && !quoted && !a[1 + strspn(a + 1, " \t\n")])
+            a++;
+        while (*b == ';' && !quoted && !b[1 + strspn(b + 1, " \t\n")])
+            b++;
+        if (*a != *b)
+            return !quoted && !a[strspn(a, " \t\n;")] && !b[strspn(b, " \t\n;")];
+        if (!*a)
+            return true;
+        if (*a == '\'')
+            quoted = !quoted;
+        a++;
+        b++;
+    }
+}
+
+static const char *kind_word(enum object_kind kind)
+{
+    static const char *const words[] = {"", "table", "source", "view", "materialized view", "sink", "system relation"};
+    return words[kind];
+}
+
+/* True: nothing to create (a notice was given). */
+static bool exists(struct weir_session *session, const struct statement *parsed, bool if_not_exists,
+                   const struct object *wanted, bool *failed, struct wr_error *err)
+{
+    *failed = false;
+    struct catalog *catalog = wr_catalog_current(session->db);
+    const struct object *object = wr_catalog_find(catalog, wanted->schema, wanted->name);
+    bool there = object && object->kind != OBJECT_SYSTEM;
+    if (there && session->skip_existing) {
+        if (object->kind == wanted->kind && same_definition(object->definition, wanted->definition)) {
+            wr_session_notice(session, "NOTICE", "42P07", "%s \"%s\" already exists with this definition, skipping",
+                              kind_word(object->kind), object->name);
+        } else {
+            *failed = true;
+            wr_fail(err, ERR_DUPLICATE_TABLE, "%s \"%s\" already exists with another definition",
+                    kind_word(object->kind), object->name);
+            wr_fail_detail(err, "It was created by: %.440s", object->definition);
+            wr_fail_hint(err, "Drop it first, or give the new one another name.");
+        }
+    } else if (there && if_not_exists) {
+        wr_session_notice(session, "NOTICE", "42P07", "relation \"%s\" already exists, skipping", object->name);
+    } else if (there) {
+        *failed = true;
+        wr_fail(err, ERR_DUPLICATE_TABLE, "relation \"%s\" already exists", object->name);
+    }
+    wr_catalog_release(catalog);
+    return there && !*failed;
+}
+
+static bool create_now(struct weir_session *session, const struct object *object, struct wr_error *err)
+{
+    struct ddl_create create = {object};
+    return wr_loop_call(session->db, wr_ddl_create, &create, false, err);
+}
+
+static const char *option_value(const struct object *object, const char *key)
+{
+    for (uint16_t i = 0; i < object->noptions; i++)
+        if (!strcmp(object->options[i].key, key))
+            return object->options[i].value;
+    return NULL;
+}
+
+/* ---- tables and sources */
+
+static void add_row_id(struct wr_arena *arena, struct object *object)
+{
+    if (object->kind != OBJECT_TABLE || object->npk)
+        return;
+    struct object_column *cols = WR_NEW_ARRAY(arena, struct object_column, object->ncols + 1);
+    memcpy(cols, object->cols, sizeof *cols * object->ncols);
+    cols[object->ncols] = (struct object_column){
+        .id = 0x7fffffff, .name = "_row_id", .type = TYPE(TYPE_INT8), .not_null = true, .hidden = true};
+    object->cols = cols;
+    object->pk = WR_NEW_ARRAY(arena, uint16_t, 1);
+    object->pk[0] = object->ncols;
+    object->npk = 1;
+    object->ncols++;
+}
+
+static bool check_connector(const struct object *object, struct wr_error *err)
+{
+    const char *connector = option_value(object, "connector");
+    if (!connector) {
+        if (object->kind == OBJECT_SOURCE)
+            return wr_fail(err, ERR_INVALID_PARAMETER, "a source needs a connector: WITH (connector = '...')");
+        return true;
+    }
+    const struct source_class *cls = wr_source_class(connector);
+    if (!cls)
+        return wr_fail(err, ERR_INVALID_PARAMETER, "connector \"%s\" does not exist", connector);
+    return !cls->check || cls->check(object, err);
+}
+
+bool wr_create_table_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                         struct wr_error *err)
+{
+    struct weir_session *session = statement->session;
+    struct catalog *catalog = wr_catalog_current(session->db);
+    struct planner planner;
+    wr_planner_of(session, &result->arena, catalog, statement->text, &planner);
+    struct object object = {0};
+    bool source = statement->parsed->kind == STMT_CREATE_SOURCE;
+    object.kind = source ? OBJECT_SOURCE : OBJECT_TABLE;
+    bool ok = wr_plan_bind_create_table(&planner, statement->parsed, &object, err);
+    wr_catalog_release(catalog);
+    TRY(ok);
+    object.kind = source ? OBJECT_SOURCE : OBJECT_TABLE;
+    object.definition = statement->parsed->text;
+    object.timezone = wr_setting(session, "TimeZone");
+    if (!object.schema)
+        object.schema = "public";
+    if (option_value(&object, "connector"))
+        object.overwrite = true;
+    bool hidden = object.ncols && object.cols[object.ncols - 1].hidden;
+    if (!hidden)
+        add_row_id(&result->arena, &object);
+    snprintf(result->tag, sizeof result->tag, source ? "CREATE SOURCE" : "CREATE TABLE");
+    bool failed;
+    const PgQuery__CreateStmt *stmt = statement->parsed->node->create_stmt;
+    if (exists(session, statement->parsed, statement->parsed->if_not_exists || stmt->if_not_exists, &object, &failed,
+               err))
+        return true;
+    if (failed)
+        return false;
+    TRY(check_connector(&object, err));
+    return create_now(session, &object, err);
+}
+
+/* ---- views */
+
+/* The part of the statement's text that is the query: after AS of the right place. The node's own position is exact. */
+static const char *query_text(struct weir_statement *statement, struct wr_arena *arena, const PgQuery__Node *query)
+{
+    PgQuery__RawStmt raw = PG_QUERY__RAW_STMT__INIT;
+    raw.stmt = (PgQuery__Node *)query;
+    PgQuery__RawStmt *list[1] = {&raw};
+    PgQuery__ParseResult tree = PG_QUERY__PARSE_RESULT__INIT;
+    tree.version = statement->parsed->tree->version;
+    tree.n_stmts = 1;
+    tree.stmts = list;
+    PgQueryProtobuf packed;
+    packed.len = pg_query__parse_result__get_packed_size(&tree);
+    packed.data = wr_malloc(packed.len);
+    pg_query__parse_result__pack(&tree, (uint8_t *)packed.data);
+    PgQueryDeparseResult text = pg_query_deparse_protobuf(packed);
+    char *copy = text.query ? wr_arena_strdup(arena, text.query) : NULL;
+    pg_query_free_deparse_result(text);
+    free(packed.data);
+    return copy;
+}
+
+struct view_plan {
+    struct catalog *catalog;
+    struct plan *plan;
+    struct wr_arena arena;
+};
+
+/* Plan the query as the view will run it: errors are the statement's, with positions. */
+static bool plan_view(struct weir_statement *statement, const PgQuery__Node *query, struct view_plan *out,
+                      bool streaming, struct wr_error *err)
+{
+    struct weir_session *session = statement->session;
+    out->catalog = wr_catalog_current(session->db);
+    wr_arena_init(&out->arena, NULL);
+    struct planner planner;
+    wr_planner_of(session, &out->arena, out->catalog, statement->text, &planner);
+    planner.streaming = streaming;
+    planner.multi_worker = session->db->nworkers > 1;
+    bool ok = wr_plan_bind_query(&planner, query, &out->plan, err);
+    if (ok)
+        ok = wr_plan_optimize(&planner, &out->plan, err);
+    return ok;
+}
+
+static void view_plan_end(struct view_plan *vp)
+{
+    wr_catalog_release(vp->catalog);
+    wr_arena_reset(&vp->arena);
+}
+
+static bool view_columns(struct wr_arena *arena, const struct plan *plan, size_t naliases,
+                         PgQuery__Node *const *aliases, struct object *object, struct wr_error *err)
+{
+    if (naliases > plan->ncols)
+        return wr_fail(err, ERR_SYNTAX, "too many column names were specified");
+    object->ncols = plan->ncols;
+    object->cols = WR_NEW_ARRAY(arena, struct object_column, plan->ncols + 1);
+    for (uint16_t c = 0; c < plan->ncols; c++) {
+        const char *name = plan->cols[c].name;
+        if (c < naliases && aliases[c]->node_case == PG_QUERY__NODE__NODE_STRING)
+            name = aliases[c]->string->sval;
+        if (!name)
+            name = "?column?";
+        for (uint16_t d = 0; d < c; d++)
+            if (!strcmp(object->cols[d].name, name))
+                return wr_fail(err, ERR_DUPLICATE_COLUMN, "column \"%s\" specified more than once", name);
+        object->cols[c] = (struct object_column){.id = c + 1u,
+                                                 .name = wr_arena_strdup(arena, name),
+                                                 .type = plan->cols[c].type.id ? plan->cols[c].type : TYPE(TYPE_TEXT),
+                                                 .not_null = false};
+    }
+    return true;
+}
+
+static void view_key(struct wr_arena *arena, const struct plan *plan, struct object *object)
+{
+    object->append_only = plan->props.append_only;
+    if (!plan->props.nkeys)
+        return;
+    object->npk = plan->props.keys[0].n;
+    object->pk = WR_NEW_ARRAY(arena, uint16_t, object->npk + 1);
+    memcpy(object->pk, plan->props.keys[0].columns, sizeof *object->pk * object->npk);
+}
+
+static void view_common(struct weir_statement *statement, struct wr_arena *arena, const struct catalog *catalog,
+                        const PgQuery__Node *query, struct object *object)
+{
+    object->definition = statement->parsed->text;
+    object->query = query_text(statement, arena, query);
+    object->timezone = wr_setting(statement->session, "TimeZone");
+    object->search_path = wr_setting(statement->session, "search_path");
+    object->deps = WR_NEW_ARRAY(arena, uint32_t, DEPS_MAX);
+    object->ndeps = wr_relations_read(catalog, query, object->deps, DEPS_MAX);
+}
+
+bool wr_create_view_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                        struct wr_error *err)
+{
+    struct weir_session *session = statement->session;
+    const PgQuery__ViewStmt *stmt = statement->parsed->node->view_stmt;
+    if (stmt->replace)
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "CREATE OR REPLACE VIEW is not supported yet");
+    struct object object = {.kind = OBJECT_VIEW,
+                            .schema =
+                                stmt->view->schemaname && *stmt->view->schemaname ? stmt->view->schemaname : "public",
+                            .name = stmt->view->relname};
+    struct view_plan vp;
+    bool ok = plan_view(statement, stmt->query, &vp, false, err) &&
+              view_columns(&result->arena, vp.plan, stmt->n_aliases, stmt->aliases, &object, err);
+    if (ok)
+        view_common(statement, &result->arena, vp.catalog, stmt->query, &object);
+    view_plan_end(&vp);
+    TRY(ok);
+    snprintf(result->tag, sizeof result->tag, "CREATE VIEW");
+    bool failed;
+    if (exists(session, statement->parsed, statement->parsed->if_not_exists, &object, &failed, err))
+        return true;
+    return !failed && create_now(session, &object, err);
+}
+
+/* Options of WITH that materialized views and sinks take. */
+static void copy_options(struct wr_arena *arena, const struct options *from, uint16_t *n, struct object_option **to)
+{
+    *n = (uint16_t)from->n;
+    *to = WR_NEW_ARRAY(arena, struct object_option, from->n + 1);
+    for (int i = 0; i < from->n; i++)
+        (*to)[i] = (struct object_option){from->items[i].key, from->items[i].value};
+}
+
+static bool setting_on(struct weir_session *session, const char *name)
+{
+    const char *value = wr_setting(session, name);
+    return value && (!strcasecmp(value, "on") || !strcasecmp(value, "true") || !strcmp(value, "1"));
+}
+
+static bool create_streaming(struct weir_session *session, const struct object *object, struct wr_error *err)
+{
+    if (setting_on(session, "background_ddl"))
+        return wr_backfill_spawn(session->db, object, err);
+    return wr_backfill_run(session->db, object, &session->cancel, err);
+}
+
+static bool refuse_emit(const struct weir_statement *statement, struct wr_error *err)
+{
+    if (!statement->parsed->emit)
+        return true;
+    return wr_fail_at(err, wr_char_position(statement->text, statement->parsed->emit_location),
+                      ERR_FEATURE_NOT_SUPPORTED, "EMIT %s is not supported yet", statement->parsed->emit);
+}
+
+bool wr_create_mv_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                      struct wr_error *err)
+{
+    struct weir_session *session = statement->session;
+    const PgQuery__CreateTableAsStmt *stmt = statement->parsed->node->create_table_as_stmt;
+    if (statement->parsed->or_replace)
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "CREATE OR REPLACE MATERIALIZED VIEW is not supported yet");
+    TRY(refuse_emit(statement, err));
+    const PgQuery__RangeVar *name = stmt->into->rel;
+    struct object object = {.kind = OBJECT_MATERIALIZED_VIEW,
+                            .schema = name->schemaname && *name->schemaname ? name->schemaname : "public",
+                            .name = name->relname};
+    copy_options(&result->arena, &statement->parsed->with, &object.noptions, &object.options);
+    struct view_plan vp;
+    bool ok = plan_view(statement, stmt->query, &vp, true, err) &&
+              view_columns(&result->arena, vp.plan, stmt->into->n_col_names, stmt->into->col_names, &object, err);
+    if (ok) {
+        view_key(&result->arena, vp.plan, &object);
+        view_common(statement, &result->arena, vp.catalog, stmt->query, &object);
+    }
+    view_plan_end(&vp);
+    TRY(ok);
+    snprintf(result->tag, sizeof result->tag, "CREATE MATERIALIZED VIEW");
+    bool failed;
+    if (exists(session, statement->parsed, statement->parsed->if_not_exists || stmt->if_not_exists, &object, &failed,
+               err))
+        return true;
+    return !failed && create_streaming(session, &object, err);
+}
+
+/* ---- sinks */
+
+static bool check_sink(const struct object *object, struct wr_error *err)
+{
+    const char *connector = option_value(object, "connector");
+    if (!connector)
+        return wr_fail(err, ERR_INVALID_PARAMETER, "a sink needs a connector: WITH (connector = '...')");
+    const struct sink_class *cls = wr_sink_class(connector);
+    if (!cls)
+        return wr_fail(err, ERR_INVALID_PARAMETER, "connector \"%s\" does not exist for sinks", connector);
+    return !cls->check || cls->check(object, err);
+}
+
+static bool sink_query(struct weir_statement *statement, struct wr_arena *arena, const PgQuery__Node **query,
+                       struct statement **inner, struct wr_error *err)
+{
+    const struct statement *parsed = statement->parsed;
+    *inner = NULL;
+    if (!parsed->from_relation) {
+        *query = parsed->node;
+        return true;
+    }
+    char *text = wr_arena_printf(arena, "SELECT * FROM \"%s\".\"%s\"",
+                                 parsed->from_schema ? parsed->from_schema : "public", parsed->from_relation);
+    size_t offset = 0;
+    TRY(wr_parse_next(arena, text, strlen(text), &offset, inner, err));
+    *query = (*inner)->node;
+    return true;
+}
+
+bool wr_create_sink_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                        struct wr_error *err)
+{
+    struct weir_session *session = statement->session;
+    const struct statement *parsed = statement->parsed;
+    TRY(refuse_emit(statement, err));
+    struct object object = {.kind = OBJECT_SINK,
+                            .schema = parsed->schema ? parsed->schema : "public",
+                            .name = parsed->name,
+                            .format = parsed->format,
+                            .encode = parsed->encode};
+    copy_options(&result->arena, &parsed->with, &object.noptions, &object.options);
+    copy_options(&result->arena, &parsed->format_options, &object.nformat_options, &object.format_options);
+    const PgQuery__Node *query = NULL;
+    struct statement *inner = NULL;
+    bool ok = sink_query(statement, &result->arena, &query, &inner, err);
+    if (ok) {
+        struct view_plan vp;
+        ok =
+            plan_view(statement, query, &vp, true, err) && view_columns(&result->arena, vp.plan, 0, NULL, &object, err);
+        if (ok) {
+            view_key(&result->arena, vp.plan, &object);
+            PgQuery__ParseResult *tree = statement->parsed->tree;
+            if (inner)
+                statement->parsed->tree = inner->tree;
+            view_common(statement, &result->arena, vp.catalog, query, &object);
+            statement->parsed->tree = tree;
+        }
+        if (parsed->from_relation && !ok)
+            err->position = wr_char_position(statement->text, parsed->from_location);
+        view_plan_end(&vp);
+    }
+    if (inner)
+        wr_statement_free(inner);
+    TRY(ok);
+    snprintf(result->tag, sizeof result->tag, "CREATE SINK");
+    bool failed;
+    if (exists(session, parsed, parsed->if_not_exists, &object, &failed, err))
+        return true;
+    if (failed)
+        return false;
+    TRY(check_sink(&object, err));
+    return create_streaming(session, &object, err);
+}
+
+/* ---- drop */
+
+struct drop_list {
+    uint32_t ids[1024];
+    size_t n;
+};
+
+static bool drop_name(struct weir_statement *statement, struct catalog *catalog, enum object_kind kind,
+                      const char *schema, const char *name, bool if_exists, struct drop_list *list,
+                      struct wr_error *err)
+{
+    struct weir_session *session = statement->session;
+    const struct object *object = wr_catalog_find(catalog, schema, name);
+    if (!object || object->kind == OBJECT_SYSTEM) {
+        if (if_exists) {
+            wr_session_notice(session, "NOTICE", "00000", "%s \"%s\" does not exist, skipping", kind_word(kind), name);
+            return true;
+        }
+        return wr_fail(err, ERR_UNDEFINED_TABLE, "%s \"%s\" does not exist", kind_word(kind), name);
+    }
+    if (object->kind != kind) {
+        wr_fail(err, ERR_WRONG_OBJECT_TYPE, "\"%s\" is not a %s", name, kind_word(kind));
+        char word[32];
+        snprintf(word, sizeof word, "%s", kind_word(object->kind));
+        for (char *c = word; *c; c++)
+            *c = (char)toupper((unsigned char)*c);
+        return wr_fail_hint(err, "Use DROP %s to remove a %s.", word, kind_word(object->kind));
+    }
+    if (object->creating)
+        wr_backfill_cancel(session->db, object->id);
+    else if (list->n < WR_COUNT(list->ids))
+        list->ids[list->n++] = object->id;
+    return true;
+}
+
+static bool drop_postgres(struct weir_statement *statement, struct catalog *catalog, struct drop_list *list,
+                          bool *cascade, const char **tag, struct wr_error *err)
+{
+    const PgQuery__DropStmt *stmt = statement->parsed->node->drop_stmt;
+    enum object_kind kind;
+    if (stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE)
+        kind = OBJECT_TABLE, *tag = "DROP TABLE";
+    else if (stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_VIEW)
+        kind = OBJECT_VIEW, *tag = "DROP VIEW";
+    else if (stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW)
+        kind = OBJECT_MATERIALIZED_VIEW, *tag = "DROP MATERIALIZED VIEW";
+    else
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "this form of DROP is not supported yet");
+    *cascade = stmt->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
+    for (size_t i = 0; i < stmt->n_objects; i++) {
+        const PgQuery__List *parts = stmt->objects[i]->list;
+        const char *name = parts->items[parts->n_items - 1]->string->sval;
+        const char *schema = parts->n_items > 1 ? parts->items[parts->n_items - 2]->string->sval : NULL;
+        TRY(drop_name(statement, catalog, kind, schema, name, stmt->missing_ok, list, err));
+    }
+    return true;
+}
+
+bool wr_drop_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                 struct wr_error *err)
+{
+    struct weir_session *session = statement->session;
+    const struct statement *parsed = statement->parsed;
+    struct catalog *catalog = wr_catalog_current(session->db);
+    struct drop_list *list = WR_NEW(&result->arena, struct drop_list);
+    const char *tag = "DROP";
+    bool cascade = parsed->cascade, ok = true;
+    if (parsed->kind == STMT_DROP) {
+        enum object_kind kind = parsed->drop_kind == DROP_SINK ? OBJECT_SINK : OBJECT_SOURCE;
+        tag = kind == OBJECT_SINK ? "DROP SINK" : "DROP SOURCE";
+        for (int i = 0; ok && i < parsed->n_drop_names; i++)
+            ok = drop_name(statement, catalog, kind, parsed->drop_names[i].schema, parsed->drop_names[i].name,
+                           parsed->if_exists, list, err);
+    } else {
+        ok = drop_postgres(statement, catalog, list, &cascade, &tag, err);
+    }
+    wr_catalog_release(catalog);
+    TRY(ok);
+    snprintf(result->tag, sizeof result->tag, "%s", tag);
+    struct ddl_drop drop = {list->ids, list->n, cascade};
+    return !list->n || wr_loop_call(session->db, wr_ddl_drop, &drop, false, err);
+}

@@ -1,0 +1,219 @@
+/* The engine: one database. Inside view of everything behind weir.h; nothing outside engine/ includes this.
+ *
+ * Threads
+ *   loop      runs epochs and commits (loop.c); worker 0. The only one that changes live objects and the open commit
+ *   workers   1..N-1: their share of an epoch (worker.c)
+ *   sessions  the callers' threads: parse, plan, and, through a query thread each, execute SELECTs over snapshots
+ *   backfill  one per CREATE MATERIALIZED VIEW / SINK (backfill.c)
+ *   sinks     one per sink: delivers committed changes (sink.c)
+ *   commit, merge threads of the store; threads of connectors
+ *
+ * A session asks the loop for work between epochs by wr_loop_call(); writes are applied there too. What is visible to
+ * readers is always a durable commit: db->catalog and the store's snapshot. */
+#ifndef WEIR_ENGINE_ENGINE_H
+#define WEIR_ENGINE_ENGINE_H
+
+#include <pthread.h>
+
+#include "catalog/catalog.h"
+#include "connectors/connector.h"
+#include "executor/op.h"
+#include "executor/op_exchange.h"
+#include "executor/relations.h"
+#include "planner/planner.h"
+#include "types/timezone.h"
+#include "weir.h"
+
+#define WORKERS_MAX 64
+/* Object ids below this belong to the system. */
+#define OBJECT_ERRORS       1
+#define OBJECT_DEAD_LETTERS 2
+#define OBJECT_FIRST_USER   16
+#define OBJECT_SYSTEM_FIRST (1u << 30)
+
+struct live;
+struct backfill;
+struct sink_runner;
+
+/* Work for the loop thread between epochs. */
+typedef bool (*loop_fn)(weir_db *db, void *argument, struct wr_error *err);
+struct loop_call {
+    loop_fn fn;
+    void *argument;
+    bool ok, done;
+    bool durable; /* answered when the commit that holds its effect is durable */
+    uint64_t commit;
+    struct wr_error err;
+    struct loop_call *next;
+};
+
+struct weir_db {
+    char *dir;         /* NULL: memory */
+    char instance[40]; /* random, made with the directory */
+    weir_options options;
+    struct wr_budget budget;
+    struct wr_pool pool_state, pool_scratch, pool_queues, pool_queries, pool_sessions;
+    struct store *store;
+    struct embedded_broker *broker;
+    void (*log)(void *, const char *);
+    void *log_context;
+
+    pthread_mutex_t lock;    /* guards what follows up to the next comment */
+    pthread_cond_t wake;     /* the loop has something to do */
+    pthread_cond_t progress; /* a call is done, a commit durable, a sink has delivered ... */
+    struct catalog *catalog; /* published */
+    struct loop_call *calls_first, *calls_last;
+    bool stopping, source_ready;
+    uint64_t durable_commit;
+    struct backfill *backfills;
+    int sessions;
+    bool failed;
+    struct wr_error failure;
+
+    /* loop thread only (others between epochs through wr_loop_call) */
+    pthread_t loop_thread;
+    bool loop_started;
+    uint32_t nworkers;
+    struct worker workers[WORKERS_MAX];
+    struct commit *commit; /* open */
+    struct exchange_registry *exchanges;
+    struct live **live; /* by object id ascending = topological order */
+    uint32_t nlive, live_cap;
+    uint64_t epoch, last_commit_ms;
+    bool dirty;         /* something since the last commit */
+    bool commit_wanted; /* somebody waits */
+    uint64_t last_submitted;
+    int64_t now_us;
+    uint32_t next_object;
+    struct worker_pool *worker_pool;
+
+    atomic_llong next_row_id, rows_in, rows_out, epochs, commits;
+    struct live *errors, *dead_letters;
+};
+
+/* ---- a live object (live.c) */
+
+struct live_source {
+    uint32_t object; /* the source or table */
+    const struct source_class *cls;
+    struct source *source;
+    struct partition_offset *offsets; /* applied */
+    uint32_t noffsets;
+    bool offsets_dirty;
+};
+
+struct live {
+    uint32_t id;
+    const struct object *object; /* own copy, in arena */
+    struct wr_arena arena;
+    struct relation *relation; /* tables, materialized views, system; sinks: the rows they send; sources: their rows */
+    struct plan *plan;         /* materialized views, sinks */
+    struct io_settings io;
+    struct dataflow *flows[WORKERS_MAX];
+    struct live_source *input; /* tables with a connector, sources with readers */
+    struct sink_runner *sink;
+    struct sink_input sink_input;
+    uint32_t readers; /* of a source */
+};
+
+/* Describe how a relation's rows are stored; memory from the arena. */
+struct relation *wr_relation_of(struct wr_arena *arena, const struct object *object);
+struct relation *wr_relation_of_sink(struct wr_arena *arena, const struct object *object, const struct plan *plan);
+/* Plan the query of a view or sink as it was (or will be) created. */
+bool wr_live_plan(weir_db *db, struct catalog *catalog, const struct object *object, struct wr_arena *arena,
+                  struct plan **plan, const char *text, struct wr_error *err) WR_MUST;
+/* Build the dataflows of an object on these workers; not yet connected to what it reads. */
+bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *object, struct worker *workers,
+                 struct live **live, struct wr_error *err) WR_MUST;
+/* Connect to the live objects it reads, put it into db->live, start its connector. Loop thread (or before it runs). */
+bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err) WR_MUST;
+void wr_live_detach(weir_db *db, struct live *live); /* the reverse; also stops sinks and sources */
+void wr_live_free(struct live *live);
+struct live *wr_live_find(weir_db *db, uint32_t id);
+bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err) WR_MUST;
+
+/* ---- loop (loop.c) */
+
+bool wr_loop_start(weir_db *db, struct wr_error *err) WR_MUST;
+void wr_loop_stop(weir_db *db);
+/* Run fn on the loop thread between epochs and wait. durable: until the commit with its effect is durable. */
+bool wr_loop_call(weir_db *db, loop_fn fn, void *argument, bool durable, struct wr_error *err) WR_MUST;
+/* Loop thread: commit now and wait until durable. */
+bool wr_loop_commit_sync(weir_db *db, struct wr_error *err) WR_MUST;
+/* Loop thread: run one epoch over what was pushed into `feed` (called for each worker on its thread). */
+typedef bool (*epoch_feed)(void *context, struct worker *worker);
+bool wr_loop_epoch(weir_db *db, epoch_feed feed, void *context, struct wr_error *err) WR_MUST;
+void wr_db_log(weir_db *db, const char *fmt, ...) WR_PRINTF(2, 3);
+void wr_db_fail(weir_db *db, const struct wr_error *err);
+void wr_db_wake(void *db); /* a source has a chunk */
+void wr_db_log_line(void *db, const char *line);
+
+/* ---- workers (worker.c) */
+
+struct worker_pool *wr_worker_pool_new(weir_db *db);
+void wr_worker_pool_free(struct worker_pool *pool);
+/* Runs job(context, worker) for every worker, each on its thread; false: the first failure's error. */
+bool wr_worker_pool_run(struct worker_pool *pool, epoch_feed job, void *context, struct wr_error *err) WR_MUST;
+void wr_worker_setup(weir_db *db, struct worker *worker, uint32_t index);
+
+/* ---- system relations kept in traces (errors.c) */
+
+bool wr_errors_open(weir_db *db, struct wr_error *err) WR_MUST;
+bool wr_on_eval_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
+                      const struct batch *batch, uint32_t row);
+bool wr_dead_letters_add(weir_db *db, struct worker *worker, const struct live *live,
+                         const struct source_chunk *chunk) WR_MUST;
+
+/* ---- backfill (backfill.c) */
+
+struct backfill_progress {
+    int64_t rows_done, rows_total;
+    bool done;
+};
+/* Create a materialized view or sink over what is there: returns when it is live and durable. *cancel is checked. */
+bool wr_backfill_run(weir_db *db, const struct object *object, const atomic_bool *cancel, struct wr_error *err) WR_MUST;
+/* The same on a thread of its own (background_ddl, resume after restart). */
+bool wr_backfill_spawn(weir_db *db, const struct object *object, struct wr_error *err) WR_MUST;
+void wr_backfill_stop_all(weir_db *db);
+/* Calls visit for each backfill under way. db->lock must be held by nobody. */
+void wr_backfill_each(weir_db *db,
+                      void (*visit)(void *context, const struct object *object, const struct backfill_progress *p),
+                      void *context);
+/* Cancel the backfill of an object (DROP while creating); waits for its end. */
+void wr_backfill_cancel(weir_db *db, uint32_t object);
+
+/* ---- sinks (sink.c) */
+
+bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **runner, struct wr_error *err) WR_MUST;
+void wr_sink_runner_stop(struct sink_runner *runner);
+void wr_sink_runner_notify(struct sink_runner *runner);
+uint64_t wr_sink_runner_delivered(struct sink_runner *runner); /* commit */
+struct sink_status {
+    uint64_t delivered_commit;
+    int64_t messages, backlog;
+    bool stopped;
+    char error[256];
+};
+void wr_sink_runner_status(struct sink_runner *runner, struct sink_status *status);
+/* Number of the oldest log record it still needs; older ones may go. */
+bool wr_sink_config_of(struct wr_arena *arena, weir_db *db, const struct live *live, struct sink_config *config);
+
+/* ---- catalog storage and DDL (ddl.c) */
+
+void wr_catalog_put(weir_db *db, const struct object *object);
+void wr_catalog_remove(weir_db *db, uint32_t id);
+void wr_catalog_publish(weir_db *db, struct catalog *catalog); /* takes the reference */
+struct catalog *wr_catalog_current(weir_db *db);               /* retained */
+bool wr_catalog_load(weir_db *db, struct catalog **catalog, struct wr_error *err) WR_MUST;
+void wr_catalog_add_system(struct catalog **catalog);
+
+/* Lag and backlog, added up (progress.c). */
+void wr_progress_of_pipelines(weir_db *db, weir_progress *progress);
+
+/* ---- system views (system.c) */
+
+/* Push the rows of a system relation into the scan. */
+bool wr_system_feed(weir_db *db, weir_session *session, struct catalog *catalog, struct op *scan,
+                    const struct object *object) WR_MUST;
+
+#endif

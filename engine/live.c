@@ -1,0 +1,480 @@
+/* Live objects: what the catalog says, running. A live object has a dataflow per worker whose root is its relation
+ * (table, source, materialized view) or its sink; dataflows hang on the roots of what they read. */
+#include "engine/engine.h"
+
+#include <stdio.h>
+
+/* ---- storage of relations */
+
+static void relation_columns(struct wr_arena *arena, struct relation *relation, const struct object *object)
+{
+    uint16_t n = object->ncols;
+    struct type *types = WR_NEW_ARRAY(arena, struct type, n + 1);
+    const char **names = WR_NEW_ARRAY(arena, const char *, n + 1);
+    bool *not_null = WR_NEW_ARRAY(arena, bool, n + 1);
+    for (uint16_t c = 0; c < n; c++) {
+        types[c] = object->cols[c].type;
+        names[c] = object->cols[c].name;
+        not_null[c] = object->cols[c].not_null;
+        if (object->cols[c].hidden)
+            relation->has_row_id = true;
+    }
+    relation->ncols = n;
+    relation->types = types;
+    relation->names = names;
+    relation->not_null = not_null;
+    relation->layout = wr_row_layout_new(arena, types, n);
+}
+
+static void relation_key(struct wr_arena *arena, struct relation *relation, const uint16_t *columns, uint16_t n)
+{
+    relation->nkey = n;
+    relation->key = WR_NEW_ARRAY(arena, struct key_column, n + 1);
+    for (uint16_t k = 0; k < n; k++)
+        relation->key[k].column = columns[k];
+}
+
+struct relation *wr_relation_of(struct wr_arena *arena, const struct object *object)
+{
+    struct relation *relation = WR_NEW(arena, struct relation);
+    relation->object = object->id;
+    relation->name = object->name;
+    relation->is_table = object->kind == OBJECT_TABLE;
+    relation->trace_id = (uint64_t)object->id << 16 | RELATION_STATE;
+    relation_columns(arena, relation, object);
+    relation_key(arena, relation, object->pk, object->npk);
+    return relation;
+}
+
+static const char *object_option(const struct object *object, const char *key)
+{
+    for (uint16_t i = 0; i < object->noptions; i++)
+        if (!strcmp(object->options[i].key, key))
+            return object->options[i].value;
+    return NULL;
+}
+
+/* The sink's key: primary_key = 'a,b', else the best proven key of its query; none: NULL. */
+static bool sink_key(struct wr_arena *arena, const struct object *object, const struct plan *plan, uint16_t **columns,
+                     uint16_t *n, bool *proven, struct wr_error *err)
+{
+    *proven = false;
+    const char *text = object_option(object, "primary_key");
+    if (!text) {
+        if (!plan->props.nkeys)
+            return *n = UINT16_MAX, true;
+        *columns = plan->props.keys[0].columns;
+        *n = plan->props.keys[0].n;
+        *proven = true;
+        return true;
+    }
+    *columns = WR_NEW_ARRAY(arena, uint16_t, plan->ncols + 1);
+    *n = 0;
+    for (const char *at = text; *at;) {
+        at += strspn(at, ", ");
+        size_t len = strcspn(at, ", ");
+        if (!len)
+            break;
+        uint16_t c = 0;
+        while (c < plan->ncols && (strlen(plan->cols[c].name) != len || strncmp(plan->cols[c].name, at, len) != 0))
+            c++;
+        if (c == plan->ncols) {
+            wr_fail(err, ERR_UNDEFINED_COLUMN, "column \"%.*s\" named in primary_key does not exist", (int)len, at);
+            return false;
+        }
+        (*columns)[(*n)++] = c;
+        at += len;
+    }
+    for (uint16_t k = 0; k < plan->props.nkeys && !*proven; k++) {
+        bool covered = true;
+        for (uint16_t i = 0; i < plan->props.keys[k].n && covered; i++) {
+            bool found = false;
+            for (uint16_t j = 0; j < *n; j++)
+                found |= (*columns)[j] == plan->props.keys[k].columns[i];
+            covered = found;
+        }
+        *proven = covered;
+    }
+    return true;
+}
+
+struct relation *wr_relation_of_sink(struct wr_arena *arena, const struct object *object, const struct plan *plan)
+{
+    struct relation *relation = WR_NEW(arena, struct relation);
+    relation->object = object->id;
+    relation->name = object->name;
+    struct type *types = WR_NEW_ARRAY(arena, struct type, plan->ncols + 1);
+    const char **names = WR_NEW_ARRAY(arena, const char *, plan->ncols + 1);
+    bool *not_null = WR_NEW_ARRAY(arena, bool, plan->ncols + 1);
+    for (uint16_t c = 0; c < plan->ncols; c++) {
+        types[c] = plan->cols[c].type;
+        names[c] = plan->cols[c].name;
+        not_null[c] = !plan->cols[c].nullable;
+    }
+    relation->ncols = plan->ncols;
+    relation->types = types;
+    relation->names = names;
+    relation->not_null = not_null;
+    relation->layout = wr_row_layout_new(arena, types, plan->ncols);
+    return relation;
+}
+
+/* ---- planning */
+
+bool wr_live_plan(weir_db *db, struct catalog *catalog, const struct object *object, struct wr_arena *arena,
+                  struct plan **plan, const char *text, struct wr_error *err)
+{
+    struct io_settings io = {.timezone = wr_timezone_find(object->timezone ? object->timezone : "UTC")};
+    struct planner planner = {.arena = arena,
+                              .catalog = catalog,
+                              .io = &io,
+                              .streaming = true,
+                              .multi_worker = db->nworkers > 1,
+                              .text = text ? text : object->query};
+    TRY(wr_plan_bind_text(&planner, object->query, plan, err));
+    return wr_plan_optimize(&planner, plan, err);
+}
+
+/* An exchange by these columns on top of a plan. */
+static struct plan *exchange_on(struct wr_arena *arena, struct plan *input, const uint16_t *keys, uint16_t nkeys,
+                                uint32_t id)
+{
+    struct plan *plan = wr_plan_new(arena, PLAN_EXCHANGE, input->ncols, 1);
+    memcpy(plan->cols, input->cols, sizeof *plan->cols * input->ncols);
+    plan->inputs[0] = input;
+    plan->id = id;
+    plan->exchange.nkeys = nkeys;
+    plan->exchange.keys = WR_NEW_ARRAY(arena, uint16_t, nkeys + 1);
+    memcpy(plan->exchange.keys, keys, sizeof *keys * nkeys);
+    return plan;
+}
+
+/* Node ids of what is put on top of a plan: behind all of its own. Exchanges there work off later than those below
+ * only if their id is smaller (op_exchange.c), so they count down from a number no plan reaches... see below. */
+#define ID_TOP_EXCHANGE 0
+
+/* The rows a sink sends have one owner per key: exchange on the key, and one live row per key where the key is only
+ * claimed. */
+static bool sink_plan(weir_db *db, struct live *live, struct wr_error *err)
+{
+    uint16_t *key = NULL, nkey = 0;
+    bool proven = false;
+    TRY(sink_key(&live->arena, live->object, live->plan, &key, &nkey, &proven, err));
+    bool bag = nkey == UINT16_MAX;
+    bool upsert =
+        live->object->format && strcmp(live->object->format, "CHANGELOG") && strcmp(live->object->format, "PLAIN");
+    if (bag && upsert) {
+        wr_fail(err, ERR_INVALID_PARAMETER,
+                "FORMAT %s needs a primary key, and none can be proven for the sink's query", live->object->format);
+        return wr_fail_hint(err, "Name the key columns with primary_key = '...' in WITH.");
+    }
+    struct plan *plan = live->plan;
+    if (!bag && !proven) {
+        struct plan *topn = wr_plan_new(&live->arena, PLAN_TOPN, plan->ncols, 1);
+        memcpy(topn->cols, plan->cols, sizeof *plan->cols * plan->ncols);
+        topn->inputs[0] = db->nworkers > 1 ? exchange_on(&live->arena, plan, key, nkey, ID_TOP_EXCHANGE) : plan;
+        topn->id = 0xfff0;
+        topn->first_state = 0xfff0;
+        topn->nstates = 1;
+        topn->topn.npartition = nkey;
+        topn->topn.partition = key;
+        topn->topn.limit = 1;
+        plan = topn;
+    } else if (db->nworkers > 1) {
+        uint16_t *all = key, nall = nkey;
+        if (bag) {
+            all = WR_NEW_ARRAY(&live->arena, uint16_t, plan->ncols + 1);
+            nall = plan->ncols;
+            for (uint16_t c = 0; c < plan->ncols; c++)
+                all[c] = c;
+        }
+        plan = exchange_on(&live->arena, plan, all, nall, ID_TOP_EXCHANGE);
+    }
+    if (bag) {
+        struct plan *rowkey = wr_plan_new(&live->arena, PLAN_PROJECT, (uint16_t)(plan->ncols + 2), 1);
+        memcpy(rowkey->cols, plan->cols, sizeof *plan->cols * plan->ncols);
+        rowkey->cols[plan->ncols] = (struct plan_column){.name = "__key", .type = TYPE(TYPE_TEXT)};
+        rowkey->cols[plan->ncols + 1] = (struct plan_column){.name = "__ordinal", .type = TYPE(TYPE_INT8)};
+        rowkey->inputs[0] = plan;
+        rowkey->id = 0xfff1;
+        rowkey->first_state = 0xfff1;
+        rowkey->nstates = 1;
+        key = WR_NEW_ARRAY(&live->arena, uint16_t, 2);
+        key[0] = plan->ncols;
+        key[1] = (uint16_t)(plan->ncols + 1);
+        nkey = 2;
+        live->plan = rowkey;
+    } else {
+        live->plan = plan;
+    }
+    live->relation = wr_relation_of_sink(&live->arena, live->object, live->plan);
+    relation_key(&live->arena, live->relation, key, nkey);
+    live->relation->single_row = !nkey;
+    return true;
+}
+
+/* ---- building */
+
+static const struct op_class op_source_root;
+
+static bool source_step(struct op *op, unsigned port, const struct batch *batch)
+{
+    return wr_op_emit(op, batch);
+}
+
+static const struct op_class op_source_root = {.name = "source", .step = source_step};
+
+static bool build_flow(weir_db *db, struct live *live, struct worker *worker, struct dataflow **out,
+                       struct wr_error *err)
+{
+    bool bag =
+        live->plan && live->object->kind == OBJECT_SINK && live->plan->kind == PLAN_PROJECT && live->plan->id == 0xfff1;
+    const struct plan *plan = bag ? live->plan->inputs[0] : live->plan;
+    struct dataflow *flow = wr_dataflow_new(worker, live->id, plan, &live->io, err);
+    if (!flow)
+        return false;
+    const struct op_class *cls = NULL;
+    void *argument = live->relation;
+    switch (live->object->kind) {
+    case OBJECT_TABLE:
+        cls = &op_table;
+        break;
+    case OBJECT_SOURCE:
+        cls = &op_source_root;
+        argument = NULL;
+        break;
+    case OBJECT_SINK:
+        cls = &op_sink;
+        argument = &live->sink_input;
+        break;
+    default:
+        cls = &op_materialize;
+    }
+    bool ok = (!bag || wr_dataflow_append(flow, &op_rowkey, live->plan, NULL, err)) &&
+              wr_dataflow_append(flow, cls, live->plan, argument, err) != NULL;
+    if (!ok) {
+        wr_dataflow_free(flow);
+        return false;
+    }
+    *out = flow;
+    return true;
+}
+
+/* Relations that are read as a whole get their columns by name order in the object; copy it so that it outlives the
+ * catalog. */
+static bool copy_object(struct live *live, const struct object *object, struct wr_error *err)
+{
+    struct wr_buf buf = WR_BUF_INIT;
+    wr_object_encode(&buf, object);
+    struct object *copy = NULL;
+    char *bytes = wr_arena_strndup(&live->arena, buf.data, buf.len);
+    bool ok = wr_object_decode(&live->arena, bytes, buf.len, &copy, err);
+    wr_buf_free(&buf);
+    live->object = copy;
+    return ok;
+}
+
+bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *object, struct worker *workers,
+                 struct live **out, struct wr_error *err)
+{
+    struct live *live = wr_calloc(1, sizeof *live);
+    wr_arena_init(&live->arena, NULL);
+    live->id = object->id;
+    bool ok = copy_object(live, object, err);
+    if (ok) {
+        object = live->object;
+        live->io.timezone = wr_timezone_find(object->timezone ? object->timezone : "UTC");
+        if (object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK)
+            ok = wr_live_plan(db, catalog, object, &live->arena, &live->plan, NULL, err);
+        if (ok && object->kind == OBJECT_SINK) {
+            const struct sink_class *cls = wr_sink_class(object_option(object, "connector"));
+            ok = sink_plan(db, live, err);
+            live->sink_input = (struct sink_input){
+                .relation = live->relation, .log_id = object->id, .needs_log = cls && cls->needs_log};
+        } else if (ok) {
+            live->relation = wr_relation_of(&live->arena, object);
+            if (live->plan && !live->relation->nkey)
+                live->relation->single_row = live->plan->props.nkeys && !live->plan->props.keys[0].n;
+        }
+        for (uint32_t w = 0; ok && w < db->nworkers; w++)
+            ok = build_flow(db, live, &workers[w], &live->flows[w], err);
+    }
+    if (!ok) {
+        wr_live_free(live);
+        return false;
+    }
+    *out = live;
+    return true;
+}
+
+void wr_live_free(struct live *live)
+{
+    if (!live)
+        return;
+    for (uint32_t w = 0; w < WORKERS_MAX; w++)
+        wr_dataflow_free(live->flows[w]);
+    wr_arena_reset(&live->arena);
+    free(live);
+}
+
+/* ---- attaching */
+
+struct live *wr_live_find(weir_db *db, uint32_t id)
+{
+    uint32_t lo = 0, hi = db->nlive;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (db->live[mid]->id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < db->nlive && db->live[lo]->id == id ? db->live[lo] : NULL;
+}
+
+static void insert_live(weir_db *db, struct live *live)
+{
+    if (db->nlive == db->live_cap) {
+        db->live_cap = db->live_cap ? db->live_cap * 2 : 16;
+        db->live = wr_realloc(db->live, db->live_cap * sizeof *db->live);
+    }
+    uint32_t at = db->nlive;
+    while (at > 0 && db->live[at - 1]->id > live->id)
+        at--;
+    memmove(&db->live[at + 1], &db->live[at], (db->nlive - at) * sizeof *db->live);
+    db->live[at] = live;
+    db->nlive++;
+}
+
+static bool load_offset(void *context, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    struct live_source *input = context;
+    struct wr_reader r = wr_reader_of(value, value_len);
+    int32_t partition = (int32_t)wr_get_u32be(&r);
+    int64_t next = (int64_t)wr_get_u64be(&r);
+    if (!r.ok)
+        return true;
+    input->offsets = wr_realloc(input->offsets, (input->noffsets + 1) * sizeof *input->offsets);
+    input->offsets[input->noffsets++] = (struct partition_offset){.partition = partition, .next = next, .end = -1};
+    return true;
+}
+
+bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err)
+{
+    const char *connector = object_option(live->object, "connector");
+    if (!connector || live->input)
+        return true;
+    const struct source_class *cls = wr_source_class(connector);
+    if (!cls)
+        return wr_fail(err, ERR_INVALID_PARAMETER, "connector \"%s\" does not exist", connector);
+    struct live_source *input = wr_calloc(1, sizeof *input);
+    input->object = live->id;
+    input->cls = cls;
+    char prefix[32];
+    int len = snprintf(prefix, sizeof prefix, "offset/%u/", live->id);
+    wr_store_scan(db->store, prefix, (size_t)len, load_offset, input);
+    struct source_config config = {.object = live->object,
+                                   .pool = &db->pool_queues,
+                                   .queue_bytes_max = WR_MIN(db->budget.limit_bytes / 16, (int64_t)64 << 20),
+                                   .npartitions = input->noffsets,
+                                   .partitions = input->offsets,
+                                   .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,
+                                   .wake = wr_db_wake,
+                                   .wake_context = db,
+                                   .log = wr_db_log_line,
+                                   .log_context = db};
+    if (!cls->open(&config, &input->source, err)) {
+        free(input->offsets);
+        free(input);
+        return false;
+    }
+    live->input = input;
+    return true;
+}
+
+static void stop_source(struct live *live)
+{
+    if (!live->input)
+        return;
+    live->input->cls->close(live->input->source);
+    free(live->input->offsets);
+    free(live->input);
+    live->input = NULL;
+}
+
+static bool connect_scans(weir_db *db, struct live *live, struct wr_error *err)
+{
+    for (uint32_t w = 0; w < db->nworkers; w++) {
+        struct dataflow *flow = live->flows[w];
+        for (uint32_t s = 0; s < flow->nscans; s++) {
+            struct op *scan = flow->scans[s];
+            if (scan->plan->kind != PLAN_SCAN)
+                continue;
+            struct live *from = wr_live_find(db, scan->plan->scan.object);
+            if (!from)
+                return wr_fail(err, ERR_INTERNAL, "relation %u read by \"%s\" is not running", scan->plan->scan.object,
+                               live->object->name);
+            wr_op_connect(from->flows[w]->root, scan, 0);
+            if (w == 0 && from->object->kind == OBJECT_SOURCE) {
+                from->readers++;
+                TRY(wr_live_start_source(db, from, err));
+            }
+        }
+    }
+    return true;
+}
+
+bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err)
+{
+    TRY(connect_scans(db, live, err));
+    insert_live(db, live);
+    if (live->object->kind == OBJECT_TABLE)
+        TRY(wr_live_start_source(db, live, err));
+    if (live->object->kind == OBJECT_SINK)
+        TRY(wr_sink_runner_start(db, live, &live->sink, err));
+    return true;
+}
+
+static void forget_offsets(weir_db *db, struct live *live)
+{
+    for (uint32_t p = 0; live->input && p < live->input->noffsets; p++) {
+        char key[64];
+        int len = snprintf(key, sizeof key, "offset/%u/%d", live->id, live->input->offsets[p].partition);
+        wr_commit_delete(db->commit, key, (size_t)len);
+    }
+}
+
+static void disconnect_scans(weir_db *db, struct live *live)
+{
+    for (uint32_t w = 0; w < db->nworkers; w++) {
+        struct dataflow *flow = live->flows[w];
+        for (uint32_t s = 0; s < flow->nscans; s++) {
+            struct op *scan = flow->scans[s];
+            struct live *from = scan->plan->kind == PLAN_SCAN ? wr_live_find(db, scan->plan->scan.object) : NULL;
+            if (!from)
+                continue;
+            wr_op_disconnect(from->flows[w]->root, scan);
+            /* a source without readers starts anew for the next one */
+            if (w == 0 && from->object->kind == OBJECT_SOURCE && --from->readers == 0) {
+                forget_offsets(db, from);
+                stop_source(from);
+            }
+        }
+    }
+}
+
+void wr_live_detach(weir_db *db, struct live *live)
+{
+    if (live->sink)
+        wr_sink_runner_stop(live->sink);
+    live->sink = NULL;
+    disconnect_scans(db, live);
+    if (live->object->kind == OBJECT_TABLE)
+        stop_source(live);
+    for (uint32_t i = 0; i < db->nlive; i++)
+        if (db->live[i] == live) {
+            memmove(&db->live[i], &db->live[i + 1], (db->nlive - i - 1) * sizeof *db->live);
+            db->nlive--;
+            break;
+        }
+}

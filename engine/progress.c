@@ -1,0 +1,83 @@
+/* Where the pipelines are: lag, backlog, "caught up". */
+#include "engine/engine.h"
+
+struct pipelines {
+    weir_progress *progress;
+    bool caught_up;
+    struct wr_error err;
+};
+
+static bool look(weir_db *db, void *argument, struct wr_error *err)
+{
+    struct pipelines *p = argument;
+    p->caught_up = true;
+    for (uint32_t i = 0; i < db->nlive; i++) {
+        struct live *live = db->live[i];
+        if (live->input) {
+            struct partition_offset known[1024];
+            uint32_t n = WR_MIN(live->input->cls->positions(live->input->source, known, 1024), 1024u);
+            for (uint32_t k = 0; k < n; k++) {
+                int64_t applied = 0;
+                for (uint32_t o = 0; o < live->input->noffsets; o++)
+                    if (live->input->offsets[o].partition == known[k].partition)
+                        applied = live->input->offsets[o].next;
+                if (known[k].end > applied)
+                    p->progress->lag_rows += known[k].end - applied;
+            }
+            if (!live->input->cls->caught_up(live->input->source, &p->err))
+                p->caught_up = false;
+        }
+        if (live->sink) {
+            struct sink_status status;
+            wr_sink_runner_status(live->sink, &status);
+            p->progress->sink_backlog += status.backlog;
+            if (status.stopped)
+                wr_fail(&p->err, ERR_NOT_READY, "sink %s stopped: %.200s", live->object->name, status.error);
+            if (status.backlog)
+                p->caught_up = false;
+        }
+    }
+    return true;
+}
+
+void wr_progress_of_pipelines(weir_db *db, weir_progress *progress)
+{
+    struct pipelines p = {.progress = progress};
+    struct wr_error err = WR_ERROR_INIT;
+    (void)!wr_loop_call(db, look, &p, false, &err);
+}
+
+struct caught_up {
+    struct pipelines p;
+    weir_progress progress;
+};
+
+static bool settle(weir_db *db, void *argument, struct wr_error *err)
+{
+    struct caught_up *c = argument;
+    c->p.progress = &c->progress;
+    TRY(look(db, &c->p, err));
+    /* what is applied must be committed before a sink can have it */
+    if (c->p.caught_up && db->dirty) {
+        TRY(wr_loop_commit_sync(db, err));
+        c->p.caught_up = false; /* sinks have yet to see that commit: ask again */
+    }
+    return true;
+}
+
+bool weir_caught_up(weir_db *db, weir_error *error)
+{
+    struct caught_up c = {0};
+    struct wr_error err = WR_ERROR_INIT;
+    bool ok = wr_loop_call(db, settle, &c, false, &err);
+    if (ok && c.p.err.sqlstate[0]) {
+        err = c.p.err;
+        ok = false;
+    }
+    if (!ok && error)
+        memcpy(error, &err, sizeof *error);
+    pthread_mutex_lock(&db->lock);
+    bool backfilling = db->backfills != NULL;
+    pthread_mutex_unlock(&db->lock);
+    return ok && c.p.caught_up && !backfilling;
+}

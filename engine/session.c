@@ -1,0 +1,501 @@
+/* Sessions and statements: prepare, execute. */
+#include "engine/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+static void give_error(weir_error *error, const struct wr_error *err)
+{
+    if (error)
+        memcpy(error, err, sizeof *error);
+}
+
+static atomic_int next_pid = 1000;
+
+weir_code weir_session_open(weir_db *db, weir_session **out, weir_error *error)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    *out = NULL;
+    if (db->failed) {
+        give_error(error, &db->failure);
+        return WEIR_ERROR;
+    }
+    weir_session *session = wr_calloc(1, sizeof *session);
+    session->db = db;
+    session->state = 'I';
+    session->pid = atomic_fetch_add(&next_pid, 1);
+    wr_settings_init(session);
+    if (!wr_setting_set(session, "TimeZone", NULL, &err)) {
+        give_error(error, &err);
+        wr_settings_fini(session);
+        free(session);
+        return WEIR_ERROR;
+    }
+    *out = session;
+    return WEIR_OK;
+}
+
+void weir_session_close(weir_session *session)
+{
+    if (!session)
+        return;
+    wr_transaction_end(session);
+    wr_settings_fini(session);
+    free(session);
+}
+
+void weir_session_cancel(weir_session *session)
+{
+    atomic_store(&session->cancel, true);
+}
+
+char weir_session_state(weir_session *session)
+{
+    return session->state;
+}
+
+const char *weir_session_setting(weir_session *session, const char *name)
+{
+    return wr_setting(session, name);
+}
+
+void weir_session_on_notice(weir_session *session, weir_notice notice, void *context)
+{
+    session->notice = notice;
+    session->notice_context = context;
+}
+
+void weir_session_skip_existing(weir_session *session, bool on)
+{
+    session->skip_existing = on;
+}
+
+void wr_session_notice(struct weir_session *session, const char *severity, const char *sqlstate, const char *fmt, ...)
+{
+    if (!session->notice)
+        return;
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    session->notice(session->notice_context, severity, sqlstate, text);
+}
+
+/* ---- the classes of statements */
+
+static const struct statement_class select_class = {
+    .name = "SELECT", .describe = wr_select_describe, .run = wr_select_run, .ends_transaction = false};
+static const struct statement_class insert_class = {
+    .name = "INSERT", .describe = wr_dml_describe, .run = wr_insert_run};
+static const struct statement_class update_class = {
+    .name = "UPDATE", .describe = wr_dml_describe, .run = wr_update_run};
+static const struct statement_class delete_class = {
+    .name = "DELETE", .describe = wr_dml_describe, .run = wr_delete_run};
+static const struct statement_class begin_class = {.name = "BEGIN", .describe = NULL, .run = wr_begin_run};
+static const struct statement_class commit_class = {
+    .name = "COMMIT", .describe = NULL, .run = wr_commit_run, .ends_transaction = true};
+static const struct statement_class rollback_class = {
+    .name = "ROLLBACK", .describe = NULL, .run = wr_rollback_run, .ends_transaction = true};
+static const struct statement_class create_table_class = {
+    .name = "CREATE TABLE", .describe = NULL, .run = wr_create_table_run, .is_ddl = true};
+static const struct statement_class create_source_class = {
+    .name = "CREATE SOURCE", .describe = NULL, .run = wr_create_table_run, .is_ddl = true};
+static const struct statement_class create_view_class = {
+    .name = "CREATE VIEW", .describe = NULL, .run = wr_create_view_run, .is_ddl = true};
+static const struct statement_class create_mv_class = {
+    .name = "CREATE MATERIALIZED VIEW", .describe = NULL, .run = wr_create_mv_run, .is_ddl = true};
+static const struct statement_class create_sink_class = {
+    .name = "CREATE SINK", .describe = NULL, .run = wr_create_sink_run, .is_ddl = true};
+static const struct statement_class drop_class = {.name = "DROP", .describe = NULL, .run = wr_drop_run, .is_ddl = true};
+static const struct statement_class set_class = {.name = "SET", .describe = NULL, .run = wr_set_run};
+static const struct statement_class show_setting_class = {
+    .name = "SHOW", .describe = wr_show_setting_describe, .run = wr_show_setting_run};
+static const struct statement_class show_class = {.name = "SHOW", .describe = wr_show_describe, .run = wr_show_run};
+static const struct statement_class describe_class = {
+    .name = "DESCRIBE", .describe = wr_describe_describe, .run = wr_describe_run};
+static const struct statement_class explain_class = {
+    .name = "EXPLAIN", .describe = wr_explain_describe, .run = wr_explain_run};
+static const struct statement_class flush_class = {.name = "FLUSH", .describe = NULL, .run = wr_flush_run};
+static const struct statement_class copy_class = {.name = "COPY", .describe = NULL, .run = wr_copy_run};
+
+static const struct statement_class *transaction_class(const PgQuery__TransactionStmt *stmt)
+{
+    switch (stmt->kind) {
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_BEGIN:
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_START:
+        return &begin_class;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_COMMIT:
+        return &commit_class;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK:
+        return &rollback_class;
+    default:
+        return NULL;
+    }
+}
+
+static const struct statement_class *postgres_class(const PgQuery__Node *node)
+{
+    switch (node->node_case) {
+    case PG_QUERY__NODE__NODE_SELECT_STMT:
+        return &select_class;
+    case PG_QUERY__NODE__NODE_INSERT_STMT:
+        return &insert_class;
+    case PG_QUERY__NODE__NODE_UPDATE_STMT:
+        return &update_class;
+    case PG_QUERY__NODE__NODE_DELETE_STMT:
+        return &delete_class;
+    case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
+        return transaction_class(node->transaction_stmt);
+    case PG_QUERY__NODE__NODE_VIEW_STMT:
+        return &create_view_class;
+    case PG_QUERY__NODE__NODE_DROP_STMT:
+        return &drop_class;
+    case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:
+    case PG_QUERY__NODE__NODE_DISCARD_STMT:
+        return &set_class;
+    case PG_QUERY__NODE__NODE_VARIABLE_SHOW_STMT:
+        return &show_setting_class;
+    case PG_QUERY__NODE__NODE_COPY_STMT:
+        return &copy_class;
+    default:
+        return NULL;
+    }
+}
+
+const struct statement_class *wr_statement_class(const struct statement *parsed)
+{
+    switch (parsed->kind) {
+    case STMT_POSTGRES:
+        return postgres_class(parsed->node);
+    case STMT_CREATE_TABLE:
+        return &create_table_class;
+    case STMT_CREATE_SOURCE:
+        return &create_source_class;
+    case STMT_CREATE_MATERIALIZED_VIEW:
+        return &create_mv_class;
+    case STMT_CREATE_SINK:
+        return &create_sink_class;
+    case STMT_DROP:
+        return &drop_class;
+    case STMT_FLUSH:
+    case STMT_WAIT:
+        return &flush_class;
+    case STMT_SHOW:
+        return &show_class;
+    case STMT_DESCRIBE:
+        return &describe_class;
+    case STMT_EXPLAIN:
+        return &explain_class;
+    }
+    return NULL;
+}
+
+/* ---- prepare */
+
+#define PARAMS_MAX 1024
+
+static bool set_param_types(struct weir_statement *statement, const uint32_t *oids, int n, struct wr_error *err)
+{
+    statement->param_types = WR_NEW_ARRAY(&statement->arena, struct type, PARAMS_MAX);
+    statement->nparams = PARAMS_MAX;
+    if (n > PARAMS_MAX)
+        return wr_fail(err, ERR_PROGRAM_LIMIT, "too many parameters");
+    for (int i = 0; i < n; i++) {
+        if (!oids[i])
+            continue;
+        uint8_t id = oids[i] == 1043 ? TYPE_TEXT : wr_type_by_oid(oids[i]);
+        if (!id && (oids[i] == 21 || oids[i] == 23))
+            id = TYPE_INT4;
+        if (!id && oids[i] == 700)
+            id = TYPE_FLOAT8;
+        if (!id && oids[i] != 705)
+            return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "parameters of the type with oid %u are not supported yet",
+                           oids[i]);
+        statement->param_types[i] = TYPE(id);
+    }
+    return true;
+}
+
+/* $n in the text: the highest n (literals and comments may fool it upwards only; the binder decides what is used). */
+static int count_params(const struct weir_statement *statement)
+{
+    int highest = 0;
+    const char *text = statement->parsed->text;
+    bool quoted = false;
+    for (const char *at = text; text && *at; at++) {
+        if (*at == '\'')
+            quoted = !quoted;
+        if (!quoted && *at == '$' && at[1] >= '1' && at[1] <= '9')
+            highest = WR_MAX(highest, atoi(at + 1));
+    }
+    return highest;
+}
+
+static bool not_supported(struct weir_statement *statement, struct wr_error *err)
+{
+    const char *text = statement->parsed->text;
+    size_t len = text ? strcspn(text, " \t\n;(") : 0;
+    char word[32];
+    snprintf(word, sizeof word, "%.*s", (int)WR_MIN(len, sizeof word - 1), text ? text : "");
+    for (char *c = word; *c; c++)
+        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
+    return wr_fail_at(err, wr_char_position(statement->text, statement->parsed->location), ERR_FEATURE_NOT_SUPPORTED,
+                      "this form of %s is not supported yet", word);
+}
+
+static bool in_failed_transaction(struct weir_session *session, const struct statement_class *cls, struct wr_error *err)
+{
+    if (session->state != 'E' || cls->ends_transaction)
+        return false;
+    wr_fail(err, ERR_IN_FAILED_TRANSACTION,
+            "current transaction is aborted, commands ignored until end of transaction block");
+    return true;
+}
+
+static bool prepare(struct weir_statement *statement, size_t *offset, bool *none, const uint32_t *oids, int n,
+                    struct wr_error *err)
+{
+    *none = false;
+    TRY(wr_parse_next(&statement->arena, statement->text, statement->text_len, offset, &statement->parsed, err));
+    if (!statement->parsed) {
+        *none = true;
+        return true;
+    }
+    statement->cls = wr_statement_class(statement->parsed);
+    if (!statement->cls)
+        return not_supported(statement, err);
+    if (in_failed_transaction(statement->session, statement->cls, err))
+        return false;
+    TRY(set_param_types(statement, oids, n, err));
+    int count = WR_MAX(WR_MIN(count_params(statement), PARAMS_MAX), n);
+    if (statement->cls->describe) {
+        /* the binder may take any parameter; only the ones in the text are told */
+        statement->nparams = WR_MAX(count, 1);
+        TRY(statement->cls->describe(statement, err));
+    }
+    statement->nparams = count;
+    for (int i = 0; i < count; i++)
+        if (!statement->param_types[i].id)
+            statement->param_types[i] = TYPE(TYPE_TEXT);
+    return true;
+}
+
+static int64_t wall_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, size_t *offset,
+                       const uint32_t *param_oids, int n_params, weir_statement **out, weir_error *error)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    *out = NULL;
+    struct weir_statement *statement = wr_calloc(1, sizeof *statement);
+    statement->session = session;
+    wr_arena_init(&statement->arena, &session->db->pool_sessions);
+    statement->text = wr_arena_strndup(&statement->arena, sql, sql_len);
+    statement->text_len = sql_len;
+    if (session->state == 'I' || !session->now_us)
+        session->now_us = wall_us();
+    bool none;
+    bool ok = prepare(statement, offset, &none, param_oids, n_params, &err);
+    if (ok && !none) {
+        *out = statement;
+        return WEIR_OK;
+    }
+    weir_statement_free(statement);
+    if (none && ok)
+        return WEIR_DONE;
+    if (session->state == 'T')
+        session->state = 'E';
+    give_error(error, &err);
+    return WEIR_ERROR;
+}
+
+void weir_statement_free(weir_statement *statement)
+{
+    if (!statement)
+        return;
+    if (statement->parsed)
+        wr_statement_free(statement->parsed);
+    wr_arena_reset(&statement->arena);
+    free(statement);
+}
+
+int weir_statement_params(const weir_statement *statement)
+{
+    return statement->nparams;
+}
+
+uint32_t weir_statement_param_oid(const weir_statement *statement, int index)
+{
+    return wr_type_info(statement->param_types[index].id)->oid;
+}
+
+int weir_statement_columns(const weir_statement *statement)
+{
+    return statement->ncols;
+}
+
+const char *weir_statement_column_name(const weir_statement *statement, int column)
+{
+    return statement->cols[column].name;
+}
+
+uint32_t weir_statement_column_oid(const weir_statement *statement, int column)
+{
+    struct type type = statement->cols[column].type;
+    return type.id == TYPE_TEXT && type.varchar ? 1043 : wr_type_info(type.id)->oid;
+}
+
+bool weir_statement_is_copy_in(const weir_statement *statement)
+{
+    return statement->cls == &copy_class;
+}
+
+bool weir_statement_ends_transaction(const weir_statement *statement)
+{
+    return statement->cls->ends_transaction;
+}
+
+/* ---- execute */
+
+static bool read_params(struct weir_statement *statement, const weir_param *params, int n, struct wr_arena *arena,
+                        struct datum *out, struct wr_error *err)
+{
+    if (n < statement->nparams)
+        return wr_fail(err, ERR_PROTOCOL, "bind message supplies %d parameters, but prepared statement requires %d", n,
+                       statement->nparams);
+    for (int i = 0; i < statement->nparams; i++) {
+        struct type type = statement->param_types[i];
+        out[i] = (struct datum){.type = type, .null = true};
+        if (!params[i].data)
+            continue;
+        if (params[i].binary)
+            TRY(wr_value_recv(arena, type, params[i].data, params[i].len, &out[i], err));
+        else
+            TRY(wr_value_in(arena, type, params[i].data, params[i].len, &statement->session->io, &out[i], err));
+        out[i].type = type;
+    }
+    return true;
+}
+
+/* A streaming result still open when the next statement begins: end it (portals of a transaction are read before). */
+static void end_open_result(struct weir_session *session)
+{
+    if (session->open_result && session->open_result->query) {
+        wr_query_end(session->open_result->query);
+        session->open_result->query = NULL;
+        session->open_result->done = true;
+    }
+    session->open_result = NULL;
+}
+
+static void ddl_in_transaction(struct weir_session *session)
+{
+    if (session->state != 'T')
+        return;
+    if (!session->overlay) { /* read what DDL leaves behind */
+        wr_transaction_end(session);
+        session->state = 'T';
+    }
+}
+
+weir_code weir_execute(weir_statement *statement, const weir_param *params, int n_params, weir_result **out,
+                       weir_error *error)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    struct weir_session *session = statement->session;
+    *out = NULL;
+    end_open_result(session);
+    atomic_store(&session->cancel, false);
+    if (session->state == 'I' || !session->now_us)
+        session->now_us = wall_us();
+    if (in_failed_transaction(session, statement->cls, &err)) {
+        give_error(error, &err);
+        return WEIR_ERROR;
+    }
+    struct weir_result *result = wr_calloc(1, sizeof *result);
+    result->session = session;
+    wr_arena_init(&result->arena, &session->db->pool_sessions);
+    struct datum *values = WR_NEW_ARRAY(&result->arena, struct datum, statement->nparams + 1);
+    bool ok = read_params(statement, params, n_params, &result->arena, values, &err);
+    if (ok)
+        ok = statement->cls->run(statement, values, result, &err);
+    if (ok && statement->cls->is_ddl)
+        ddl_in_transaction(session);
+    if (ok) {
+        *out = result;
+        return WEIR_OK;
+    }
+    weir_result_free(result);
+    if (session->state == 'T')
+        session->state = 'E';
+    give_error(error, &err);
+    return WEIR_ERROR;
+}
+
+weir_code weir_query(weir_session *session, const char *sql, weir_result **result, weir_error *error)
+{
+    size_t offset = 0;
+    weir_statement *statement;
+    *result = NULL;
+    weir_code code = weir_prepare(session, sql, strlen(sql), &offset, NULL, 0, &statement, error);
+    if (code != WEIR_OK)
+        return code;
+    code = weir_execute(statement, NULL, 0, result, error);
+    weir_statement_free(statement);
+    return code;
+}
+
+static weir_code drain_result(weir_result *result, weir_error *error)
+{
+    weir_code code;
+    do
+        code = weir_result_next(result, error);
+    while (code == WEIR_ROW);
+    return code;
+}
+
+weir_code weir_exec(weir_session *session, const char *sql, weir_error *error)
+{
+    size_t offset = 0, len = strlen(sql);
+    for (;;) {
+        weir_statement *statement;
+        weir_code code = weir_prepare(session, sql, len, &offset, NULL, 0, &statement, error);
+        if (code == WEIR_DONE)
+            return WEIR_OK;
+        if (code != WEIR_OK)
+            return code;
+        weir_result *result;
+        code = weir_execute(statement, NULL, 0, &result, error);
+        weir_statement_free(statement);
+        if (code != WEIR_OK)
+            return code;
+        code = drain_result(result, error);
+        weir_result_free(result);
+        if (code == WEIR_ERROR)
+            return code;
+    }
+}
+
+/* ---- progress */
+
+void weir_get_progress(weir_db *db, weir_progress *progress)
+{
+    struct store_stats stats;
+    wr_store_stats(db->store, &stats);
+    *progress =
+        (weir_progress){.rows_in = atomic_load(&db->rows_in),
+                        .rows_out = atomic_load(&db->rows_out),
+                        .state_bytes = stats.disk_bytes + stats.ram_run_bytes + atomic_load(&db->pool_state.used_bytes),
+                        .memory_bytes = atomic_load(&db->budget.used_bytes),
+                        .memory_limit = db->budget.limit_bytes,
+                        .epochs = atomic_load(&db->epochs),
+                        .commits = atomic_load(&db->commits)};
+    wr_progress_of_pipelines(db, progress);
+}

@@ -1,0 +1,160 @@
+/* Sessions, statements and results: the calling threads' side of the engine. */
+#ifndef WEIR_ENGINE_SESSION_H
+#define WEIR_ENGINE_SESSION_H
+
+#include "engine/engine.h"
+#include "engine/writes.h"
+
+struct session_settings; /* settings.c */
+
+struct weir_session {
+    weir_db *db;
+    atomic_bool cancel;
+    weir_notice notice;
+    void *notice_context;
+    bool skip_existing;
+    char **settings; /* by index of the settings table */
+    struct io_settings io;
+    int32_t pid; /* shown as pg_backend_pid() */
+
+    char state;              /* 'I', 'T', 'E' */
+    struct catalog *catalog; /* of the transaction: set at its first statement */
+    struct snapshot *snapshot;
+    struct overlay *overlay;         /* its writes; NULL: none */
+    int64_t now_us;                  /* of the transaction or statement */
+    struct weir_result *open_result; /* streaming: ended before the next statement */
+};
+
+struct output_column {
+    const char *name;
+    struct type type;
+};
+
+struct weir_statement {
+    struct weir_session *session;
+    struct wr_arena arena;
+    char *text;
+    size_t text_len;
+    struct statement *parsed;
+    const struct statement_class *cls;
+    int ncols;
+    struct output_column *cols;
+    int nparams;
+    struct type *param_types;
+};
+
+/* One kind of statement: how to know its columns, how to run it. */
+struct statement_class {
+    const char *name;
+    bool (*describe)(struct weir_statement *statement, struct wr_error *err); /* NULL: no columns */
+    bool (*run)(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                struct wr_error *err);
+    bool ends_transaction; /* allowed in a failed one */
+    bool is_ddl;
+};
+const struct statement_class *wr_statement_class(const struct statement *parsed); /* NULL: not supported */
+
+/* ---- results (result.c) */
+
+struct query;
+struct copy_in;
+
+struct weir_result {
+    struct weir_session *session;
+    struct wr_arena arena;
+    int ncols;
+    struct output_column *cols;
+    char tag[96];
+    bool rows_in_tag; /* "SELECT n" is completed at the end */
+    int64_t nrows;
+    struct query *query;             /* streaming */
+    struct held_batch *first, *last; /* static rows */
+    struct copy_in *copy;
+    struct held_batch *chunk; /* current */
+    uint32_t row, repeat;     /* current row; how often it is still to be shown (weights) */
+    bool started, done;
+    struct wr_buf *texts; /* per column */
+    struct wr_buf bytes;  /* of weir_result_chunk */
+};
+
+void wr_result_columns(struct weir_result *result, int ncols, const char *const *names, const struct type *types);
+/* A row of texts (NULL = SQL NULL) for results of SHOW and the like; all columns are text. */
+void wr_result_row(struct weir_result *result, const char *const *values);
+
+/* ---- reading (query.c) */
+
+struct read_view {
+    struct catalog *catalog;
+    struct snapshot *snapshot;
+    struct overlay *overlay;
+};
+/* What a statement of this session reads now: the transaction's, or the newest. Ends with wr_read_view_end. */
+void wr_read_view_begin(struct weir_session *session, struct read_view *view);
+void wr_read_view_end(struct weir_session *session, struct read_view *view);
+void wr_planner_of(struct weir_session *session, struct wr_arena *arena, struct catalog *catalog, const char *text,
+                   struct planner *planner);
+/* Run an optimised plan on this thread; each batch of the result goes to `take`. */
+typedef bool (*batch_taker)(void *context, const struct batch *batch, struct wr_error *err);
+bool wr_plan_collect(struct weir_session *session, const struct read_view *view, const struct plan *plan,
+                     batch_taker take, void *context, struct wr_error *err) WR_MUST;
+/* Run it on a thread of its own; the result streams. Takes the view. */
+bool wr_query_start(struct weir_session *session, struct read_view *view, struct plan *plan,
+                    struct wr_arena *plan_arena, struct weir_result *result, struct wr_error *err) WR_MUST;
+struct held_batch *wr_query_next(struct query *query, struct wr_error *err); /* NULL: end, or error: err->sqlstate */
+void wr_query_end(struct query *query);
+bool wr_select_describe(struct weir_statement *statement, struct wr_error *err);
+bool wr_select_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                   struct wr_error *err);
+/* Push all rows of a relation, as of the view, into a scan. */
+bool wr_feed_relation(struct weir_session *session, const struct read_view *view, struct op *scan,
+                      const struct object *object) WR_MUST;
+
+/* ---- the other statements */
+
+bool wr_insert_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_update_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_delete_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_dml_describe(struct weir_statement *, struct wr_error *);
+bool wr_begin_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_commit_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_rollback_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_create_table_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_create_view_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_create_mv_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_create_sink_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_drop_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_set_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_show_setting_describe(struct weir_statement *, struct wr_error *);
+bool wr_show_setting_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_show_describe(struct weir_statement *, struct wr_error *);
+bool wr_show_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_describe_describe(struct weir_statement *, struct wr_error *);
+bool wr_describe_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_explain_describe(struct weir_statement *, struct wr_error *);
+bool wr_explain_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_flush_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_copy_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+
+/* ---- transactions (transaction.c) */
+void wr_transaction_end(struct weir_session *session); /* drops snapshot and writes */
+bool wr_transaction_commit(struct weir_session *session, struct wr_error *err) WR_MUST;
+
+/* ---- settings (settings.c) */
+void wr_settings_init(struct weir_session *session);
+void wr_settings_fini(struct weir_session *session);
+const char *wr_setting(struct weir_session *session, const char *name); /* NULL: unknown */
+bool wr_setting_set(struct weir_session *session, const char *name, const char *value, struct wr_error *err) WR_MUST;
+size_t wr_settings_count(void);
+void wr_setting_at(struct weir_session *session, size_t index, const char **name, const char **value, const char **doc);
+
+void wr_session_notice(struct weir_session *session, const char *severity, const char *sqlstate, const char *fmt, ...)
+    WR_PRINTF(4, 5);
+
+/* ---- COPY (copy.c) */
+void wr_copy_free(struct copy_in *copy);
+/* psql's catalog queries (psql.c): true if the text is one of them; then columns or rows are filled in. */
+bool wr_psql_describe(struct weir_statement *statement);
+bool wr_psql_run(struct weir_statement *statement, struct weir_result *result, bool *handled,
+                 struct wr_error *err) WR_MUST;
+
+#endif

@@ -1,0 +1,458 @@
+/* SHOW, SET, DESCRIBE, EXPLAIN, FLUSH. */
+#include "engine/session.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <strings.h>
+
+/* ---- columns of such results are text */
+
+static void text_columns(struct weir_statement *statement, int n, const char *const *names)
+{
+    statement->ncols = n;
+    statement->cols = WR_NEW_ARRAY(&statement->arena, struct output_column, n + 1);
+    for (int c = 0; c < n; c++)
+        statement->cols[c] = (struct output_column){names[c], TYPE(TYPE_TEXT)};
+}
+
+static void begin_result(struct weir_statement *statement, struct weir_result *result, const char *tag)
+{
+    const char *names[16];
+    for (int c = 0; c < statement->ncols; c++)
+        names[c] = statement->cols[c].name;
+    wr_result_columns(result, statement->ncols, names, NULL);
+    snprintf(result->tag, sizeof result->tag, "%s", tag);
+}
+
+/* ---- SET, RESET, DISCARD */
+
+static bool value_text(const PgQuery__Node *node, struct wr_buf *out)
+{
+    if (node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
+        node = node->type_cast->arg;
+    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST)
+        return false;
+    const PgQuery__AConst *c = node->a_const;
+    switch (c->val_case) {
+    case PG_QUERY__A__CONST__VAL_IVAL:
+        wr_buf_printf(out, "%d", c->ival->ival);
+        return true;
+    case PG_QUERY__A__CONST__VAL_FVAL:
+        wr_buf_puts(out, c->fval->fval);
+        return true;
+    case PG_QUERY__A__CONST__VAL_SVAL:
+        wr_buf_puts(out, c->sval->sval);
+        return true;
+    case PG_QUERY__A__CONST__VAL_BOOLVAL:
+        wr_buf_puts(out, c->boolval->boolval ? "on" : "off");
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool set_variable(struct weir_session *session, const PgQuery__VariableSetStmt *stmt, struct wr_error *err)
+{
+    const char *name = stmt->name && *stmt->name ? stmt->name : NULL;
+    if (stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL) {
+        for (size_t i = 0; i < wr_settings_count(); i++) {
+            const char *row, *value, *doc;
+            struct wr_error ignored;
+            wr_setting_at(session, i, &row, &value, &doc);
+            (void)!wr_setting_set(session, row, NULL, &ignored);
+        }
+        return true;
+    }
+    if (stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_MULTI)
+        return true; /* SET TRANSACTION ...: every transaction reads a snapshot */
+    if (!name || !strcasecmp(name, "role") || !strcasecmp(name, "session characteristics"))
+        return true;
+    if (stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_DEFAULT ||
+        stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET)
+        return wr_setting_set(session, name, NULL, err);
+    struct wr_buf value = WR_BUF_INIT;
+    bool ok = true;
+    for (size_t i = 0; ok && i < stmt->n_args; i++) {
+        if (i)
+            wr_buf_puts(&value, ", ");
+        ok = value_text(stmt->args[i], &value);
+    }
+    if (ok)
+        ok = wr_setting_set(session, name, wr_buf_cstr(&value), err);
+    else
+        wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "this value of SET is not supported yet");
+    wr_buf_free(&value);
+    return ok;
+}
+
+bool wr_set_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                struct wr_error *err)
+{
+    const PgQuery__Node *node = statement->parsed->node;
+    if (node->node_case == PG_QUERY__NODE__NODE_DISCARD_STMT) {
+        snprintf(result->tag, sizeof result->tag, "DISCARD ALL");
+        return true;
+    }
+    bool reset = node->variable_set_stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET ||
+                 node->variable_set_stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL;
+    snprintf(result->tag, sizeof result->tag, reset ? "RESET" : "SET");
+    return set_variable(statement->session, node->variable_set_stmt, err);
+}
+
+/* ---- SHOW setting */
+
+bool wr_show_setting_describe(struct weir_statement *statement, struct wr_error *err)
+{
+    const char *name = statement->parsed->node->variable_show_stmt->name;
+    if (!strcasecmp(name, "all")) {
+        text_columns(statement, 3, (const char *const[]){"name", "setting", "description"});
+        return true;
+    }
+    if (!wr_setting(statement->session, name))
+        return wr_fail(err, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
+    text_columns(statement, 1, (const char *const[]){wr_arena_strdup(&statement->arena, name)});
+    return true;
+}
+
+bool wr_show_setting_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                         struct wr_error *err)
+{
+    const char *name = statement->parsed->node->variable_show_stmt->name;
+    begin_result(statement, result, "SHOW");
+    if (strcasecmp(name, "all") != 0) {
+        const char *value = wr_setting(statement->session, name);
+        wr_result_row(result, &value);
+        return true;
+    }
+    for (size_t i = 0; i < wr_settings_count(); i++) {
+        const char *row[3];
+        wr_setting_at(statement->session, i, &row[0], &row[1], &row[2]);
+        wr_result_row(result, row);
+    }
+    return true;
+}
+
+/* ---- SHOW TABLES ... */
+
+static bool show_create(const struct statement *parsed)
+{
+    return parsed->show_what >= SHOW_CREATE_TABLE;
+}
+
+bool wr_show_describe(struct weir_statement *statement, struct wr_error *err)
+{
+    const struct statement *parsed = statement->parsed;
+    if (parsed->show_what == SHOW_COLUMNS)
+        text_columns(statement, 3, (const char *const[]){"Name", "Type", "Is Hidden"});
+    else if (parsed->show_what == SHOW_CREATE_SINK_FOR_CLICKHOUSE)
+        text_columns(statement, 1, (const char *const[]){"Create Sql"});
+    else if (show_create(parsed))
+        text_columns(statement, 2, (const char *const[]){"Name", "Create Sql"});
+    else if (parsed->show_what == SHOW_JOBS)
+        text_columns(statement, 3, (const char *const[]){"Id", "Statement", "Progress"});
+    else if (parsed->show_what == SHOW_INDEXES)
+        text_columns(statement, 2, (const char *const[]){"Name", "On"});
+    else
+        text_columns(statement, 1, (const char *const[]){"Name"});
+    return true;
+}
+
+/* SQL's LIKE by way of the shell's patterns. */
+static bool like(const char *pattern, const char *name, bool ignore_case)
+{
+    if (!pattern)
+        return true;
+    char glob[512];
+    size_t n = 0;
+    for (; *pattern && n < sizeof glob - 3; pattern++) {
+        if (*pattern == '%')
+            glob[n++] = '*';
+        else if (*pattern == '_')
+            glob[n++] = '?';
+        else {
+            if (strchr("*?[]\\", *pattern))
+                glob[n++] = '\\';
+            glob[n++] = *pattern;
+        }
+    }
+    glob[n] = '\0';
+    return !fnmatch(glob, name, ignore_case ? FNM_CASEFOLD : 0);
+}
+
+static void show_kind(struct weir_result *result, const struct catalog *catalog, const struct statement *parsed,
+                      enum object_kind kind)
+{
+    const char *schema = parsed->show_from ? parsed->show_from : "public";
+    for (size_t i = 0; i < wr_catalog_count(catalog); i++) {
+        const struct object *object = wr_catalog_at(catalog, i);
+        if (object->kind == kind && !strcmp(object->schema, schema) &&
+            like(parsed->show_like, object->name, parsed->show_ilike))
+            wr_result_row(result, &object->name);
+    }
+}
+
+static bool find_object(const struct catalog *catalog, const struct statement *parsed, const char *name,
+                        const struct object **object, struct weir_statement *statement, struct wr_error *err)
+{
+    *object = wr_catalog_find(catalog, parsed->schema, name);
+    return *object || wr_fail(err, ERR_UNDEFINED_TABLE, "relation \"%s\" does not exist", name);
+}
+
+static void show_columns(struct weir_result *result, const struct object *object)
+{
+    char type[64];
+    for (uint16_t c = 0; c < object->ncols; c++) {
+        const struct object_column *col = &object->cols[c];
+        const char *row[3] = {col->name, wr_type_name(col->type, type, sizeof type), col->hidden ? "true" : "false"};
+        wr_result_row(result, row);
+    }
+}
+
+struct live_ddl {
+    const struct object *object;
+    struct wr_buf *out;
+};
+
+static bool clickhouse_ddl(weir_db *db, void *argument, struct wr_error *err)
+{
+    struct live_ddl *ddl = argument;
+    struct live *live = wr_live_find(db, ddl->object->id);
+    if (!live)
+        return wr_fail(err, ERR_NOT_READY, "sink \"%s\" is still being created", ddl->object->name);
+    struct wr_arena arena;
+    wr_arena_init(&arena, NULL);
+    struct sink_config config;
+    bool ok = wr_sink_config_of(&arena, db, live, &config) && wr_sink_clickhouse_ddl(&config, ddl->out, err);
+    wr_arena_reset(&arena);
+    return ok;
+}
+
+static bool show_definition(struct weir_statement *statement, struct weir_result *result, const struct catalog *catalog,
+                            struct wr_error *err)
+{
+    const struct statement *parsed = statement->parsed;
+    const struct object *object;
+    TRY(find_object(catalog, parsed, parsed->name, &object, statement, err));
+    static const enum object_kind kinds[] = {OBJECT_TABLE,  OBJECT_VIEW, OBJECT_MATERIALIZED_VIEW,
+                                             OBJECT_SOURCE, OBJECT_SINK, OBJECT_SINK};
+    if (object->kind != kinds[parsed->show_what - SHOW_CREATE_TABLE])
+        return wr_fail(err, ERR_WRONG_OBJECT_TYPE, "\"%s\" is another kind of object", parsed->name);
+    if (parsed->show_what != SHOW_CREATE_SINK_FOR_CLICKHOUSE) {
+        const char *row[2] = {wr_arena_printf(&result->arena, "%s.%s", object->schema, object->name),
+                              object->definition};
+        wr_result_row(result, row);
+        return true;
+    }
+    struct wr_buf text = WR_BUF_INIT;
+    struct live_ddl ddl = {object, &text};
+    bool ok = wr_loop_call(statement->session->db, clickhouse_ddl, &ddl, false, err);
+    const char *row = wr_buf_cstr(&text);
+    if (ok)
+        wr_result_row(result, &row);
+    wr_buf_free(&text);
+    return ok;
+}
+
+static void show_job(void *context, const struct object *object, const struct backfill_progress *progress)
+{
+    struct weir_result *result = context;
+    char id[16], done[48];
+    snprintf(id, sizeof id, "%u", object->id);
+    snprintf(done, sizeof done, "%lld of about %lld rows", (long long)progress->rows_done,
+             (long long)progress->rows_total);
+    const char *row[3] = {id, object->definition, done};
+    wr_result_row(result, row);
+}
+
+bool wr_show_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                 struct wr_error *err)
+{
+    const struct statement *parsed = statement->parsed;
+    begin_result(statement, result, "SHOW");
+    struct catalog *catalog = wr_catalog_current(statement->session->db);
+    bool ok = true;
+    const struct object *object;
+    switch (parsed->show_what) {
+    case SHOW_TABLES:
+        show_kind(result, catalog, parsed, OBJECT_TABLE);
+        break;
+    case SHOW_SOURCES:
+        show_kind(result, catalog, parsed, OBJECT_SOURCE);
+        break;
+    case SHOW_SINKS:
+        show_kind(result, catalog, parsed, OBJECT_SINK);
+        break;
+    case SHOW_VIEWS:
+        show_kind(result, catalog, parsed, OBJECT_VIEW);
+        break;
+    case SHOW_MATERIALIZED_VIEWS:
+        show_kind(result, catalog, parsed, OBJECT_MATERIALIZED_VIEW);
+        break;
+    case SHOW_DATABASES:
+        wr_result_row(result, (const char *const[]){"dev"});
+        break;
+    case SHOW_SCHEMAS:
+        wr_result_row(result, (const char *const[]){"public"});
+        wr_result_row(result, (const char *const[]){"pg_catalog"});
+        wr_result_row(result, (const char *const[]){"weir_catalog"});
+        break;
+    case SHOW_COLUMNS:
+        ok =
+            find_object(catalog, parsed, parsed->show_from ? parsed->show_from : parsed->name, &object, statement, err);
+        if (ok)
+            show_columns(result, object);
+        break;
+    case SHOW_JOBS:
+        wr_backfill_each(statement->session->db, show_job, result);
+        break;
+    case SHOW_INDEXES:
+    case SHOW_NONE:
+        break;
+    default:
+        ok = show_definition(statement, result, catalog, err);
+    }
+    wr_catalog_release(catalog);
+    return ok;
+}
+
+/* ---- DESCRIBE */
+
+bool wr_describe_describe(struct weir_statement *statement, struct wr_error *err)
+{
+    text_columns(statement, 4, (const char *const[]){"Name", "Type", "Is Hidden", "Description"});
+    return true;
+}
+
+bool wr_describe_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                     struct wr_error *err)
+{
+    begin_result(statement, result, "DESCRIBE");
+    struct catalog *catalog = wr_catalog_current(statement->session->db);
+    const struct object *object;
+    bool ok = find_object(catalog, statement->parsed, statement->parsed->name, &object, statement, err);
+    char type[64];
+    for (uint16_t c = 0; ok && c < object->ncols; c++) {
+        const struct object_column *col = &object->cols[c];
+        const char *row[4] = {col->name, wr_type_name(col->type, type, sizeof type), col->hidden ? "true" : "false",
+                              NULL};
+        wr_result_row(result, row);
+    }
+    struct wr_buf key = WR_BUF_INIT;
+    for (uint16_t k = 0; ok && k < object->npk; k++)
+        wr_buf_printf(&key, "%s%s", k ? ", " : "", object->cols[object->pk[k]].name);
+    if (ok && object->npk)
+        wr_result_row(result, (const char *const[]){"primary key", wr_buf_cstr(&key), NULL, NULL});
+    wr_buf_free(&key);
+    wr_catalog_release(catalog);
+    return ok;
+}
+
+/* ---- EXPLAIN */
+
+bool wr_explain_describe(struct weir_statement *statement, struct wr_error *err)
+{
+    text_columns(statement, 1, (const char *const[]){"QUERY PLAN"});
+    return true;
+}
+
+static bool explain_option(const struct statement *parsed, const char *name)
+{
+    for (int i = 0; i < parsed->explain_options.n; i++)
+        if (!strcasecmp(parsed->explain_options.items[i].key, name)) {
+            const char *value = parsed->explain_options.items[i].value;
+            return !value || (strcasecmp(value, "false") && strcasecmp(value, "off") && strcmp(value, "0"));
+        }
+    return false;
+}
+
+static const PgQuery__Node *explained_query(const struct statement *inner, bool *streaming)
+{
+    *streaming = true;
+    if (inner->kind == STMT_CREATE_MATERIALIZED_VIEW)
+        return inner->node->create_table_as_stmt->query;
+    if (inner->kind == STMT_CREATE_SINK)
+        return inner->node;
+    if (inner->kind == STMT_POSTGRES && inner->node->node_case == PG_QUERY__NODE__NODE_VIEW_STMT)
+        return inner->node->view_stmt->query;
+    *streaming = false;
+    return inner->kind == STMT_POSTGRES && inner->node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT ? inner->node
+                                                                                                      : NULL;
+}
+
+static void lines_to_rows(struct weir_result *result, char *text)
+{
+    while (*text) {
+        char *end = strchr(text, '\n');
+        if (end)
+            *end = '\0';
+        const char *row = text;
+        wr_result_row(result, &row);
+        if (!end)
+            return;
+        text = end + 1;
+    }
+}
+
+bool wr_explain_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                    struct wr_error *err)
+{
+    const struct statement *inner = statement->parsed->inner;
+    struct weir_session *session = statement->session;
+    begin_result(statement, result, "EXPLAIN");
+    bool streaming;
+    const PgQuery__Node *query = explained_query(inner, &streaming);
+    struct statement *from = NULL;
+    if (!query && inner->kind == STMT_CREATE_SINK && inner->from_relation) {
+        char *text = wr_arena_printf(&result->arena, "SELECT * FROM \"%s\"", inner->from_relation);
+        size_t offset = 0;
+        TRY(wr_parse_next(&result->arena, text, strlen(text), &offset, &from, err));
+        query = from->node;
+    }
+    if (!query)
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
+    struct read_view view;
+    wr_read_view_begin(session, &view);
+    struct planner planner;
+    wr_planner_of(session, &result->arena, view.catalog, statement->text, &planner);
+    planner.streaming = streaming;
+    planner.multi_worker = streaming && session->db->nworkers > 1;
+    planner.n_params = statement->nparams;
+    planner.param_types = statement->param_types;
+    struct wr_buf text = WR_BUF_INIT;
+    if (explain_option(statement->parsed, "stages") || explain_option(statement->parsed, "trace"))
+        planner.trace = &text;
+    struct plan *plan = NULL;
+    bool ok = wr_plan_bind_query(&planner, query, &plan, err) && wr_plan_optimize(&planner, &plan, err);
+    if (ok) {
+        if (planner.trace)
+            wr_buf_puts(&text, "Physical:\n");
+        wr_plan_print(&text, plan);
+        lines_to_rows(result, wr_buf_cstr(&text));
+    }
+    wr_buf_free(&text);
+    if (from)
+        wr_statement_free(from);
+    wr_read_view_end(session, &view);
+    return ok;
+}
+
+/* ---- FLUSH, WAIT */
+
+static bool flush_now(weir_db *db, void *argument, struct wr_error *err)
+{
+    return !db->dirty || wr_loop_commit_sync(db, err);
+}
+
+bool wr_flush_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                  struct wr_error *err)
+{
+    snprintf(result->tag, sizeof result->tag, statement->parsed->kind == STMT_WAIT ? "WAIT" : "FLUSH");
+    weir_db *db = statement->session->db;
+    if (statement->parsed->kind == STMT_WAIT) {
+        pthread_mutex_lock(&db->lock);
+        while (db->backfills && !db->failed && !atomic_load(&statement->session->cancel))
+            pthread_cond_wait(&db->progress, &db->lock);
+        pthread_mutex_unlock(&db->lock);
+    }
+    return wr_loop_call(db, flush_now, NULL, false, err);
+}

@@ -1,0 +1,304 @@
+/* Sink runners: deliver what commits owe a sink, in order, exactly once (D11).
+ *
+ * A thread per sink reads the output log behind the last delivered record and hands each to the connector. A record's
+ * number is commit << 16 | part: it is the marker in the Kafka transaction, and, on top of a base found once, the
+ * version. */
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <time.h>
+
+struct sink_runner {
+    weir_db *db;
+    struct live *live;
+    struct wr_arena arena;
+    struct sink_config config;
+    const struct sink_class *cls;
+    struct sink *sink;
+    pthread_t thread;
+    atomic_bool stop;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool notified;
+    uint64_t delivered; /* record number */
+    uint64_t through;   /* every commit up to this one is delivered */
+    uint64_t version_base;
+    int64_t messages;
+    bool stopped;
+    struct wr_error error;
+};
+
+bool wr_sink_config_of(struct wr_arena *arena, weir_db *db, const struct live *live, struct sink_config *config)
+{
+    const struct relation *relation = live->relation;
+    uint16_t *key = WR_NEW_ARRAY(arena, uint16_t, relation->nkey + 1);
+    for (uint16_t k = 0; k < relation->nkey; k++)
+        key[k] = relation->key[k].column;
+    bool synthetic = relation->nkey == 2 && !strcmp(relation->names[key[0]], "__key");
+    *config = (struct sink_config){.object = live->object,
+                                   .ncols = relation->ncols,
+                                   .names = relation->names,
+                                   .types = relation->types,
+                                   .nkey = synthetic ? 0 : relation->nkey,
+                                   .key = key,
+                                   .layout = relation->layout,
+                                   .io = &live->io,
+                                   .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,
+                                   .instance = db->instance,
+                                   .log = wr_db_log_line,
+                                   .log_context = db};
+    return true;
+}
+
+/* ---- one record */
+
+struct next_record {
+    uint64_t after; /* record number */
+    uint64_t number;
+    uint64_t commit;
+    uint32_t part;
+    struct wr_buf bytes;
+    bool found;
+};
+
+static bool pick_record(void *context, uint64_t commit, const void *bytes, size_t len)
+{
+    struct next_record *next = context;
+    next->part = commit == next->commit ? next->part + 1 : 0;
+    next->commit = commit;
+    uint64_t number = commit << 16 | next->part;
+    if (number <= next->after)
+        return true;
+    next->number = number;
+    wr_buf_put(&next->bytes, bytes, len);
+    next->found = true;
+    return false;
+}
+
+static uint32_t decode_changes(struct wr_arena *arena, const struct wr_buf *bytes, struct sink_change **out)
+{
+    struct wr_reader r = wr_reader_of(bytes->data, bytes->len);
+    uint32_t n = 0, cap = 256;
+    struct sink_change *changes = wr_arena_alloc(arena, sizeof *changes * cap);
+    while (r.ok && r.at < r.end) {
+        if (n == cap) {
+            struct sink_change *more = wr_arena_alloc(arena, sizeof *changes * cap * 2);
+            memcpy(more, changes, sizeof *changes * n);
+            changes = more;
+            cap *= 2;
+        }
+        struct sink_change change = {.op = (char)wr_get_byte(&r)};
+        size_t len;
+        change.row = wr_get_blob(&r, &len);
+        change.row_len = (uint32_t)len;
+        if (change.op == 'u') {
+            change.old_row = wr_get_blob(&r, &len);
+            change.old_row_len = (uint32_t)len;
+        }
+        if (r.ok)
+            changes[n++] = change;
+    }
+    *out = changes;
+    return n;
+}
+
+static bool deliver(struct sink_runner *runner, struct next_record *next, struct wr_error *err)
+{
+    struct wr_arena arena;
+    wr_arena_init(&arena, &runner->db->pool_scratch);
+    struct sink_change *changes;
+    uint32_t n = decode_changes(&arena, &next->bytes, &changes);
+    bool ok = runner->cls->deliver(runner->sink, next->number, runner->version_base + next->number, changes, n,
+                                   &runner->stop, err);
+    wr_arena_reset(&arena);
+    if (!ok)
+        return false;
+    pthread_mutex_lock(&runner->lock);
+    runner->delivered = next->number;
+    runner->messages += n;
+    pthread_mutex_unlock(&runner->lock);
+    atomic_fetch_add(&runner->db->rows_out, n);
+    return true;
+}
+
+/* Deliver all that is durable. */
+static bool drain(struct sink_runner *runner, struct wr_error *err)
+{
+    for (;;) {
+        uint64_t durable = wr_store_committed(runner->db->store);
+        struct next_record next = {.after = runner->delivered, .commit = UINT64_MAX};
+        uint64_t from = runner->delivered >> 16;
+        wr_store_log_scan(runner->db->store, runner->live->id, from ? from - 1 : 0, pick_record, &next);
+        if (!next.found) {
+            pthread_mutex_lock(&runner->lock);
+            runner->through = WR_MAX(runner->through, durable);
+            pthread_mutex_unlock(&runner->lock);
+            pthread_mutex_lock(&runner->db->lock);
+            pthread_cond_broadcast(&runner->db->progress);
+            pthread_mutex_unlock(&runner->db->lock);
+            return true;
+        }
+        bool ok = deliver(runner, &next, err);
+        wr_buf_free(&next.bytes);
+        TRY(ok);
+    }
+}
+
+/* ---- the marker and the version base */
+
+struct base_argument {
+    uint32_t id;
+    uint64_t base;
+};
+
+static bool put_base(weir_db *db, void *argument, struct wr_error *err)
+{
+    const struct base_argument *base = argument;
+    char key[32];
+    int len = snprintf(key, sizeof key, "sink/%u", base->id);
+    struct wr_buf value = WR_BUF_INIT;
+    wr_buf_u64be(&value, base->base);
+    wr_commit_put(db->commit, key, (size_t)len, value.data, value.len);
+    wr_buf_free(&value);
+    db->dirty = true;
+    return true;
+}
+
+static bool recover(struct sink_runner *runner, struct wr_error *err)
+{
+    weir_db *db = runner->db;
+    uint64_t last = 0, floor = 0;
+    TRY(runner->cls->recover(runner->sink, wr_store_committed(db->store) << 16 | 0xffff, &last, &floor, err));
+    runner->delivered = last;
+    char key[32];
+    int len = snprintf(key, sizeof key, "sink/%u", runner->live->id);
+    struct wr_buf value = WR_BUF_INIT;
+    if (wr_store_get(db->store, key, (size_t)len, &value) && value.len == 8) {
+        runner->version_base = wr_load_u64be(value.data);
+        wr_buf_free(&value);
+        return true;
+    }
+    wr_buf_free(&value);
+    struct base_argument base = {runner->live->id, floor};
+    runner->version_base = floor;
+    return wr_loop_call(db, put_base, &base, true, err);
+}
+
+static void nap(struct sink_runner *runner, int ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&runner->lock);
+    if (!runner->notified && !atomic_load(&runner->stop))
+        pthread_cond_timedwait(&runner->wake, &runner->lock, &until);
+    runner->notified = false;
+    pthread_mutex_unlock(&runner->lock);
+}
+
+static void stop_with(struct sink_runner *runner, const struct wr_error *err)
+{
+    pthread_mutex_lock(&runner->lock);
+    runner->stopped = true;
+    runner->error = *err;
+    pthread_mutex_unlock(&runner->lock);
+    wr_db_log(runner->db, "sink %s stopped: %s: %s", runner->live->object->name, err->sqlstate, err->message);
+}
+
+static void *runner_main(void *argument)
+{
+    struct sink_runner *runner = argument;
+    struct wr_error err = WR_ERROR_INIT;
+    bool ready = false;
+    while (!atomic_load(&runner->stop) && !ready) {
+        ready = runner->cls->open(&runner->config, &runner->sink, &err) && recover(runner, &err);
+        if (ready || atomic_load(&runner->stop))
+            break;
+        if (!strcmp(err.sqlstate, ERR_NOT_READY)) {
+            stop_with(runner, &err);
+            return NULL;
+        }
+        wr_db_log(runner->db, "sink %s: %s; trying again", runner->live->object->name, err.message);
+        if (runner->sink)
+            runner->cls->close(runner->sink);
+        runner->sink = NULL;
+        nap(runner, 1000);
+    }
+    while (!atomic_load(&runner->stop)) {
+        if (!drain(runner, &err)) {
+            if (!atomic_load(&runner->stop))
+                stop_with(runner, &err);
+            return NULL;
+        }
+        nap(runner, 1000);
+    }
+    return NULL;
+}
+
+bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **out, struct wr_error *err)
+{
+    const char *connector = NULL;
+    for (uint16_t i = 0; i < live->object->noptions; i++)
+        if (!strcmp(live->object->options[i].key, "connector"))
+            connector = live->object->options[i].value;
+    const struct sink_class *cls = connector ? wr_sink_class(connector) : NULL;
+    if (!cls)
+        return wr_fail(err, ERR_INVALID_PARAMETER, "connector \"%s\" does not exist for sinks",
+                       connector ? connector : "");
+    if (!cls->needs_log)
+        return true;
+    struct sink_runner *runner = wr_calloc(1, sizeof *runner);
+    runner->db = db;
+    runner->live = live;
+    runner->cls = cls;
+    wr_arena_init(&runner->arena, NULL);
+    wr_sink_config_of(&runner->arena, db, live, &runner->config);
+    pthread_mutex_init(&runner->lock, NULL);
+    pthread_cond_init(&runner->wake, NULL);
+    pthread_create(&runner->thread, NULL, runner_main, runner);
+    *out = runner;
+    return true;
+}
+
+void wr_sink_runner_notify(struct sink_runner *runner)
+{
+    pthread_mutex_lock(&runner->lock);
+    runner->notified = true;
+    pthread_cond_signal(&runner->wake);
+    pthread_mutex_unlock(&runner->lock);
+}
+
+void wr_sink_runner_stop(struct sink_runner *runner)
+{
+    atomic_store(&runner->stop, true);
+    wr_sink_runner_notify(runner);
+    pthread_join(runner->thread, NULL);
+    if (runner->sink)
+        runner->cls->close(runner->sink);
+    wr_arena_reset(&runner->arena);
+    pthread_mutex_destroy(&runner->lock);
+    pthread_cond_destroy(&runner->wake);
+    free(runner);
+}
+
+uint64_t wr_sink_runner_delivered(struct sink_runner *runner)
+{
+    pthread_mutex_lock(&runner->lock);
+    uint64_t through = runner->through, delivered = runner->delivered >> 16;
+    pthread_mutex_unlock(&runner->lock);
+    return WR_MAX(through, delivered ? delivered - 1 : 0);
+}
+
+void wr_sink_runner_status(struct sink_runner *runner, struct sink_status *status)
+{
+    uint64_t durable = wr_store_committed(runner->db->store);
+    pthread_mutex_lock(&runner->lock);
+    *status = (struct sink_status){.delivered_commit = runner->through,
+                                   .messages = runner->messages,
+                                   .backlog = (int64_t)(durable - WR_MIN(durable, runner->through)),
+                                   .stopped = runner->stopped};
+    snprintf(status->error, sizeof status->error, "%.200s", runner->stopped ? runner->error.message : "");
+    pthread_mutex_unlock(&runner->lock);
+}

@@ -1,0 +1,52 @@
+/* Writes of sessions to tables: lists of compare-and-set writes, spooled to a file beyond a few megabytes; the overlay
+ * of a transaction; applying them on the loop thread, all or nothing. */
+#ifndef WEIR_ENGINE_WRITES_H
+#define WEIR_ENGINE_WRITES_H
+
+#include "engine/engine.h"
+
+struct write_list; /* writes to one table, in order */
+
+struct write_list *wr_writes_new(weir_db *db, const struct object *table);
+void wr_writes_free(struct write_list *list);
+int64_t wr_writes_count(const struct write_list *list);
+const struct relation *wr_writes_relation(const struct write_list *list);
+/* Copies the bytes. */
+bool wr_writes_add(struct write_list *list, const struct table_write *write, struct wr_error *err) WR_MUST;
+/* Encode rows of the table (hidden row id included) and add them as inserts. blind: overwrite. */
+bool wr_writes_insert(struct write_list *list, struct wr_arena *arena, const struct batch *rows, bool blind,
+                      struct wr_error *err) WR_MUST;
+/* Visible columns -> rows with row ids assigned; NOT NULL is checked. Casts are done. */
+bool wr_writes_insert_visible(struct write_list *list, struct wr_arena *arena, const struct batch *visible, bool blind,
+                              struct wr_error *err) WR_MUST;
+
+/* Apply several lists in one commit: all or nothing, durable and visible when it returns. 23505: a key exists already;
+ * 40001: a row is not what the writer saw. */
+bool wr_writes_apply(weir_db *db, struct write_list *const *lists, size_t n, struct wr_error *err) WR_MUST;
+/* The same, already on the loop thread. */
+bool wr_writes_apply_here(weir_db *db, struct write_list *const *lists, size_t n, struct wr_error *err) WR_MUST;
+
+/* Visit all writes of a list, in order. */
+bool wr_writes_each(const struct write_list *list,
+                    bool (*visit)(void *context, const struct table_write *write, struct wr_error *err), void *context,
+                    struct wr_error *err) WR_MUST;
+
+/* ---- overlay: what a transaction has written, by table and key */
+
+struct overlay;
+struct overlay *wr_overlay_new(weir_db *db);
+void wr_overlay_free(struct overlay *overlay);
+/* Fold a list in; 23505 / 40001 against what the transaction sees (its snapshot and its own writes). */
+bool wr_overlay_add(struct overlay *overlay, struct snapshot *snapshot, const struct write_list *list,
+                    struct wr_error *err) WR_MUST;
+/* Has this key of the table been written? */
+bool wr_overlay_covers(const struct overlay *overlay, uint32_t table, const char *key, uint32_t len);
+bool wr_overlay_any(const struct overlay *overlay, uint32_t table);
+/* The rows that the transaction has put into the table. */
+typedef bool (*overlay_row)(void *context, const char *row, uint32_t len);
+bool wr_overlay_rows(const struct overlay *overlay, uint32_t table, overlay_row visit, void *context);
+/* As lists, for apply. Returns how many; the caller frees them. */
+size_t wr_overlay_lists(struct overlay *overlay, weir_db *db, struct catalog *catalog, struct write_list **lists,
+                        size_t max, struct wr_error *err);
+
+#endif
