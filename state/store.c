@@ -49,6 +49,7 @@ static struct store *new_store(const struct store_options *options)
     store->cache = wr_block_cache_new(&store->cache_pool, clamp(limit / 8, 2 * MIB, 1024 * MIB));
     store->queue_end = &store->queue;
     store->next_number = 1;
+    store->tidy_due = store->merge_due = true; /* what recovery found may be due */
     atomic_store(&store->next_run_id, 1);
     return store;
 }
