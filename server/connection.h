@@ -42,6 +42,7 @@ struct connection {
     char next_type;               /* of the message behind the one being handled, 0 = not here yet */
     bool skipping;                /* after an error, to the next Sync */
     bool implicit;                /* the transaction that is open was opened by us */
+    bool discard;                 /* DISCARD ALL has run: statements and portals go at the end of the query */
     char *reported[REPORTED_MAX]; /* values the client knows, see status.c */
 
     pthread_mutex_t lock;
@@ -115,6 +116,8 @@ void wr_simple_query(struct connection *connection, const char *sql, size_t len)
 /* implicit.c: implicit transactions, and words of SQL text */
 /* Is there anything but white space, comments and semicolons from `at` on? */
 bool wr_sqltext_has_more(const char *sql, size_t len, size_t at);
+/* Moves over white space and comments. */
+size_t wr_sqltext_skip_blank(const char *sql, size_t len, size_t at);
 /* First word of the text, lower case, into word[16]. */
 void wr_sqltext_first_word(const char *sql, size_t len, size_t at, char *word);
 /* BEGIN, START TRANSACTION */
@@ -135,8 +138,19 @@ void wr_extended_message(struct connection *connection, const struct wire_messag
 void wr_extended_fini(struct connection *connection);
 /* Portals end with their transaction. */
 void wr_extended_drop_portals(struct connection *connection);
+/* What DISCARD ALL has left to do, between statements. */
+void wr_extended_discard(struct connection *connection);
 /* A simple query ends the unnamed statement and portal. */
 void wr_extended_drop_unnamed(struct connection *connection);
+
+/* deallocate.c */
+struct deallocate {
+    char *name; /* heap */
+    bool all;
+};
+/* Is the statement at *at a DEALLOCATE? Then *at moves behind it. */
+bool wr_deallocate_read(const char *sql, size_t len, size_t *at, struct deallocate *out) WR_MUST;
+bool wr_deallocate_run(struct connection *connection, const struct deallocate *deallocate) WR_MUST;
 
 /* server.c; server may be NULL */
 void wr_server_watch(struct server *server); /* a deadline has been set */

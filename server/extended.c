@@ -66,9 +66,13 @@ static bool parse(struct connection *connection, const struct wire_message *mess
         wr_reply_fail(connection, ERR_CONFIG_LIMIT, "too many prepared statements");
         return false;
     }
-    TRY(prepare(connection, &parsed, &statement));
-    wr_prepared_drop(connection, ""); /* the unnamed one goes with the next Parse of it */
-    wr_prepared_add(connection, &parsed, statement);
+    struct deallocate deallocate = {.name = NULL};
+    size_t at = 0;
+    if (!wr_deallocate_read(parsed.sql, parsed.sql_len, &at, &deallocate))
+        TRY(prepare(connection, &parsed, &statement));
+    if (!*parsed.name)
+        wr_prepared_drop(connection, "");
+    wr_prepared_add(connection, &parsed, statement)->deallocate = deallocate;
     wr_reply_empty(connection, '1');
     return true;
 }
@@ -111,7 +115,8 @@ static bool bind(struct connection *connection, const struct wire_message *messa
         wr_reply_fail(connection, "42P03", "cursor \"%s\" already exists", bound.portal);
         return false;
     }
-    wr_portal_drop(connection, ""); /* the unnamed one goes with the next Bind */
+    if (!*bound.portal)
+        wr_portal_drop(connection, "");
     if (connection->n_portals >= CONNECTION_PORTALS_MAX) {
         wr_reply_fail(connection, ERR_CONFIG_LIMIT, "too many portals");
         return false;
@@ -265,6 +270,8 @@ static bool execute(struct connection *connection, const struct wire_message *me
     struct portal *portal = wr_portal_get(connection, executed.portal);
     if (!portal)
         return false;
+    if (portal->prepared->deallocate.name)
+        return wr_deallocate_run(connection, &portal->prepared->deallocate);
     if (!portal->prepared->statement) {
         wr_reply_empty(connection, 'I');
         return true;
@@ -284,6 +291,7 @@ static void sync(struct connection *connection)
         wr_implicit_commit(connection);
     if (weir_session_state(connection->session) == 'I')
         wr_extended_drop_portals(connection);
+    wr_extended_discard(connection);
     wr_reply_ready(connection);
 }
 

@@ -57,6 +57,7 @@ enum fake_kind {
     FAKE_ROLLBACK,
     FAKE_NOTICE,
     FAKE_CREATE,
+    FAKE_DISCARD,
 };
 
 struct weir_statement {
@@ -164,6 +165,7 @@ static const struct {
     {"rollback", FAKE_ROLLBACK},
     {"notice ", FAKE_NOTICE},
     {"create", FAKE_CREATE},
+    {"discard all", FAKE_DISCARD},
 };
 
 static weir_code recognise(weir_statement *statement, const char *sql, size_t start, weir_error *error)
@@ -313,7 +315,7 @@ static const char *end_transaction(weir_session *session, bool commit)
 
 static weir_code sleep_for(weir_session *session, int64_t ms, weir_error *error)
 {
-    for (int64_t i = 0; i < ms; i++) {
+    for (int64_t i = 0; i < ms && !getenv("WEIR_FAKE_HURRY"); i++) { /* the fuzzer does not wait */
         if (atomic_load(&session->cancelled))
             return fail(error, "57014", 0, "canceling statement due to user request");
         usleep(1000);
@@ -354,6 +356,9 @@ static weir_code act(weir_result *result, weir_error *error)
         if (session->notice)
             session->notice(session->notice_context, "NOTICE", "00000", statement->text + 7);
         tag = "NOTICE";
+        break;
+    case FAKE_DISCARD:
+        tag = "DISCARD ALL";
         break;
     case FAKE_CREATE:
         tag = "CREATE TABLE";

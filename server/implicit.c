@@ -29,6 +29,11 @@ static size_t skip_blank(const char *sql, size_t len, size_t at, bool semicolons
     return at < len ? at : len;
 }
 
+size_t wr_sqltext_skip_blank(const char *sql, size_t len, size_t at)
+{
+    return skip_blank(sql, len, at, false);
+}
+
 bool wr_sqltext_has_more(const char *sql, size_t len, size_t at)
 {
     return skip_blank(sql, len, at, true) < len;

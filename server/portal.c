@@ -11,6 +11,7 @@ static void prepared_release(struct prepared *prepared)
     if (--prepared->users)
         return;
     weir_statement_free(prepared->statement);
+    free(prepared->deallocate.name);
     free(prepared->name);
     free(prepared);
 }
@@ -33,7 +34,8 @@ struct prepared *wr_prepared_get(struct connection *connection, const char *name
     return prepared;
 }
 
-void wr_prepared_add(struct connection *connection, const struct wire_parse *message, weir_statement *statement)
+struct prepared *wr_prepared_add(struct connection *connection, const struct wire_parse *message,
+                                 weir_statement *statement)
 {
     struct prepared *prepared = wr_calloc(1, sizeof *prepared);
     prepared->name = wr_strdup(message->name);
@@ -43,6 +45,7 @@ void wr_prepared_add(struct connection *connection, const struct wire_parse *mes
     size_t n = (size_t)connection->n_prepared++;
     connection->prepared = wr_realloc(connection->prepared, (n + 1) * sizeof(struct prepared *));
     connection->prepared[n] = prepared;
+    return prepared;
 }
 
 void wr_prepared_drop(struct connection *connection, const char *name)
@@ -53,6 +56,12 @@ void wr_prepared_drop(struct connection *connection, const char *name)
             connection->prepared[i] = connection->prepared[--connection->n_prepared];
             return;
         }
+}
+
+void wr_prepared_drop_all(struct connection *connection)
+{
+    while (connection->n_prepared)
+        prepared_release(connection->prepared[--connection->n_prepared]);
 }
 
 /* ---- portals */
@@ -141,11 +150,19 @@ void wr_extended_drop_unnamed(struct connection *connection)
     wr_prepared_drop(connection, "");
 }
 
+void wr_extended_discard(struct connection *connection)
+{
+    if (!connection->discard)
+        return;
+    connection->discard = false;
+    wr_extended_drop_portals(connection);
+    wr_prepared_drop_all(connection);
+}
+
 void wr_extended_fini(struct connection *connection)
 {
     wr_extended_drop_portals(connection);
-    while (connection->n_prepared)
-        prepared_release(connection->prepared[--connection->n_prepared]);
+    wr_prepared_drop_all(connection);
     free(connection->portals);
     free(connection->prepared);
 }

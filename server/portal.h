@@ -5,10 +5,11 @@
 #include "server/connection.h"
 
 struct prepared {
-    char *name;                /* "" = the unnamed one */
-    weir_statement *statement; /* NULL: the empty query */
-    char word[16];             /* its first word, lower case */
-    int users;                 /* portals, and the list while it is in it */
+    char *name;                   /* "" = the unnamed one */
+    weir_statement *statement;    /* NULL: the empty query, or DEALLOCATE */
+    struct deallocate deallocate; /* name NULL: it is not */
+    char word[16];                /* its first word, lower case */
+    int users;                    /* portals, and the list while it is in it */
 };
 
 struct portal {
@@ -26,7 +27,9 @@ struct portal {
 /* find: NULL if absent. get: the error has been sent if absent. */
 struct prepared *wr_prepared_find(const struct connection *connection, const char *name);
 struct prepared *wr_prepared_get(struct connection *connection, const char *name);
-void wr_prepared_add(struct connection *connection, const struct wire_parse *message, weir_statement *statement);
+struct prepared *wr_prepared_add(struct connection *connection, const struct wire_parse *message,
+                                 weir_statement *statement);
+void wr_prepared_drop_all(struct connection *connection);
 void wr_prepared_drop(struct connection *connection, const char *name); /* absent: nothing happens */
 struct portal *wr_portal_find(const struct connection *connection, const char *name);
 struct portal *wr_portal_get(struct connection *connection, const char *name);

@@ -299,6 +299,30 @@ def test_pipelined_transactions(server):
     check_equal(counter(raw), before + 3, "and rolled back")
 
 
+def test_deallocate(server):
+    raw = server.raw()
+    for name in ["a", "B", "c d"]:
+        pipeline(raw, parse(name, "select 1"), SYNC)
+        raw.until(b"Z")
+    check_equal(kinds(raw.query("-- x\ndeallocate a; select 1")), "CTDCZ", "DEALLOCATE")
+    check_equal(error_of(raw.query("deallocate a")).get("C"), "26000", "DEALLOCATE twice")
+    check_equal(kinds(raw.query('DEALLOCATE PREPARE "c d"')), "CZ", "DEALLOCATE of a quoted name")
+    check_equal(error_of(raw.query("deallocate b")).get("C"), "26000", "names are folded")
+    check_equal(error_of(raw.query("deallocate")).get("C"), "42601", "DEALLOCATE of nothing")
+    pipeline(raw, parse("", "DEALLOCATE ALL"), bind("", ""), (b"D", b"P\0"), execute(), SYNC)
+    messages = raw.until(b"Z")
+    check_equal(kinds(messages), "12nCZ", "DEALLOCATE ALL in the extended protocol")
+    check((b"C", b"DEALLOCATE ALL\0") in messages, "its tag")
+    pipeline(raw, bind("", "B"), SYNC)
+    check_equal(error_of(raw.until(b"Z")).get("C"), "26000", "all are gone")
+    pipeline(raw, parse("d", "select 1"), SYNC)
+    raw.until(b"Z")
+    pipeline(raw, parse("", "discard all"), bind("", ""), execute(), SYNC)
+    check_equal(kinds(raw.until(b"Z")), "12CZ", "DISCARD ALL")
+    pipeline(raw, bind("", "d"), SYNC)
+    check_equal(error_of(raw.until(b"Z")).get("C"), "26000", "DISCARD ALL forgets statements")
+
+
 # ---- psycopg
 
 
@@ -525,7 +549,7 @@ def test_stop():
 def main():
     server = Server()
     for test in [test_startup, test_simple, test_implicit_transactions, test_extended, test_portals,
-                 test_pipelined_transactions, test_psycopg, test_copy, test_cancel, test_psql, test_malformed, test_random]:
+                 test_pipelined_transactions, test_deallocate, test_psycopg, test_copy, test_cancel, test_psql, test_malformed, test_random]:
         test(server)
     check_equal(server.stop(), 0, "exit code")
     test_limits()

@@ -1,4 +1,5 @@
 /* The simple protocol: a string of statements, all results as text, one ReadyForQuery. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/connection.h"
@@ -65,12 +66,29 @@ static bool run_in_transaction(struct connection *connection, weir_statement *st
     return ok;
 }
 
+/* DEALLOCATE is ours; *took: it was one. */
+static bool deallocate(struct connection *connection, struct script *script, bool *took)
+{
+    struct deallocate deallocate;
+    *took = wr_deallocate_read(script->sql, script->len, &script->at, &deallocate);
+    if (!*took)
+        return true;
+    script->any = true;
+    bool ok = wr_deallocate_run(connection, &deallocate);
+    free(deallocate.name);
+    return ok;
+}
+
 /* The next statement of the script; false: stop, the error has been sent. *done: there was none. */
 static bool step(struct connection *connection, struct script *script, bool *done)
 {
     weir_error error = {.sqlstate = ""};
     weir_statement *statement = NULL;
     char word[16];
+    bool took;
+    TRY(deallocate(connection, script, &took));
+    if (took)
+        return true;
     wr_sqltext_first_word(script->sql, script->len, script->at, word);
     weir_code code =
         weir_prepare(connection->session, script->sql, script->len, &script->at, NULL, 0, &statement, &error);
@@ -108,5 +126,6 @@ void wr_simple_query(struct connection *connection, const char *sql, size_t len)
         wr_reply_empty(connection, 'I');
     if (weir_session_state(connection->session) == 'I')
         wr_extended_drop_portals(connection);
+    wr_extended_discard(connection);
     wr_reply_ready(connection);
 }

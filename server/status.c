@@ -51,6 +51,7 @@ void wr_status_report_all(struct connection *connection)
 void wr_status_report_changes(struct connection *connection, const char *tag)
 {
     static const char *const changing[] = {"SET", "RESET", "DISCARD", "COMMIT", "ROLLBACK"};
+    connection->discard |= tag && !strcmp(tag, "DISCARD ALL");
     for (size_t i = 0; tag && i < WR_COUNT(changing); i++)
         if (!strncmp(tag, changing[i], strlen(changing[i]))) {
             wr_status_report_all(connection);
