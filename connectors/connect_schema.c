@@ -40,24 +40,24 @@ void wr_schema_cache_fini(struct schema_cache *cache)
 
 static const struct {
     const char *name;
-    enum unit_kind kind;
+    enum wire_unit kind;
 } meanings[] = {
-    {"io.debezium.time.Date", UNIT_DAYS},
-    {"io.debezium.time.Timestamp", UNIT_MILLI},
-    {"io.debezium.time.MicroTimestamp", UNIT_MICRO},
-    {"io.debezium.time.NanoTimestamp", UNIT_NANO},
-    {"io.debezium.time.Time", UNIT_TIME_MILLI},
-    {"io.debezium.time.MicroTime", UNIT_TIME_MICRO},
-    {"io.debezium.time.NanoTime", UNIT_TIME_NANO},
-    {"io.debezium.time.ZonedTimestamp", UNIT_ISO},
-    {"io.debezium.time.IsoDate", UNIT_ISO},
-    {"io.debezium.time.IsoTimestamp", UNIT_ISO},
-    {"io.debezium.data.Json", UNIT_JSON},
-    {"io.debezium.data.Bits", UNIT_BITS},
-    {"org.apache.kafka.connect.data.Decimal", UNIT_DECIMAL},
-    {"org.apache.kafka.connect.data.Date", UNIT_DAYS},
-    {"org.apache.kafka.connect.data.Time", UNIT_TIME_MILLI},
-    {"org.apache.kafka.connect.data.Timestamp", UNIT_MILLI},
+    {"io.debezium.time.Date", WIRE_DAYS},
+    {"io.debezium.time.Timestamp", WIRE_MILLI},
+    {"io.debezium.time.MicroTimestamp", WIRE_MICRO},
+    {"io.debezium.time.NanoTimestamp", WIRE_NANO},
+    {"io.debezium.time.Time", WIRE_TIME_MILLI},
+    {"io.debezium.time.MicroTime", WIRE_TIME_MICRO},
+    {"io.debezium.time.NanoTime", WIRE_TIME_NANO},
+    {"io.debezium.time.ZonedTimestamp", WIRE_ISO},
+    {"io.debezium.time.IsoDate", WIRE_ISO},
+    {"io.debezium.time.IsoTimestamp", WIRE_ISO},
+    {"io.debezium.data.Json", WIRE_JSON},
+    {"io.debezium.data.Bits", WIRE_BITS},
+    {"org.apache.kafka.connect.data.Decimal", WIRE_DECIMAL},
+    {"org.apache.kafka.connect.data.Date", WIRE_DAYS},
+    {"org.apache.kafka.connect.data.Time", WIRE_TIME_MILLI},
+    {"org.apache.kafka.connect.data.Timestamp", WIRE_MILLI},
 };
 
 static const char *text_member(const struct json_node *object, const char *name)
@@ -78,19 +78,19 @@ static int32_t number_parameter(const struct json_node *field, const char *name,
 
 static struct unit unit_of(const struct json_node *field, const struct unit *fallback, struct type column)
 {
-    struct unit unit = {.kind = UNIT_NONE, .scale = -1};
+    struct unit unit = {.kind = WIRE_NONE, .scale = -1};
     const char *name = text_member(field, "name"), *type = text_member(field, "type");
     for (size_t i = 0; i < WR_COUNT(meanings); i++)
         if (!strcmp(meanings[i].name, name))
             unit.kind = (uint8_t)meanings[i].kind;
-    if (unit.kind == UNIT_DECIMAL)
+    if (unit.kind == WIRE_DECIMAL)
         unit.scale = number_parameter(field, "scale", 0);
-    if (unit.kind == UNIT_BITS)
+    if (unit.kind == WIRE_BITS)
         unit.length = number_parameter(field, "length", 0);
-    if (unit.kind != UNIT_NONE)
+    if (unit.kind != WIRE_NONE)
         return unit;
     if (!strcmp(type, "bytes"))
-        unit.kind = UNIT_BASE64;
+        unit.kind = WIRE_BASE64;
     else if (column.id == TYPE_BYTEA || column.id == TYPE_JSONB)
         unit = *fallback; /* a plain string: what it holds is the option's to say */
     return unit;

@@ -4,8 +4,8 @@
 
 #include "connectors/connectors.h"
 
-static const struct source_class *const sources[] = {&wr_source_nexmark};
-static const struct sink_class *const sinks[] = {&wr_sink_blackhole};
+static const struct source_class *const sources[] = {&wr_source_kafka, &wr_source_nexmark};
+static const struct sink_class *const sinks[] = {&wr_sink_kafka, &wr_sink_blackhole};
 
 const struct source_class *wr_source_class(const char *connector)
 {

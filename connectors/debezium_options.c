@@ -39,9 +39,9 @@ bool wr_timestamptz_mode(const struct object *object, int *mode, struct wr_error
 struct unit wr_timestamptz_unit(int mode)
 {
     if (mode == TIMESTAMPTZ_MICRO || mode == TIMESTAMPTZ_MILLI)
-        return (struct unit){.kind = mode == TIMESTAMPTZ_MICRO ? UNIT_MICRO : UNIT_MILLI, .scale = -1};
+        return (struct unit){.kind = mode == TIMESTAMPTZ_MICRO ? WIRE_MICRO : WIRE_MILLI, .scale = -1};
     return (struct unit){
-        .kind = UNIT_REFUSED,
+        .kind = WIRE_REFUSED,
         .scale = -1,
         .refusal = "a number needs timestamptz.handling.mode = 'milli' or 'micro' to be read as timestamp with "
                    "time zone"};
@@ -70,38 +70,38 @@ bool wr_debezium_options(const struct object *object, struct debezium_options *o
  * precision says which. */
 static struct unit timestamp_unit(int mode, struct type type)
 {
-    struct unit unit = {.kind = UNIT_MICRO, .scale = -1};
+    struct unit unit = {.kind = WIRE_MICRO, .scale = -1};
     bool coarse = type.precision > 0 && type.precision - 1 <= 3;
     if (mode == TIME_CONNECT || (mode <= TIME_ADAPTIVE_MICRO && coarse))
-        unit.kind = UNIT_MILLI;
+        unit.kind = WIRE_MILLI;
     else if (mode == TIME_NANO)
-        unit.kind = UNIT_NANO;
+        unit.kind = WIRE_NANO;
     else if (mode == TIME_ISO)
-        unit = (struct unit){.kind = UNIT_ISO, .scale = -1};
+        unit = (struct unit){.kind = WIRE_ISO, .scale = -1};
     return unit;
 }
 
 struct unit wr_debezium_unit(const struct debezium_options *options, struct type type)
 {
-    struct unit unit = {.kind = UNIT_NONE, .scale = -1};
+    struct unit unit = {.kind = WIRE_NONE, .scale = -1};
     switch (type.id) {
     case TYPE_NUMERIC:
-        unit.kind = options->decimal_mode == DECIMAL_PRECISE ? UNIT_DECIMAL : UNIT_NONE;
+        unit.kind = options->decimal_mode == DECIMAL_PRECISE ? WIRE_DECIMAL : WIRE_NONE;
         break;
     case TYPE_DATE:
-        unit.kind = options->time_mode == TIME_ISO ? UNIT_ISO : UNIT_DAYS;
+        unit.kind = options->time_mode == TIME_ISO ? WIRE_ISO : WIRE_DAYS;
         break;
     case TYPE_TIMESTAMP:
         return timestamp_unit(options->time_mode, type);
     case TYPE_TIMESTAMPTZ:
         return wr_timestamptz_unit(options->timestamptz_mode);
     case TYPE_JSONB:
-        unit.kind = UNIT_JSON;
+        unit.kind = WIRE_JSON;
         break;
     case TYPE_BYTEA:
-        unit.kind = options->binary_mode == BINARY_HEX         ? UNIT_HEX
-                    : options->binary_mode == BINARY_BASE64URL ? UNIT_BASE64URL
-                                                               : UNIT_BASE64;
+        unit.kind = options->binary_mode == BINARY_HEX         ? WIRE_HEX
+                    : options->binary_mode == BINARY_BASE64URL ? WIRE_BASE64URL
+                                                               : WIRE_BASE64;
         break;
     default:
         break;

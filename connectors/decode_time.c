@@ -2,22 +2,13 @@
 #include <string.h>
 
 #include "connectors/decode_value.h"
+#include "types/datetime.h"
 
 /* What PostgreSQL's connector sends for infinite timestamps, in any unit it uses. */
 #define DEBEZIUM_INFINITY       9223372036825200000
 #define DEBEZIUM_MINUS_INFINITY (-9223372036832400000)
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar (year 0 = 1 BC). */
-static int64_t days_of(int64_t year, int month, int day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t of_era = year - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-bool wr_micros_of(int64_t number, enum unit_kind unit, int64_t *micros)
+bool wr_micros_of(int64_t number, enum wire_unit unit, int64_t *micros)
 {
     if (number == DEBEZIUM_INFINITY || number == DEBEZIUM_MINUS_INFINITY) {
         *micros = number > 0 ? INT64_MAX : INT64_MIN;
@@ -25,22 +16,22 @@ bool wr_micros_of(int64_t number, enum unit_kind unit, int64_t *micros)
     }
     int64_t factor = 1;
     switch (unit) {
-    case UNIT_DAYS:
+    case WIRE_DAYS:
         factor = 86400000000;
         break;
-    case UNIT_SECOND:
+    case WIRE_SECOND:
         factor = 1000000;
         break;
-    case UNIT_MILLI:
+    case WIRE_MILLI:
         factor = 1000;
         break;
-    case UNIT_NANO: /* toward the past, as PostgreSQL's own truncation of a finer clock would */
+    case WIRE_NANO: /* toward the past, as PostgreSQL's own truncation of a finer clock would */
         number = number / 1000 - (number % 1000 < 0);
         break;
     default:
         break;
     }
-    return !__builtin_mul_overflow(number, factor, micros) && *micros >= TIMESTAMP_US_MIN && *micros != INT64_MAX;
+    return !__builtin_mul_overflow(number, factor, micros) && *micros >= TIMESTAMP_MIN && *micros != INT64_MAX;
 }
 
 static bool digits(const char **at, const char *end, int min, int max, int64_t *number)
@@ -71,14 +62,10 @@ static bool read_date(const char **at, const char *end, int64_t *days)
     if (!digits(at, end, 4, sign ? 9 : 4, &year) || !expect(at, end, '-') || !digits(at, end, 2, 2, &month) ||
         !expect(at, end, '-') || !digits(at, end, 2, 2, &day))
         return false;
-    static const uint8_t last[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (month < 1 || month > 12 || day < 1 || day > last[month - 1])
-        return false;
     year = negative ? -year : year;
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (month == 2 && day == 29 && !leap)
+    if (!wr_civil_valid_date(year, (int)month, (int)day))
         return false;
-    *days = days_of(year, (int)month, (int)day);
+    *days = wr_days_from_civil(year, (int)month, (int)day);
     return true;
 }
 
@@ -154,7 +141,7 @@ bool wr_iso_timestamp(const char *text, size_t len, int64_t *micros, bool *has_z
     if (!read_zone(&at, end, has_zone, &zone) || at != end)
         return false;
     return !__builtin_mul_overflow(days, 86400000000, &days) && !__builtin_add_overflow(days, time - zone, micros) &&
-           *micros >= TIMESTAMP_US_MIN && *micros != INT64_MAX;
+           *micros >= TIMESTAMP_MIN && *micros != INT64_MAX;
 }
 
 /* A zone after a date (isostring mode writes 2024-02-29Z) does not move it. */
@@ -165,7 +152,7 @@ bool wr_iso_date(const char *text, size_t len, int32_t *out)
     bool has_zone;
     if (!read_date(&at, end, &days) || !read_zone(&at, end, &has_zone, &zone) || at != end)
         return false;
-    if (days < DATE_DAYS_MIN || days >= DATE_DAYS_END)
+    if (days < DATE_MIN || days > DATE_MAX)
         return false;
     *out = (int32_t)days;
     return true;

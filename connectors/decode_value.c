@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "types/datetime.h"
 #include "types/numeric.h"
 
 void wr_value_decoder_init(struct value_decoder *decoder)
@@ -95,15 +96,15 @@ static bool value_in(struct value_decoder *decoder, const struct json_value *val
 /* ---- bytes inside strings */
 
 /* The bytes lie in the scratch arena. */
-static bool bytes_of(struct value_decoder *decoder, const char *text, size_t len, enum unit_kind unit, uint8_t **bytes,
+static bool bytes_of(struct value_decoder *decoder, const char *text, size_t len, enum wire_unit unit, uint8_t **bytes,
                      size_t *nbytes)
 {
     *bytes = (uint8_t *)wr_arena_bytes(&decoder->scratch, len + 4);
-    int64_t n = unit == UNIT_HEX ? wr_hex_decode(text, len, *bytes)
-                                 : wr_base64_decode(text, len, unit == UNIT_BASE64URL, *bytes);
+    int64_t n = unit == WIRE_HEX ? wr_hex_decode(text, len, *bytes)
+                                 : wr_base64_decode(text, len, unit == WIRE_BASE64URL, *bytes);
     *nbytes = (size_t)WR_MAX(n, 0);
     return n >= 0 ||
-           refuse(decoder, "\"%.*s\" is not valid %s", (int)WR_MIN(len, 40), text, unit == UNIT_HEX ? "hex" : "base64");
+           refuse(decoder, "\"%.*s\" is not valid %s", (int)WR_MIN(len, 40), text, unit == WIRE_HEX ? "hex" : "base64");
 }
 
 /* {"scale": 9, "value": "base64"}: every value has its own scale. */
@@ -120,7 +121,7 @@ static bool variable_decimal(struct value_decoder *decoder, const struct json_va
     if (!scale || scale->value.kind != JSON_INTEGER || scale->value.integer < -100000 ||
         scale->value.integer > 100000 || !unscaled || !is_string(&unscaled->value))
         return refuse(decoder, "the object is not a decimal of the form {\"scale\": n, \"value\": \"base64\"}");
-    TRY(bytes_of(decoder, unscaled->value.text, unscaled->value.len, UNIT_BASE64, &bytes, &nbytes));
+    TRY(bytes_of(decoder, unscaled->value.text, unscaled->value.len, WIRE_BASE64, &bytes, &nbytes));
     return wr_decimal_from_bytes(arena, bytes, nbytes, (int32_t)scale->value.integer, out, decoder->reason,
                                  sizeof decoder->reason);
 }
@@ -139,7 +140,7 @@ static bool decimal_of(struct value_decoder *decoder, const struct json_value *v
         return refuse(decoder,
                       "a decimal as bytes needs a scale: declare the column numeric(p,s), send the schema, or set "
                       "decimal.handling.mode = 'string' or 'double'");
-    if (!bytes_of(decoder, value->text, value->len, UNIT_BASE64, &bytes, &nbytes))
+    if (!bytes_of(decoder, value->text, value->len, WIRE_BASE64, &bytes, &nbytes))
         return refuse(decoder, "\"%.*s\" is not a base64 decimal (decimal.handling.mode = 'string' reads decimal text)",
                       (int)WR_MIN(value->len, 40), value->text);
     return wr_decimal_from_bytes(arena, bytes, nbytes, scale, out, decoder->reason, sizeof decoder->reason);
@@ -192,7 +193,7 @@ static bool integer_of(struct value_decoder *decoder, const struct json_value *v
         *number = value->kind == JSON_TRUE;
         return true;
     }
-    if (unit->kind == UNIT_DECIMAL || value->kind == JSON_OBJECT) {
+    if (unit->kind == WIRE_DECIMAL || value->kind == JSON_OBJECT) {
         TRY(decimal_of(decoder, value, unit, 0, &decoder->scratch, &numeric));
         return exact_integer(decoder, numeric, col->type, number);
     }
@@ -224,7 +225,7 @@ static bool decode_float(struct value_decoder *decoder, const struct json_value 
         col->f64[row] = (double)value->integer;
         return true;
     }
-    if (unit->kind == UNIT_DECIMAL ? is_string(value) : value->kind == JSON_OBJECT) {
+    if (unit->kind == WIRE_DECIMAL ? is_string(value) : value->kind == JSON_OBJECT) {
         struct wr_error err = WR_ERROR_INIT;
         struct str numeric;
         TRY(decimal_of(decoder, value, unit, -1, &decoder->scratch, &numeric));
@@ -242,7 +243,7 @@ static bool decode_numeric(struct value_decoder *decoder, const struct json_valu
     struct str numeric;
     if (value->kind == JSON_INTEGER)
         numeric = wr_numeric_from_int64(arena, value->integer);
-    else if (value->kind == JSON_OBJECT || (unit->kind == UNIT_DECIMAL && is_string(value)))
+    else if (value->kind == JSON_OBJECT || (unit->kind == WIRE_DECIMAL && is_string(value)))
         TRY(decimal_of(decoder, value, unit, col->type.precision ? col->type.scale : -1, arena, &numeric));
     else if (value->kind == JSON_NUMBER || is_string(value))
         return value_in(decoder, value, arena, col, row);
@@ -255,20 +256,9 @@ static bool decode_numeric(struct value_decoder *decoder, const struct json_valu
     return true;
 }
 
-static bool micros_checked(struct value_decoder *decoder, int64_t number, enum unit_kind unit, int64_t *micros)
+static bool micros_checked(struct value_decoder *decoder, int64_t number, enum wire_unit unit, int64_t *micros)
 {
     return wr_micros_of(number, unit, micros) || refuse(decoder, "timestamp out of range: %lld", (long long)number);
-}
-
-/* timestamp(p) rounds. */
-static int64_t round_micros(int64_t micros, struct type type)
-{
-    static const int64_t steps[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
-    int precision = type.precision - 1;
-    if (precision < 0 || precision >= 6 || micros == INT64_MAX || micros == INT64_MIN)
-        return micros;
-    int64_t step = steps[precision], rest = ((micros % step) + step) % step;
-    return micros - rest + (rest * 2 >= step ? step : 0);
 }
 
 static bool decode_timestamp(struct value_decoder *decoder, const struct json_value *value, const struct unit *unit,
@@ -279,22 +269,22 @@ static bool decode_timestamp(struct value_decoder *decoder, const struct json_va
     char name[64];
     wr_type_name(TYPE(col->type.id), name, sizeof name);
     if (value->kind == JSON_INTEGER) {
-        if (unit->kind == UNIT_REFUSED)
+        if (unit->kind == WIRE_REFUSED)
             return refuse(decoder, "%s", unit->refusal);
-        if (unit->kind < UNIT_DAYS || unit->kind > UNIT_NANO)
+        if (unit->kind < WIRE_DAYS || unit->kind > WIRE_NANO)
             return refuse(decoder, "a number without a unit cannot be read as %s", name);
         TRY(micros_checked(decoder, value->integer, unit->kind, &micros));
     } else if (!is_string(value)) {
         return mismatch(decoder, value, col->type);
     } else if (!wr_iso_timestamp(value->text, value->len, &micros, &has_zone)) {
-        if (unit->kind == UNIT_ISO)
+        if (unit->kind == WIRE_ISO)
             return refuse(decoder, "\"%.*s\" is not an ISO-8601 timestamp in range", (int)WR_MIN(value->len, 40),
                           value->text);
         return value_in(decoder, value, arena, col, row);
-    } else if (unit->kind != UNIT_ISO && ((col->type.id == TYPE_TIMESTAMP) == has_zone)) {
+    } else if (unit->kind != WIRE_ISO && ((col->type.id == TYPE_TIMESTAMP) == has_zone)) {
         return value_in(decoder, value, arena, col, row); /* PostgreSQL's rules for a zone too many or missing */
     }
-    col->i64[row] = round_micros(micros, col->type);
+    col->i64[row] = wr_timestamp_apply_typmod(micros, col->type);
     return true;
 }
 
@@ -303,17 +293,17 @@ static bool decode_date(struct value_decoder *decoder, const struct json_value *
 {
     int64_t micros;
     if (value->kind == JSON_INTEGER) {
-        if (unit->kind >= UNIT_SECOND && unit->kind <= UNIT_NANO) {
+        if (unit->kind >= WIRE_SECOND && unit->kind <= WIRE_NANO) {
             TRY(micros_checked(decoder, value->integer, unit->kind, &micros));
             int64_t days = micros / 86400000000 - (micros % 86400000000 < 0);
             col->i32[row] = micros == INT64_MAX ? INT32_MAX : micros == INT64_MIN ? INT32_MIN : (int32_t)days;
             return true;
         }
-        if (unit->kind == UNIT_REFUSED)
+        if (unit->kind == WIRE_REFUSED)
             return refuse(decoder, "%s", unit->refusal);
-        if (unit->kind != UNIT_DAYS && unit->kind != UNIT_NONE)
+        if (unit->kind != WIRE_DAYS && unit->kind != WIRE_NONE)
             return mismatch(decoder, value, col->type);
-        if (value->integer < DATE_DAYS_MIN || value->integer >= DATE_DAYS_END)
+        if (value->integer < DATE_MIN || value->integer > DATE_MAX)
             return refuse(decoder, "date out of range: %lld days since 1970-01-01", (long long)value->integer);
         col->i32[row] = (int32_t)value->integer;
         return true;
@@ -332,10 +322,10 @@ static bool decode_date(struct value_decoder *decoder, const struct json_value *
 
 /* ---- text: a value with a meaning is written as PostgreSQL would show it */
 
-static bool time_text(struct value_decoder *decoder, int64_t number, enum unit_kind unit, struct wr_buf *text)
+static bool time_text(struct value_decoder *decoder, int64_t number, enum wire_unit unit, struct wr_buf *text)
 {
-    int64_t micros = unit == UNIT_TIME_MILLI ? number : unit == UNIT_TIME_NANO ? number / 1000 : number;
-    if (unit == UNIT_TIME_MILLI && __builtin_mul_overflow(number, 1000, &micros))
+    int64_t micros = unit == WIRE_TIME_MILLI ? number : unit == WIRE_TIME_NANO ? number / 1000 : number;
+    if (unit == WIRE_TIME_MILLI && __builtin_mul_overflow(number, 1000, &micros))
         return refuse(decoder, "time out of range: %lld", (long long)number);
     uint64_t all = micros < 0 ? 0 - (uint64_t)micros : (uint64_t)micros, fraction = all % 1000000,
              seconds = all / 1000000;
@@ -355,7 +345,7 @@ static bool bits_text(struct value_decoder *decoder, const struct json_value *va
 {
     uint8_t *bytes;
     size_t nbytes;
-    TRY(bytes_of(decoder, value->text, value->len, UNIT_BASE64, &bytes, &nbytes));
+    TRY(bytes_of(decoder, value->text, value->len, WIRE_BASE64, &bytes, &nbytes));
     size_t bits = length > 0 && length < 1 << 26 ? (size_t)length : nbytes * 8;
     for (size_t i = bits; i-- > 0;)
         wr_buf_byte(text, i / 8 < nbytes && bytes[i / 8] >> (i % 8) & 1 ? '1' : '0');
@@ -368,24 +358,24 @@ static bool meaning_text(struct value_decoder *decoder, const struct json_value 
 {
     *has_meaning = true;
     struct datum datum = {.type = TYPE(TYPE_TIMESTAMP)};
-    if (value->kind == JSON_INTEGER && unit->kind >= UNIT_TIME_MILLI && unit->kind <= UNIT_TIME_NANO)
+    if (value->kind == JSON_INTEGER && unit->kind >= WIRE_TIME_MILLI && unit->kind <= WIRE_TIME_NANO)
         return time_text(decoder, value->integer, unit->kind, text);
-    if (value->kind == JSON_INTEGER && unit->kind >= UNIT_DAYS && unit->kind <= UNIT_NANO) {
+    if (value->kind == JSON_INTEGER && unit->kind >= WIRE_DAYS && unit->kind <= WIRE_NANO) {
         TRY(micros_checked(decoder, value->integer, unit->kind, &datum.i64));
-        if (unit->kind == UNIT_DAYS) {
+        if (unit->kind == WIRE_DAYS) {
             datum.type = TYPE(TYPE_DATE);
             datum.i32 = (int32_t)value->integer;
         }
         wr_value_out(text, &datum, decoder->io);
         return true;
     }
-    if (is_string(value) && unit->kind == UNIT_DECIMAL && unit->scale >= 0) {
+    if (is_string(value) && unit->kind == WIRE_DECIMAL && unit->scale >= 0) {
         struct str numeric;
         TRY(decimal_of(decoder, value, unit, -1, &decoder->scratch, &numeric));
         wr_numeric_print(text, numeric);
         return true;
     }
-    if (is_string(value) && unit->kind == UNIT_BITS)
+    if (is_string(value) && unit->kind == WIRE_BITS)
         return bits_text(decoder, value, unit->length, text);
     *has_meaning = false;
     return true;
@@ -394,7 +384,7 @@ static bool meaning_text(struct value_decoder *decoder, const struct json_value 
 static bool decode_text(struct value_decoder *decoder, const struct json_value *value, const struct unit *unit,
                         struct wr_arena *arena, struct column *col, uint32_t row)
 {
-    if (WR_UNLIKELY(unit->kind != UNIT_NONE)) {
+    if (WR_UNLIKELY(unit->kind != WIRE_NONE)) {
         struct wr_buf text = WR_BUF_INIT;
         bool has_meaning, done = meaning_text(decoder, value, unit, &text, &has_meaning);
         if (done && has_meaning)
@@ -435,7 +425,7 @@ static void quote_json(struct wr_buf *text, const char *bytes, size_t len)
 static bool decode_jsonb(struct value_decoder *decoder, const struct json_value *value, const struct unit *unit,
                          struct wr_arena *arena, struct column *col, uint32_t row)
 {
-    if (!is_string(value) || unit->kind == UNIT_JSON)
+    if (!is_string(value) || unit->kind == WIRE_JSON)
         return value_in(decoder, value, arena, col, row);
     struct wr_buf text = WR_BUF_INIT;
     quote_json(&text, value->text, value->len);
@@ -449,7 +439,7 @@ static bool decode_bytea(struct value_decoder *decoder, const struct json_value 
 {
     if (!is_string(value))
         return mismatch(decoder, value, col->type);
-    if (unit->kind != UNIT_BASE64 && unit->kind != UNIT_BASE64URL && unit->kind != UNIT_HEX && unit->kind != UNIT_BITS)
+    if (unit->kind != WIRE_BASE64 && unit->kind != WIRE_BASE64URL && unit->kind != WIRE_HEX && unit->kind != WIRE_BITS)
         return value_in(decoder, value, arena, col, row);
     uint8_t *bytes;
     size_t nbytes;

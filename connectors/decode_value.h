@@ -12,28 +12,28 @@
 #include "connectors/chunk_builder.h"
 #include "connectors/json_shim.h"
 
-enum unit_kind {
-    UNIT_NONE,   /* JSON's own meaning */
-    UNIT_DAYS,   /* integer days since 1970-01-01 */
-    UNIT_SECOND, /* integer since 1970-01-01T00:00 */
-    UNIT_MILLI,
-    UNIT_MICRO,
-    UNIT_NANO,
-    UNIT_TIME_MILLI, /* integer since midnight */
-    UNIT_TIME_MICRO,
-    UNIT_TIME_NANO,
-    UNIT_ISO,     /* string: ISO-8601 date, time or timestamp, zone optional */
-    UNIT_DECIMAL, /* string: base64 of the unscaled value, big-endian two's complement; `scale`, -1 = nobody said */
-    UNIT_JSON,    /* string: JSON text */
-    UNIT_BASE64,  /* string: bytes */
-    UNIT_BASE64URL,
-    UNIT_HEX,
-    UNIT_BITS,   /* string: base64 of little-endian bits; `length` of them, 0 = unknown */
-    UNIT_REFUSED /* `refusal` says which option would help; numbers only */
+enum wire_unit {
+    WIRE_NONE,   /* JSON's own meaning */
+    WIRE_DAYS,   /* integer days since 1970-01-01 */
+    WIRE_SECOND, /* integer since 1970-01-01T00:00 */
+    WIRE_MILLI,
+    WIRE_MICRO,
+    WIRE_NANO,
+    WIRE_TIME_MILLI, /* integer since midnight */
+    WIRE_TIME_MICRO,
+    WIRE_TIME_NANO,
+    WIRE_ISO,     /* string: ISO-8601 date, time or timestamp, zone optional */
+    WIRE_DECIMAL, /* string: base64 of the unscaled value, big-endian two's complement; `scale`, -1 = nobody said */
+    WIRE_JSON,    /* string: JSON text */
+    WIRE_BASE64,  /* string: bytes */
+    WIRE_BASE64URL,
+    WIRE_HEX,
+    WIRE_BITS,   /* string: base64 of little-endian bits; `length` of them, 0 = unknown */
+    WIRE_REFUSED /* `refusal` says which option would help; numbers only */
 };
 
 struct unit {
-    uint8_t kind; /* enum unit_kind */
+    uint8_t kind; /* enum wire_unit */
     int32_t scale, length;
     const char *refusal;
 };
@@ -64,9 +64,6 @@ bool wr_decimal_from_bytes(struct wr_arena *arena, const uint8_t *bytes, size_t 
 bool wr_iso_timestamp(const char *text, size_t len, int64_t *micros, bool *has_zone);
 bool wr_iso_date(const char *text, size_t len, int32_t *days);
 /* Microseconds since the epoch of an integer in this unit. False: out of range. */
-bool wr_micros_of(int64_t number, enum unit_kind unit, int64_t *micros);
-#define DATE_DAYS_MIN    (-2440588)            /* 4714-11-24 BC */
-#define DATE_DAYS_END    2145031949            /* 5874898-01-01 */
-#define TIMESTAMP_US_MIN (-210866803200000000) /* 4714-11-24 00:00 BC */
+bool wr_micros_of(int64_t number, enum wire_unit unit, int64_t *micros);
 
 #endif

@@ -5,6 +5,7 @@
 #include "connectors/formats.h"
 
 extern const struct decoder_class wr_decoder_debezium_json, wr_decoder_plain_json, wr_decoder_upsert_json;
-extern const struct encoder_class wr_encoder_changelog_json, wr_encoder_upsert_json, wr_encoder_plain_json;
+extern const struct encoder_class wr_encoder_changelog_json, wr_encoder_upsert_json, wr_encoder_debezium_json,
+    wr_encoder_plain_json;
 
 #endif

@@ -58,17 +58,17 @@ static bool upsert_check(const struct object *object, struct wr_error *err)
 
 static struct unit unit_of(struct type type, int timestamp_mode, int timestamptz_mode)
 {
-    struct unit unit = {.kind = UNIT_NONE, .scale = -1};
+    struct unit unit = {.kind = WIRE_NONE, .scale = -1};
     if (type.id == TYPE_TIMESTAMPTZ)
         return wr_timestamptz_unit(timestamptz_mode);
     if (type.id != TYPE_TIMESTAMP)
         return unit;
     if (timestamp_mode == TIMESTAMP_STRING) {
-        unit.kind = UNIT_REFUSED;
+        unit.kind = WIRE_REFUSED;
         unit.refusal =
             "a number needs timestamp.handling.mode = 'second', 'milli', 'micro' or 'nano' to be read as timestamp";
     } else {
-        unit.kind = (uint8_t)(UNIT_SECOND + timestamp_mode - TIMESTAMP_SECOND);
+        unit.kind = (uint8_t)(WIRE_SECOND + timestamp_mode - TIMESTAMP_SECOND);
     }
     return unit;
 }

@@ -5,6 +5,7 @@
 #define WEIR_CONNECTORS_FORMATS_H
 
 #include "connectors/chunk_builder.h"
+#include "connectors/json_out.h"
 
 struct decoder;
 struct decoder_class {
@@ -20,30 +21,38 @@ struct decoder_class {
 /* Names in any letter case; NULL: no such. */
 const struct decoder_class *wr_decoder_class(const char *format, const char *encode);
 
-/* One message to send. Both NULL-able; value NULL is a tombstone. */
+/* One message to send, as places in the encoder's buffer. */
 struct out_message {
-    const char *key, *value;
-    size_t key_len, value_len;
+    size_t key_at, key_len, value_at, value_len;
+    bool has_key, has_value; /* no value: a tombstone */
 };
+#define OUT_MESSAGES_MAX 2 /* per change */
 
 struct encoder {
     const struct encoder_class *class;
     const struct sink_config *config;
     uint16_t nkey;
-    const uint16_t *key;
-    bool force_append_only;
-    bool timestamptz_as_utc_text; /* else without suffix */
-    bool jsonb_dynamic;           /* jsonb as JSON, not as a string */
+    uint16_t *key; /* columns of the message key */
+    bool *in_key;  /* per column */
+    bool append_only;
+    struct json_out_style style;
 };
 struct encoder_class {
     const char *format, *encode;
+    /* Options of the format. */
     bool (*check)(const struct object *object, struct wr_error *err);
-    /* Append the change's messages to buf and describe them in out[0..2); returns how many (0: this format has nothing
-     * to say). Offsets are used until all is encoded: out[i].key and .value are offsets into buf cast to pointers by
-     * the caller, see sink_encode.c. */
+    bool needs_key;
+    bool clickhouse; /* values are written for ClickHouse's types */
+    /* Append the change's messages to buf; how many (0: this format has nothing to say of it). */
     int (*encode_change)(const struct encoder *encoder, const struct sink_change *change, uint64_t version,
-                         struct wr_buf *buf, struct out_message *out);
+                         struct wr_buf *buf, struct out_message out[OUT_MESSAGES_MAX]);
 };
 const struct encoder_class *wr_encoder_class(const char *format, const char *encode);
+
+/* The encoder of a sink: FORMAT, its options, primary_key. */
+bool wr_encoder_init(struct encoder *encoder, const struct sink_config *config, struct wr_error *err) WR_MUST;
+void wr_encoder_fini(struct encoder *encoder);
+/* What can be said of the options without the columns. */
+bool wr_encoder_check(const struct object *object, struct wr_error *err) WR_MUST;
 
 #endif

@@ -1,0 +1,508 @@
+/* connector = 'kafka' as a sink: one Kafka transaction per commit.
+ *
+ *   begin | the commit's messages | the marker, as an offset of a consumer group (kafka_marker.h) | commit
+ *
+ * Messages and marker become visible together or not at all, so after a crash the marker says whether the commit was
+ * delivered: what recover() returns. The transactional id belongs to (database directory, sink): a second process on a
+ * copy of the directory is fenced, or fences us; then the marker tells whose it is.
+ *
+ * Errors: what Kafka calls retriable is called again; an abortable one aborts the transaction and sends it again,
+ * whole; a fatal one makes a new producer, which first looks at the marker, since the commit may have happened. This
+ * goes on until it is done or *stop: a broker that is away for a day costs a day, not a message. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/failpoint.h"
+#include "connectors/connectors.h"
+#include "connectors/formats.h"
+#include "connectors/kafka_config.h"
+#include "connectors/kafka_marker.h"
+
+#define CALL_MS      1000  /* one blocking call; *stop is looked at between them */
+#define RECOVER_MS   15000 /* recover() gives up after this */
+#define RETRY_MS     200
+#define ENCODE_CHUNK 1024 /* changes encoded before they are handed to librdkafka */
+#define QUEUE_KBYTES "16384"
+
+struct sink {
+    struct sink_config config;
+    struct kafka_log log;
+    struct encoder encoder;
+    struct wr_buf buf;
+    rd_kafka_t *rk; /* NULL: to be made */
+    char *topic;
+    char transactional_id[256], group[256], origin[256], session[40];
+    bool initialised; /* init_transactions has succeeded */
+    bool in_transaction;
+    struct wr_error send_error; /* of a message that can never be sent */
+};
+
+enum outcome { OUTCOME_DONE, OUTCOME_AGAIN, OUTCOME_NEW_PRODUCER, OUTCOME_STOPPED, OUTCOME_FAILED };
+
+static bool kafka_check(const struct object *object, struct wr_error *err)
+{
+    TRY(wr_kafka_options_check(object, KAFKA_PRODUCER, err));
+    return wr_encoder_check(object, err);
+}
+
+static bool stopped(const atomic_bool *stop)
+{
+    return stop && atomic_load(stop);
+}
+
+/* ---- the producer */
+
+static void close_producer(struct sink *sink)
+{
+    if (!sink->rk)
+        return;
+    if (sink->in_transaction) { /* or readers would wait for its timeout */
+        rd_kafka_error_t *error = rd_kafka_abort_transaction(sink->rk, CALL_MS);
+        if (error)
+            rd_kafka_error_destroy(error);
+    }
+    rd_kafka_purge(sink->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_destroy(sink->rk);
+    sink->rk = NULL;
+    sink->initialised = sink->in_transaction = false;
+}
+
+/* A message that the broker will never take (too large) makes every retry fail alike: remember it. */
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)rk, (void)opaque;
+    if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || message->err == RD_KAFKA_RESP_ERR_INVALID_RECORD) {
+        struct sink *sink = message->_private;
+        wr_fail(&sink->send_error, ERR_PROGRAM_LIMIT, "a message of %zu bytes for topic \"%s\" was refused: %s",
+                message->len, sink->topic, rd_kafka_err2str(message->err));
+    }
+}
+
+static bool open_producer(struct sink *sink, struct wr_error *err)
+{
+    const struct object *object = sink->config.object;
+    rd_kafka_conf_t *conf;
+    char reason[256];
+    TRY(wr_kafka_conf(object, KAFKA_PRODUCER, sink->config.embedded_broker, &sink->log, &conf, err));
+    rd_kafka_conf_set(conf, "transactional.id", sink->transactional_id, NULL, 0);
+    rd_kafka_conf_set(conf, "partitioner", "murmur2_random", NULL, 0);
+    wr_kafka_set(conf, object, "transaction.timeout.ms", "300000");
+    wr_kafka_set(conf, object, "message.timeout.ms", "300000");
+    wr_kafka_set(conf, object, "queue.buffering.max.kbytes", QUEUE_KBYTES);
+    wr_kafka_set(conf, object, "linger.ms", "2");
+    wr_kafka_set(conf, object, "compression.codec", "lz4");
+    wr_kafka_set(conf, object, "reconnect.backoff.max.ms", "2000");
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    sink->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    if (sink->rk)
+        return true;
+    rd_kafka_conf_destroy(conf);
+    return wr_fail(err, ERR_INVALID_PARAMETER, "could not make a Kafka producer: %s", reason);
+}
+
+/* ---- the topic */
+
+static rd_kafka_resp_err_t topic_state(struct sink *sink)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(sink->rk, sink->topic, NULL);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(sink->rk, 0, topic, &metadata, CALL_MS);
+    rd_kafka_topic_destroy(topic);
+    if (code)
+        return code;
+    code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (!code && !metadata->topics[0].partition_cnt)
+        code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    rd_kafka_metadata_destroy(metadata);
+    return code;
+}
+
+/* With the broker's own defaults for partitions and replicas. */
+static void create_topic(struct sink *sink)
+{
+    char reason[256];
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->rk);
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(sink->topic, -1, -1, reason, sizeof reason);
+    if (topic) {
+        rd_kafka_CreateTopics(sink->rk, &topic, 1, NULL, queue);
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 5 * CALL_MS);
+        const rd_kafka_CreateTopics_result_t *result = event ? rd_kafka_event_CreateTopics_result(event) : NULL;
+        size_t n = 0;
+        const rd_kafka_topic_result_t **topics = result ? rd_kafka_CreateTopics_result_topics(result, &n) : NULL;
+        if (n && rd_kafka_topic_result_error(topics[0]) &&
+            rd_kafka_topic_result_error(topics[0]) != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            wr_kafka_log(&sink->log, "create topic \"%s\": %s", sink->topic,
+                         rd_kafka_topic_result_error_string(topics[0]));
+        if (event)
+            rd_kafka_event_destroy(event);
+        rd_kafka_NewTopic_destroy(topic);
+    }
+    rd_kafka_queue_destroy(queue);
+}
+
+static bool ensure_topic(struct sink *sink, int64_t deadline_ns, const atomic_bool *stop, struct wr_error *err)
+{
+    bool created = false;
+    for (;;) {
+        rd_kafka_resp_err_t code = topic_state(sink);
+        if (!code)
+            return true;
+        if (stopped(stop))
+            return wr_fail(err, ERR_SHUTDOWN, "stopped while waiting for topic \"%s\"", sink->topic);
+        if (deadline_ns && wr_kafka_clock_ns(CLOCK_MONOTONIC) > deadline_ns)
+            return wr_fail(err, ERR_CONNECTION, "topic \"%s\" is not available: %s", sink->topic,
+                           rd_kafka_err2str(code));
+        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !created) {
+            create_topic(sink);
+            created = true;
+        }
+        wr_kafka_log(&sink->log, "topic \"%s\": %s; trying again", sink->topic, rd_kafka_err2str(code));
+        rd_kafka_poll(sink->rk, RETRY_MS);
+    }
+}
+
+/* ---- one call of the transactional API */
+
+static bool is_fenced(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+           code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+/* Consumes the error. DONE: there was none. */
+static enum outcome judge(struct sink *sink, const char *what, rd_kafka_error_t *error, bool *call_again)
+{
+    *call_again = false;
+    if (!error)
+        return OUTCOME_DONE;
+    enum outcome outcome = OUTCOME_AGAIN;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    if (rd_kafka_error_is_fatal(error) || is_fenced(code))
+        outcome = OUTCOME_NEW_PRODUCER;
+    else if (rd_kafka_error_txn_requires_abort(error))
+        outcome = OUTCOME_AGAIN;
+    else if (rd_kafka_error_is_retriable(error))
+        *call_again = true;
+    else
+        outcome = OUTCOME_NEW_PRODUCER;
+    wr_kafka_log(&sink->log, "%s: %s", what, rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return outcome;
+}
+
+/* Calls until it is done, must be given up, or *stop. */
+#define CALL(outcome, sink, stop, what, call)                       \
+    do {                                                            \
+        bool call_again;                                            \
+        do {                                                        \
+            (outcome) = judge((sink), (what), (call), &call_again); \
+            if (call_again && stopped(stop))                        \
+                return OUTCOME_STOPPED;                             \
+            if (call_again)                                         \
+                rd_kafka_poll((sink)->rk, RETRY_MS);                \
+        } while (call_again);                                       \
+    } while (0)
+
+/* Fences others of our id, and finishes or aborts what they left open. */
+static enum outcome init_transactions(struct sink *sink, int64_t deadline_ns, const atomic_bool *stop)
+{
+    for (;;) {
+        bool call_again;
+        enum outcome outcome =
+            judge(sink, "init transactions", rd_kafka_init_transactions(sink->rk, 2 * CALL_MS), &call_again);
+        if (!call_again) {
+            sink->initialised = outcome == OUTCOME_DONE;
+            return outcome;
+        }
+        if (stopped(stop) || (deadline_ns && wr_kafka_clock_ns(CLOCK_MONOTONIC) > deadline_ns))
+            return OUTCOME_STOPPED;
+        rd_kafka_poll(sink->rk, RETRY_MS);
+    }
+}
+
+/* ---- one transaction */
+
+static enum outcome produce(struct sink *sink, const struct out_message *out, const char *header,
+                            const atomic_bool *stop)
+{
+    for (;;) {
+        char *data = sink->buf.data;
+        rd_kafka_resp_err_t code = rd_kafka_producev(
+            sink->rk, RD_KAFKA_V_TOPIC(sink->topic),
+            RD_KAFKA_V_KEY(out->has_key ? data + out->key_at : NULL, out->has_key ? out->key_len : 0),
+            RD_KAFKA_V_VALUE(out->has_value ? data + out->value_at : NULL, out->has_value ? out->value_len : 0),
+            RD_KAFKA_V_HEADER(KAFKA_COMMIT_HEADER, header, -1), RD_KAFKA_V_OPAQUE(sink),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+        if (!code)
+            return OUTCOME_DONE;
+        if (stopped(stop))
+            return OUTCOME_STOPPED;
+        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+            wr_fail(&sink->send_error, ERR_PROGRAM_LIMIT, "a message of %zu bytes for topic \"%s\" is too large",
+                    out->key_len + out->value_len, sink->topic);
+            wr_fail_hint(&sink->send_error, "Raise properties.message.max.bytes, and max.message.bytes of the topic.");
+            return OUTCOME_FAILED;
+        }
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            wr_kafka_log(&sink->log, "produce: %s", rd_kafka_err2str(code));
+            return rd_kafka_fatal_error(sink->rk, NULL, 0) ? OUTCOME_NEW_PRODUCER : OUTCOME_AGAIN;
+        }
+        rd_kafka_poll(sink->rk, 10);
+    }
+}
+
+static enum outcome send_changes(struct sink *sink, uint64_t commit, uint64_t version,
+                                 const struct sink_change *changes, uint32_t n, const atomic_bool *stop)
+{
+    char header[400];
+    struct out_message out[OUT_MESSAGES_MAX];
+    wr_kafka_header_format(header, sizeof header, commit, version, sink->origin);
+    for (uint32_t i = 0; i < n; i++) {
+        sink->buf.len = 0;
+        int messages = sink->encoder.class->encode_change(&sink->encoder, &changes[i], version, &sink->buf, out);
+        for (int m = 0; m < messages; m++) {
+            enum outcome outcome = produce(sink, &out[m], header, stop);
+            if (outcome != OUTCOME_DONE)
+                return outcome;
+        }
+        if (i % ENCODE_CHUNK == 0) {
+            rd_kafka_poll(sink->rk, 0);
+            if (stopped(stop))
+                return OUTCOME_STOPPED;
+        }
+    }
+    return OUTCOME_DONE;
+}
+
+static enum outcome send_marker(struct sink *sink, uint64_t commit, uint64_t version, const atomic_bool *stop)
+{
+    char text[160];
+    wr_kafka_marker_format(text, sizeof text, commit, version, sink->session);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *partition = rd_kafka_topic_partition_list_add(list, sink->topic, 0);
+    partition->offset = 0;
+    partition->metadata = strdup(text);
+    partition->metadata_size = strlen(text);
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(sink->group);
+    bool call_again;
+    enum outcome outcome;
+    do {
+        outcome = judge(sink, "send marker", rd_kafka_send_offsets_to_transaction(sink->rk, list, group, 5 * CALL_MS),
+                        &call_again);
+        if (call_again)
+            rd_kafka_poll(sink->rk, RETRY_MS);
+    } while (call_again && !stopped(stop));
+    rd_kafka_consumer_group_metadata_destroy(group);
+    rd_kafka_topic_partition_list_destroy(list);
+    return call_again ? OUTCOME_STOPPED : outcome;
+}
+
+static enum outcome flush(struct sink *sink, const atomic_bool *stop)
+{
+    while (rd_kafka_flush(sink->rk, CALL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        if (stopped(stop))
+            return OUTCOME_STOPPED;
+    if (*sink->send_error.sqlstate)
+        return OUTCOME_FAILED;
+    return rd_kafka_fatal_error(sink->rk, NULL, 0) ? OUTCOME_NEW_PRODUCER : OUTCOME_DONE;
+}
+
+static enum outcome transaction(struct sink *sink, uint64_t commit, uint64_t version, const struct sink_change *changes,
+                                uint32_t n, const atomic_bool *stop)
+{
+    enum outcome outcome;
+    wr_failpoint(FP_BEFORE_SEND);
+    CALL(outcome, sink, stop, "begin transaction", rd_kafka_begin_transaction(sink->rk));
+    if (outcome != OUTCOME_DONE)
+        return outcome;
+    sink->in_transaction = true;
+    outcome = send_changes(sink, commit, version, changes, n, stop);
+    if (outcome == OUTCOME_DONE)
+        outcome = send_marker(sink, commit, version, stop);
+    if (outcome == OUTCOME_DONE)
+        outcome = flush(sink, stop);
+    if (outcome != OUTCOME_DONE)
+        return outcome;
+    wr_failpoint(FP_AFTER_SEND);
+    CALL(outcome, sink, stop, "commit transaction", rd_kafka_commit_transaction(sink->rk, 10 * CALL_MS));
+    if (outcome == OUTCOME_DONE) {
+        sink->in_transaction = false;
+        wr_failpoint(FP_TRANSACTION_END);
+    }
+    return outcome;
+}
+
+static enum outcome abort_transaction(struct sink *sink, const atomic_bool *stop)
+{
+    enum outcome outcome;
+    if (!sink->in_transaction)
+        return OUTCOME_DONE;
+    CALL(outcome, sink, stop, "abort transaction", rd_kafka_abort_transaction(sink->rk, 5 * CALL_MS));
+    if (outcome == OUTCOME_DONE)
+        sink->in_transaction = false;
+    return outcome == OUTCOME_DONE ? OUTCOME_DONE : OUTCOME_NEW_PRODUCER;
+}
+
+/* ---- recovery */
+
+static bool newer(struct sink *sink, const struct kafka_marker *marker, uint64_t committed, struct wr_error *err)
+{
+    wr_fail(err, ERR_NOT_READY, "topic \"%s\" has commit %llu of this sink, the database has %llu", sink->topic,
+            (unsigned long long)marker->commit, (unsigned long long)committed);
+    return wr_fail_detail(err,
+                          "The database directory was restored or copied, or another process writes as this sink.");
+}
+
+/* A new producer in place of a broken one: fence, then ask what became of the commit. *delivered: it is there. */
+static enum outcome replace_producer(struct sink *sink, uint64_t commit, const atomic_bool *stop, bool *delivered,
+                                     struct wr_error *err)
+{
+    struct kafka_marker marker;
+    *delivered = false;
+    sink->in_transaction = false; /* whatever it was, init_transactions ends it */
+    close_producer(sink);
+    if (!open_producer(sink, err))
+        return OUTCOME_FAILED;
+    enum outcome outcome = init_transactions(sink, 0, stop);
+    if (outcome != OUTCOME_DONE) {
+        rd_kafka_poll(sink->rk, RETRY_MS);
+        return outcome;
+    }
+    if (!wr_kafka_marker_read(&sink->config, &sink->log, sink->group, sink->origin, RECOVER_MS, &marker, err))
+        return stopped(stop) ? OUTCOME_STOPPED : OUTCOME_NEW_PRODUCER;
+    if (!marker.found || marker.commit < commit)
+        return OUTCOME_DONE;
+    bool mine = !*marker.session || !strcmp(marker.session, sink->session);
+    if (marker.commit > commit || !mine) {
+        newer(sink, &marker, commit, err);
+        return OUTCOME_FAILED;
+    }
+    *delivered = true;
+    return OUTCOME_DONE;
+}
+
+static bool kafka_recover(struct sink *sink, uint64_t committed, uint64_t *last_commit, uint64_t *version_floor,
+                          struct wr_error *err)
+{
+    struct kafka_marker marker;
+    int64_t deadline_ns = wr_kafka_clock_ns(CLOCK_MONOTONIC) + (int64_t)RECOVER_MS * 1000000;
+    close_producer(sink);
+    TRY(open_producer(sink, err));
+    TRY(ensure_topic(sink, deadline_ns, NULL, err));
+    if (init_transactions(sink, deadline_ns, NULL) != OUTCOME_DONE)
+        return wr_fail(err, ERR_CONNECTION, "the broker of topic \"%s\" does not start transactions", sink->topic);
+    TRY(wr_kafka_marker_read(&sink->config, &sink->log, sink->group, sink->origin, RECOVER_MS, &marker, err));
+    if (marker.found && marker.commit > committed)
+        return newer(sink, &marker, committed, err);
+    *last_commit = marker.found ? marker.commit : 0;
+    *version_floor = marker.any_version;
+    return true;
+}
+
+/* ---- the class */
+
+static bool ready(struct sink *sink, const atomic_bool *stop, struct wr_error *err)
+{
+    if (!sink->rk)
+        TRY(open_producer(sink, err));
+    while (!sink->initialised) {
+        enum outcome outcome = init_transactions(sink, 0, stop);
+        if (outcome == OUTCOME_STOPPED)
+            return wr_fail(err, ERR_SHUTDOWN, "stopped before the sink's producer was ready");
+        if (outcome == OUTCOME_NEW_PRODUCER) {
+            rd_kafka_poll(sink->rk, RETRY_MS);
+            close_producer(sink);
+            TRY(open_producer(sink, err));
+        }
+    }
+    return true;
+}
+
+static bool deliver_once(struct sink *sink, uint64_t commit, uint64_t version, const struct sink_change *changes,
+                         uint32_t n, const atomic_bool *stop, bool *delivered, struct wr_error *err)
+{
+    TRY(ready(sink, stop, err));
+    enum outcome outcome = transaction(sink, commit, version, changes, n, stop);
+    if (outcome == OUTCOME_AGAIN)
+        outcome = abort_transaction(sink, stop) == OUTCOME_DONE ? OUTCOME_AGAIN : OUTCOME_NEW_PRODUCER;
+    *delivered = outcome == OUTCOME_DONE;
+    while (outcome == OUTCOME_NEW_PRODUCER && !stopped(stop)) {
+        outcome = replace_producer(sink, commit, stop, delivered, err);
+        if (outcome == OUTCOME_FAILED)
+            return false;
+    }
+    if (outcome == OUTCOME_FAILED) {
+        *err = sink->send_error;
+        abort_transaction(sink, stop);
+        return false;
+    }
+    if (outcome == OUTCOME_STOPPED || (!*delivered && stopped(stop)))
+        return wr_fail(err, ERR_SHUTDOWN, "stopped before commit %llu was delivered", (unsigned long long)commit);
+    return true;
+}
+
+static bool kafka_deliver(struct sink *sink, uint64_t commit, uint64_t version, const struct sink_change *changes,
+                          uint32_t n, const atomic_bool *stop, struct wr_error *err)
+{
+    bool delivered = false;
+    wr_error_clear(&sink->send_error);
+    while (!delivered)
+        TRY(deliver_once(sink, commit, version, changes, n, stop, &delivered, err));
+    return true;
+}
+
+static void kafka_close(struct sink *sink)
+{
+    close_producer(sink);
+    wr_encoder_fini(&sink->encoder);
+    wr_buf_free(&sink->buf);
+    free(sink->topic);
+    free(sink);
+}
+
+/* A random name for this life of the sink: tells our own marker from that of a copy of the directory. */
+static void new_session(char *to, size_t size)
+{
+    uint64_t bits[2] = {0, 0};
+    FILE *random = fopen("/dev/urandom", "rb");
+    if (!random || fread(bits, sizeof bits, 1, random) != 1) {
+        bits[0] = (uint64_t)wr_kafka_clock_ns(CLOCK_REALTIME);
+        bits[1] = (uint64_t)(uintptr_t)to;
+    }
+    if (random)
+        fclose(random);
+    snprintf(to, size, "%016llx%016llx", (unsigned long long)bits[0], (unsigned long long)bits[1]);
+}
+
+static bool kafka_open(const struct sink_config *config, struct sink **out, struct wr_error *err)
+{
+    TRY(kafka_check(config->object, err));
+    struct sink *sink = wr_calloc(1, sizeof *sink);
+    sink->config = *config;
+    wr_kafka_log_init(&sink->log, "sink", config->object->name, config->log, config->log_context);
+    sink->topic = wr_strdup(wr_kafka_topic(config->object));
+    snprintf(sink->transactional_id, sizeof sink->transactional_id, "weir-%s-%s", config->instance,
+             config->object->name);
+    snprintf(sink->group, sizeof sink->group, "weir-%s-%s", config->instance, config->object->name);
+    snprintf(sink->origin, sizeof sink->origin, "%s/%s", config->instance, config->object->name);
+    new_session(sink->session, sizeof sink->session);
+    if (!wr_encoder_init(&sink->encoder, &sink->config, err) || !open_producer(sink, err)) {
+        kafka_close(sink);
+        return false;
+    }
+    *out = sink;
+    return true;
+}
+
+const struct sink_class wr_sink_kafka = {
+    .connector = "kafka",
+    .needs_log = true,
+    .check = kafka_check,
+    .open = kafka_open,
+    .recover = kafka_recover,
+    .deliver = kafka_deliver,
+    .close = kafka_close,
+};

@@ -1,0 +1,530 @@
+/* connector = 'kafka' as a source: one topic, all its partitions, read committed, at offsets that the database keeps.
+ *
+ * One thread per source consumes and decodes. Partitions are assigned by hand at the committed offsets: there is no
+ * group to join, so nothing rebalances and a restart goes on at once (the group id is only a name to be seen by).
+ *
+ *   broker -> librdkafka's queues (capped) -> this thread: decode -> source_queue (bounded) -> poll()
+ *
+ * Each part waits for the next one: a slow engine stops the fetching. A partition's position is the consumer's: it
+ * moves past transaction markers, which take offsets and are no messages, so "caught up" is "position reached the end".
+ * Where only the position moved, a chunk without rows tells the engine.
+ *
+ * A broker that is away is waited for, for ever. Offsets that retention has removed are gone: the source goes on at the
+ * first one there is, and says how many were lost. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "connectors/connectors.h"
+#include "connectors/formats.h"
+#include "connectors/kafka_config.h"
+#include "connectors/options.h"
+#include "connectors/source_queue.h"
+
+#define MESSAGES_MAX    2000 /* per chunk; two rows each still fit a batch */
+#define POLL_MS         100
+#define TIMEOUT_MS      2000
+#define REFRESH_NS      5000000000 /* between looks for new partitions */
+#define REFRESH_FAST_NS 300000000  /* while there is none at all */
+
+enum startup { STARTUP_EARLIEST, STARTUP_LATEST, STARTUP_TIMESTAMP };
+
+struct partition {
+    int32_t id;
+    int64_t next;       /* consumer position */
+    int64_t end;        /* last known end, -1 unknown */
+    int64_t target;     /* end when the source was opened; caught up when handed_out gets there */
+    int64_t handed_out; /* what poll() has given to the engine */
+    bool moved;         /* since the last chunk */
+};
+
+struct source {
+    struct source_config config;
+    struct kafka_log log;
+    struct source_queue queue;
+    struct table_columns table;
+    const struct decoder_class *format;
+    struct decoder *decoder;
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *messages;
+    char *topic;
+    enum startup startup;
+    int64_t startup_ms;
+    pthread_t thread;
+    atomic_llong cpu_ns;
+    int64_t refresh_at_ns;
+    bool first_look_done; /* partitions found later are new: read from their beginning */
+
+    pthread_mutex_t lock; /* of the partitions */
+    struct partition *partitions;
+    uint32_t npartitions;
+    bool targets_known;
+};
+
+/* ---- options */
+
+static bool startup_of(const struct object *object, enum startup *startup, int64_t *ms, struct wr_error *err)
+{
+    static const char *const modes[] = {"earliest", "latest", NULL};
+    static const char *const names[] = {"scan.startup.timestamp.millis", "scan.startup.timestamp_millis",
+                                        "kafka.time.offset"};
+    const char *mode = wr_option_get(object, "scan.startup.mode");
+    int index = 0;
+    if (!mode)
+        mode = wr_option_get(object, "kafka.scan.startup.mode");
+    if (mode)
+        TRY(wr_option_choice("scan.startup.mode", mode, modes, &index, err));
+    *startup = index ? STARTUP_LATEST : STARTUP_EARLIEST;
+    for (size_t i = 0; i < WR_COUNT(names); i++)
+        if (wr_option_get(object, names[i])) {
+            TRY(wr_option_integer(object, names[i], 0, INT64_MAX, ms, err));
+            *startup = STARTUP_TIMESTAMP;
+        }
+    return true;
+}
+
+static bool format_of(const struct object *object, const struct decoder_class **format, struct wr_error *err)
+{
+    if (!object->format || !object->encode)
+        return wr_fail(err, ERR_INVALID_PARAMETER, "a kafka source needs a FORMAT ... ENCODE ... clause");
+    *format = wr_decoder_class(object->format, object->encode);
+    if (!*format)
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "FORMAT %s ENCODE %s is not supported for kafka sources",
+                       object->format, object->encode);
+    return (*format)->check(object, err);
+}
+
+static bool kafka_check(const struct object *object, struct wr_error *err)
+{
+    const struct decoder_class *format;
+    enum startup startup;
+    int64_t ms;
+    TRY(wr_kafka_options_check(object, KAFKA_CONSUMER, err));
+    TRY(startup_of(object, &startup, &ms, err));
+    return format_of(object, &format, err);
+}
+
+/* ---- partitions */
+
+static struct partition *find_partition(struct source *source, int32_t id)
+{
+    for (uint32_t i = 0; i < source->npartitions; i++)
+        if (source->partitions[i].id == id)
+            return &source->partitions[i];
+    return NULL;
+}
+
+static int64_t committed_offset(const struct source *source, int32_t id)
+{
+    for (uint32_t i = 0; i < source->config.npartitions; i++)
+        if (source->config.partitions[i].partition == id)
+            return source->config.partitions[i].next;
+    return -1;
+}
+
+static bool watermarks(struct source *source, int32_t id, int64_t *low, int64_t *high)
+{
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(source->rk, source->topic, id, low, high, TIMEOUT_MS);
+    if (code)
+        wr_kafka_log(&source->log, "offsets of partition %d: %s", (int)id, rd_kafka_err2str(code));
+    return !code;
+}
+
+/* The first offset at or after the timestamp; the end where all messages are older. */
+static bool offset_at(struct source *source, int32_t id, int64_t high, int64_t *offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, source->topic, id)->offset = source->startup_ms;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(source->rk, list, TIMEOUT_MS);
+    if (!code)
+        code = list->elems[0].err;
+    *offset = list->elems[0].offset < 0 ? high : list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code)
+        wr_kafka_log(&source->log, "offset of a timestamp in partition %d: %s", (int)id, rd_kafka_err2str(code));
+    return !code;
+}
+
+static bool start_of(struct source *source, int32_t id, int64_t low, int64_t high, int64_t *next)
+{
+    *next = committed_offset(source, id);
+    if (*next >= 0)
+        return true;
+    *next = low;
+    if (source->first_look_done || source->config.npartitions || source->startup == STARTUP_EARLIEST)
+        return true;
+    *next = high;
+    return source->startup == STARTUP_LATEST || offset_at(source, id, high, next);
+}
+
+static void add_partition(struct source *source, int32_t id, int64_t next, int64_t high)
+{
+    pthread_mutex_lock(&source->lock);
+    source->partitions = wr_realloc(source->partitions, sizeof *source->partitions * (source->npartitions + 1));
+    source->partitions[source->npartitions++] = (struct partition){
+        .id = id,
+        .next = next,
+        .end = high,
+        .target = source->first_look_done ? 0 : high,
+        .handed_out = next,
+        /* Where to start is a decision to be kept: at the next start "latest" would be later. */
+        .moved = committed_offset(source, id) < 0,
+    };
+    pthread_mutex_unlock(&source->lock);
+}
+
+static void assign_all(struct source *source)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->npartitions);
+    for (uint32_t i = 0; i < source->npartitions; i++)
+        rd_kafka_topic_partition_list_add(list, source->topic, source->partitions[i].id)->offset =
+            source->partitions[i].next;
+    rd_kafka_resp_err_t code = rd_kafka_assign(source->rk, list);
+    if (code)
+        wr_kafka_log(&source->log, "assign: %s", rd_kafka_err2str(code));
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Add the partitions numbered [npartitions, count): all of them or none, so that a broken look is repeated whole. */
+static bool add_partitions(struct source *source, int32_t count)
+{
+    int32_t have = (int32_t)source->npartitions, n = count - have;
+    int64_t *next = wr_malloc(sizeof *next * (size_t)n), *high = wr_malloc(sizeof *high * (size_t)n);
+    bool done = true;
+    for (int32_t i = 0; i < n && done; i++) {
+        int64_t low;
+        done = watermarks(source, have + i, &low, &high[i]) && start_of(source, have + i, low, high[i], &next[i]);
+    }
+    for (int32_t i = 0; i < n && done; i++)
+        add_partition(source, have + i, next[i], high[i]);
+    free(next);
+    free(high);
+    return done;
+}
+
+static int32_t partition_count(struct source *source)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(source->rk, source->topic, NULL);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(source->rk, 0, topic, &metadata, TIMEOUT_MS);
+    int32_t count = 0;
+    if (!code) {
+        code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        count = code ? 0 : metadata->topics[0].partition_cnt;
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(topic);
+    if (code)
+        wr_kafka_log(&source->log, "topic \"%s\": %s; trying again", source->topic, rd_kafka_err2str(code));
+    return count;
+}
+
+static void look_for_partitions(struct source *source)
+{
+    int64_t now = wr_kafka_clock_ns(CLOCK_MONOTONIC);
+    if (now < source->refresh_at_ns)
+        return;
+    int32_t count = partition_count(source);
+    if (count > (int32_t)source->npartitions && add_partitions(source, count)) {
+        assign_all(source);
+        source->first_look_done = true;
+        pthread_mutex_lock(&source->lock);
+        source->targets_known = true;
+        pthread_mutex_unlock(&source->lock);
+    }
+    source->refresh_at_ns = wr_kafka_clock_ns(CLOCK_MONOTONIC) + (source->npartitions ? REFRESH_NS : REFRESH_FAST_NS);
+}
+
+/* ---- messages */
+
+static void advance(struct source *source, int32_t id, int64_t next, bool at_end)
+{
+    pthread_mutex_lock(&source->lock);
+    struct partition *partition = find_partition(source, id);
+    if (partition && next > partition->next) {
+        partition->next = next;
+        partition->moved = true;
+    }
+    if (partition && (at_end || partition->end < next))
+        partition->end = WR_MAX(next, partition->next);
+    pthread_mutex_unlock(&source->lock);
+}
+
+/* The offset is no longer (or not yet: a topic made anew) in the partition. */
+static void reset_offset(struct source *source, int32_t id)
+{
+    int64_t low, high;
+    struct partition *partition = find_partition(source, id);
+    if (!partition || !watermarks(source, id, &low, &high)) {
+        source->refresh_at_ns = 0;
+        return;
+    }
+    int64_t at = partition->next;
+    if (at < low)
+        wr_kafka_log(&source->log, "partition %d: offsets %lld to %lld are gone (retention); going on at %lld", (int)id,
+                     (long long)at, (long long)low - 1, (long long)low);
+    else
+        wr_kafka_log(&source->log,
+                     "partition %d ends at offset %lld, before the committed offset %lld: the topic was made anew or "
+                     "truncated; going on at %lld",
+                     (int)id, (long long)high, (long long)at, (long long)low);
+    pthread_mutex_lock(&source->lock);
+    partition->next = low;
+    partition->end = high;
+    partition->target = WR_MIN(partition->target, high);
+    partition->handed_out = WR_MIN(partition->handed_out, low);
+    partition->moved = true;
+    pthread_mutex_unlock(&source->lock);
+    assign_all(source);
+}
+
+static void take_error(struct source *source, const rd_kafka_message_t *in)
+{
+    if (in->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        advance(source, in->partition, in->offset, true);
+    else if (in->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || in->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+        reset_offset(source, in->partition);
+    else
+        wr_kafka_log(&source->log, "partition %d: %s", (int)in->partition, rd_kafka_message_errstr(in));
+}
+
+static int64_t take_message(struct source *source, const rd_kafka_message_t *in, struct chunk_builder *builder)
+{
+    if (in->err) {
+        take_error(source, in);
+        return 0;
+    }
+    struct partition *partition = find_partition(source, in->partition);
+    if (!partition || in->offset < partition->next)
+        return 0; /* fetched before a new assignment: it comes again, or has been */
+    struct message message = {in->partition, in->offset, in->key, in->payload, in->key_len, in->len};
+    source->format->decode(source->decoder, &message, builder);
+    advance(source, in->partition, in->offset + 1, false);
+    return (int64_t)(in->key_len + in->len);
+}
+
+static uint32_t take_positions(struct source *source, struct source_chunk *chunk)
+{
+    pthread_mutex_lock(&source->lock);
+    chunk->partitions = WR_NEW_ARRAY(&chunk->arena, struct partition_offset, WR_MAX(source->npartitions, 1));
+    for (uint32_t i = 0; i < source->npartitions; i++) {
+        struct partition *partition = &source->partitions[i];
+        if (!partition->moved)
+            continue;
+        partition->moved = false;
+        chunk->partitions[chunk->npartitions++] =
+            (struct partition_offset){partition->id, partition->next, partition->end};
+    }
+    pthread_mutex_unlock(&source->lock);
+    return chunk->npartitions;
+}
+
+/* The first message is waited for; what else lies ready is taken with it. (The batch call itself would wait for a full
+ * batch.) */
+static size_t consume(struct source *source, rd_kafka_message_t **messages)
+{
+    messages[0] = rd_kafka_consume_queue(source->messages, POLL_MS);
+    if (!messages[0])
+        return 0;
+    ssize_t more = rd_kafka_consume_batch_queue(source->messages, 0, messages + 1, MESSAGES_MAX - 1);
+    return 1 + (size_t)WR_MAX(more, 0);
+}
+
+static bool anything_moved(const struct source *source)
+{
+    for (uint32_t i = 0; i < source->npartitions; i++)
+        if (source->partitions[i].moved)
+            return true;
+    return false;
+}
+
+static bool consume_once(struct source *source, rd_kafka_message_t **messages)
+{
+    look_for_partitions(source);
+    size_t n = consume(source, messages);
+    if (!n && !anything_moved(source))
+        return true;
+    struct chunk_builder builder;
+    uint32_t rows = source->table.npk ? 1 : MESSAGE_ROWS_MAX;
+    wr_builder_begin(&builder, &source->table, source->config.pool, (uint32_t)n * rows + MESSAGE_ROWS_MAX);
+    int64_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes += take_message(source, messages[i], &builder);
+        rd_kafka_message_destroy(messages[i]);
+    }
+    struct source_chunk *chunk = wr_builder_end(&builder);
+    chunk->bytes = bytes;
+    atomic_store(&source->cpu_ns, wr_kafka_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    if (take_positions(source, chunk))
+        return wr_source_queue_push(&source->queue, chunk);
+    wr_source_chunk_free(chunk);
+    return true;
+}
+
+static void *run(void *arg)
+{
+    struct source *source = arg;
+    rd_kafka_message_t **messages = wr_malloc(sizeof(rd_kafka_message_t *) * MESSAGES_MAX);
+    while (!wr_source_queue_closing(&source->queue) && consume_once(source, messages))
+        ;
+    free(messages);
+    return NULL;
+}
+
+/* ---- the class */
+
+static void source_free(struct source *source)
+{
+    if (source->messages)
+        rd_kafka_queue_destroy(source->messages);
+    if (source->rk) {
+        rd_kafka_consumer_close(source->rk);
+        rd_kafka_destroy(source->rk);
+    }
+    if (source->decoder)
+        source->format->close(source->decoder);
+    wr_table_columns_fini(&source->table);
+    pthread_mutex_destroy(&source->lock);
+    free(source->partitions);
+    free(source->topic);
+    free(source);
+}
+
+/* librdkafka's own queues are part of the memory limit: small against its defaults of 64 MB per partition. */
+static void cap_queues(rd_kafka_conf_t *conf, const struct source_config *config)
+{
+    char text[32];
+    int64_t kbytes = WR_MIN(WR_MAX(config->queue_bytes_max / 1024, 256), 8192);
+    snprintf(text, sizeof text, "%lld", (long long)kbytes);
+    wr_kafka_set(conf, config->object, "queued.max.messages.kbytes", text);
+    wr_kafka_set(conf, config->object, "queued.min.messages", "10000");
+    wr_kafka_set(conf, config->object, "fetch.max.bytes", "8388608");
+    wr_kafka_set(conf, config->object, "fetch.wait.max.ms", "50");
+    wr_kafka_set(conf, config->object, "fetch.error.backoff.ms", "100");
+    wr_kafka_set(conf, config->object, "reconnect.backoff.max.ms", "2000");
+}
+
+static bool open_consumer(struct source *source, struct wr_error *err)
+{
+    const struct object *object = source->config.object;
+    rd_kafka_conf_t *conf;
+    char group[256], reason[256];
+    TRY(wr_kafka_conf(object, KAFKA_CONSUMER, source->config.embedded_broker, &source->log, &conf, err));
+    const char *prefix = wr_option_get(object, "group.id.prefix");
+    snprintf(group, sizeof group, "%s-%s-%u", prefix ? prefix : "weir", object->name, object->id);
+    rd_kafka_conf_set(conf, "group.id", group, NULL, 0);
+    rd_kafka_conf_set(conf, "isolation.level", "read_committed", NULL, 0);
+    rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
+    rd_kafka_conf_set(conf, "auto.offset.reset", "error", NULL, 0);
+    wr_kafka_set(conf, object, "enable.auto.commit", "false");
+    cap_queues(conf, &source->config);
+    source->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+    if (!source->rk) {
+        rd_kafka_conf_destroy(conf);
+        return wr_fail(err, ERR_INVALID_PARAMETER, "could not make a Kafka consumer: %s", reason);
+    }
+    rd_kafka_poll_set_consumer(source->rk);
+    source->messages = rd_kafka_queue_get_consumer(source->rk);
+    return true;
+}
+
+static bool kafka_open(const struct source_config *config, struct source **out, struct wr_error *err)
+{
+    TRY(kafka_check(config->object, err));
+    struct source *source = wr_calloc(1, sizeof *source);
+    source->config = *config;
+    source->config.partitions = NULL;
+    pthread_mutex_init(&source->lock, NULL);
+    wr_kafka_log_init(&source->log, "source", config->object->name, config->log, config->log_context);
+    wr_table_columns_init(&source->table, config->object);
+    source->topic = wr_strdup(wr_kafka_topic(config->object));
+    if (!startup_of(config->object, &source->startup, &source->startup_ms, err) ||
+        !format_of(config->object, &source->format, err) ||
+        !source->format->open(config->object, &source->decoder, err) || !open_consumer(source, err)) {
+        source_free(source);
+        return false;
+    }
+    struct partition_offset *partitions = wr_malloc(sizeof *partitions * WR_MAX(config->npartitions, 1));
+    if (config->npartitions)
+        memcpy(partitions, config->partitions, sizeof *partitions * config->npartitions);
+    source->config.partitions = partitions;
+    wr_source_queue_init(&source->queue, config);
+    if (pthread_create(&source->thread, NULL, run, source)) {
+        wr_source_queue_fini(&source->queue);
+        free(partitions);
+        source_free(source);
+        return wr_fail(err, ERR_OUT_OF_MEMORY, "could not start the thread of a kafka source");
+    }
+    *out = source;
+    return true;
+}
+
+static struct source_chunk *kafka_poll(struct source *source)
+{
+    struct source_chunk *chunk = wr_source_queue_pop(&source->queue);
+    if (!chunk)
+        return NULL;
+    pthread_mutex_lock(&source->lock);
+    for (uint32_t i = 0; i < chunk->npartitions; i++) {
+        struct partition *partition = find_partition(source, chunk->partitions[i].partition);
+        if (partition)
+            partition->handed_out = chunk->partitions[i].next;
+    }
+    pthread_mutex_unlock(&source->lock);
+    return chunk;
+}
+
+static uint32_t kafka_positions(struct source *source, struct partition_offset *positions, uint32_t max)
+{
+    pthread_mutex_lock(&source->lock);
+    uint32_t n = WR_MIN(source->npartitions, max);
+    for (uint32_t i = 0; i < n; i++) {
+        struct partition *partition = &source->partitions[i];
+        /* what the consumer has learnt with its fetches, if that is more */
+        int64_t low, high, end = partition->end;
+        if (!rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low, &high) && high > end)
+            end = high;
+        positions[i] = (struct partition_offset){partition->id, partition->handed_out, end};
+    }
+    pthread_mutex_unlock(&source->lock);
+    return n;
+}
+
+static bool kafka_caught_up(struct source *source, struct wr_error *err)
+{
+    (void)err;
+    pthread_mutex_lock(&source->lock);
+    bool done = source->targets_known;
+    for (uint32_t i = 0; i < source->npartitions && done; i++)
+        done = source->partitions[i].handed_out >= source->partitions[i].target;
+    pthread_mutex_unlock(&source->lock);
+    return done;
+}
+
+static int64_t kafka_cpu_ns(struct source *source)
+{
+    return atomic_load(&source->cpu_ns);
+}
+
+static void kafka_close(struct source *source)
+{
+    wr_source_queue_close(&source->queue);
+    pthread_join(source->thread, NULL);
+    wr_source_queue_fini(&source->queue);
+    free((void *)source->config.partitions);
+    source_free(source);
+}
+
+const struct source_class wr_source_kafka = {
+    .connector = "kafka",
+    .check = kafka_check,
+    .open = kafka_open,
+    .poll = kafka_poll,
+    .positions = kafka_positions,
+    .caught_up = kafka_caught_up,
+    .cpu_ns = kafka_cpu_ns,
+    .close = kafka_close,
+};
