@@ -1,0 +1,40 @@
+/* Inside of planner/: the passes. Each is one file pass_<name>.c, run in the order of passes.c, and may be switched off
+ * by name (planner->disabled_passes) without changing any answer.
+ *
+ * A pass changes the tree in place and says whether it did. It may evaluate an expression that can fail
+ * (wr_expr_can_fail) on fewer rows than written, never on more (law L4). */
+#ifndef WEIR_PLANNER_PASSES_H
+#define WEIR_PLANNER_PASSES_H
+
+#include "planner/bind.h"
+
+struct pass {
+    const char *name;
+    bool (*run)(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err);
+    bool repeat; /* among those run again until nothing changes */
+};
+
+bool pass_fold(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_merge(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_outer_to_inner(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_join_order(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_push_filters(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_extract_keys(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_topn(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_unique(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_prune(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+
+/* properties.c: props.keys and props.append_only of every node. */
+void plan_properties(struct planner *planner, struct plan *plan);
+bool plan_has_key(const struct plan *plan, const uint16_t *columns, uint16_t n); /* do these columns contain a key? */
+/* physical.c: exchanges, ids, state numbers. */
+void plan_physical(struct planner *planner, struct plan **plan);
+
+/* ---- what several passes need */
+/* Does every column the expression reads lie in [from, to)? (True for an expression without columns.) */
+bool reads_only(const struct expr *expr, uint16_t from, uint16_t to);
+bool reads_any(const struct expr *expr);
+/* A copy with every column c replaced by c - shift. */
+struct expr *shift_columns(struct wr_arena *arena, struct expr *expr, int shift);
+
+#endif
