@@ -22,7 +22,7 @@
 
 enum statement_kind {
     STMT_POSTGRES,     /* node alone says it: SELECT, INSERT, UPDATE, DELETE, CREATE VIEW, DROP, COPY, SET, SHOW var, BEGIN ... */
-    STMT_CREATE_TABLE, /* node: CreateStmt; with/format clauses below */
+    STMT_CREATE_TABLE, /* node: CreateStmt; with/format clauses below (CREATE TABLE AS is STMT_POSTGRES) */
     STMT_CREATE_SOURCE, /* node: CreateStmt */
     STMT_CREATE_MATERIALIZED_VIEW, /* node: CreateTableAsStmt */
     STMT_CREATE_SINK,  /* name, from_relation or node (SelectStmt) */
@@ -105,9 +105,14 @@ struct statement {
     PgQuery__ParseResult *tree; /* freed by wr_statement_free */
 };
 
-/* Parses the next statement of text[*offset..len) and moves *offset behind its semicolon. *out = NULL at the end of the text
- * (only white space and comments left). err->position: characters from the start of text. Memory: the statement and
- * all its strings live in the arena, except `tree`: call wr_statement_free. */
+/* Parses the next statement of text[*offset..len) and moves *offset behind its semicolon, on failure too. *out = NULL at
+ * the end of the text (only white space and comments left). err->position: characters from the start of text.
+ * Memory: the statement and all its strings live in the arena, except `tree`: call wr_statement_free.
+ *
+ * In the tree: every location counts from the start of `text`. A subquery in FROM without alias has been given one
+ * ("unnamed_subquery", "unnamed_subquery_1" ...; PostgreSQL 16 accepts it). A generated column of the dialect (c type AS
+ * expression) is GENERATED ALWAYS AS ... STORED. A table or source without column list has an empty one. The tree can be
+ * as deep as a sum has terms: whoever recurses over it runs within wr_deep_stack_run (parser/deep_stack.h). */
 bool wr_parse_next(struct wr_arena *arena, const char *text, size_t len, size_t *offset, struct statement **out,
                    struct wr_error *err) WR_MUST;
 void wr_statement_free(struct statement *statement);
