@@ -160,7 +160,7 @@ static void run(const char *dir, unsigned seed, int epochs)
             srand(seed);
             struct harness *h = harness_new(sub, in_types, C_COUNT, append);
             harness_start(h, make_plan(h, &cases[c]));
-            harness_live(h, append ? epochs / 3 : epochs, append ? 0 : 45, fill, expected);
+            harness_live(h, append ? epochs / 3 : epochs, append ? 0 : (int)(35 + seed * 5), fill, expected);
             if (!append)
                 CHECK_INT(h->out.n, 0);
             harness_free(h);
