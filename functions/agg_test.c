@@ -189,6 +189,7 @@ static void test_float_rounding(struct fixture *f)
     CHECK(result(f).f64 == 0x1p53); /* below it */
     add(f, float8(2), 1);
     CHECK(result(f).f64 == 0x1p53 + 2);
+    add(f, float8(0), 5);
     add(f, float8(0x1p53), -2);
     CHECK(result(f).f64 == -0x1p53 + 3);
     close_agg(f);

@@ -56,17 +56,17 @@ static void make_date(struct fn_call *call)
     {
         int64_t year = call->args[0].i32[i];
         int32_t month = call->args[1].i32[i], day = call->args[2].i32[i];
-        int64_t astronomical = year < 0 ? year + 1 : year;
+        int64_t astronomical = year < 0 && year > INT32_MIN ? year + 1 : year;
         bool valid = year != 0 && month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
                      wr_civil_valid_date(astronomical, month, day);
         int64_t days = valid && astronomical > -5000 && astronomical < 6000000
                            ? wr_days_from_civil(astronomical, month, day)
                            : INT64_MAX;
         if (!valid)
-            fn_fail(call, i, ERR_DATETIME_OVERFLOW, "date field value out of range: %d-%02d-%02d", (int)year, month,
-                    day);
+            fn_fail(call, i, ERR_DATETIME_OVERFLOW, "date field value out of range: %d-%02d-%02d", (int)astronomical,
+                    month, day);
         else if (days < DATE_MIN || days > DATE_MAX)
-            fn_fail(call, i, ERR_DATETIME_OVERFLOW, "date out of range: %d-%02d-%02d", (int)year, month, day);
+            fn_fail(call, i, ERR_DATETIME_OVERFLOW, "date out of range: %d-%02d-%02d", (int)astronomical, month, day);
         else
             call->out->i32[i] = (int32_t)days;
     }
@@ -151,6 +151,10 @@ static void change_zone(struct fn_call *call, bool to_local)
         struct str name = call->args[0].str[i];
         const struct timezone *zone = zone_of(name, &found);
         int64_t ts = call->args[1].i64[i], *out = &call->out->i64[i];
+        if (!wr_timestamp_is_finite(ts)) {
+            *out = ts;
+            continue;
+        }
         if (!found) {
             fn_fail(call, i, ERR_INVALID_PARAMETER, "time zone \"%.*s\" not recognized", (int)name.len, name.data);
             continue;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "functions/kernel.h"
-#include "functions/text_case.h"
 #include "types/datetime.h"
 #include "types/numeric.h"
 
@@ -42,18 +41,28 @@ static enum datetime_unit unit_of(const struct fn_call *call, uint32_t row)
     return wr_datetime_unit(name.len ? name.data : "", name.len);
 }
 
-static void fail_unit(struct fn_call *call, uint32_t row, enum datetime_unit unit)
+/* Names the unit as PostgreSQL does: ASCII letters in lower case, at most 63 bytes. */
+static void fail_unit(struct fn_call *call, uint32_t row, enum datetime_unit unit, uint8_t type)
 {
-    struct str name = wr_text_lower(call->arena, call->args[0].str[row]);
+    struct str name = call->args[0].str[row];
+    char lower[64];
+    size_t len = WR_MIN(name.len, 63u);
+    for (size_t k = 0; k < len; k++)
+        lower[k] = name.data[k] >= 'A' && name.data[k] <= 'Z' ? (char)(name.data[k] + 32) : name.data[k];
     bool known = unit != UNIT_NONE;
     fn_fail(call, row, known ? ERR_FEATURE_NOT_SUPPORTED : ERR_INVALID_PARAMETER, "unit \"%.*s\" not %s for type %s",
-            (int)WR_MIN(name.len, 63u), name.data, known ? "supported" : "recognized",
-            wr_type_info(call->args[1].type.id)->name);
+            (int)len, lower, known ? "supported" : "recognized", wr_type_info(type)->name);
 }
 
 static bool can_trunc(enum datetime_unit unit)
 {
     return unit <= UNIT_MILLENNIUM;
+}
+
+/* Words like epoch or dow are no units to date_trunc, those of zones are units it does not support. */
+static enum datetime_unit trunc_unit(enum datetime_unit unit)
+{
+    return unit >= UNIT_TIMEZONE ? unit : UNIT_NONE;
 }
 
 static void trunc_timestamp(struct fn_call *call)
@@ -67,7 +76,7 @@ static void trunc_timestamp(struct fn_call *call)
         else if (can_trunc(unit))
             call->out->i64[i] = wr_timestamp_trunc(ts, unit);
         else
-            fail_unit(call, i, unit);
+            fail_unit(call, i, trunc_unit(unit), TYPE_TIMESTAMP);
     }
 }
 
@@ -94,7 +103,7 @@ static void trunc_timestamptz(struct fn_call *call)
         if (!wr_timestamp_is_finite(ts))
             call->out->i64[i] = ts;
         else if (!can_trunc(unit))
-            fail_unit(call, i, unit);
+            fail_unit(call, i, trunc_unit(unit), TYPE_TIMESTAMPTZ);
         else if (!trunc_zoned(ts, unit, call->io->timezone, &call->out->i64[i], &err))
             fn_fail(call, i, err.sqlstate, "%s", err.message);
     }
@@ -155,7 +164,7 @@ static bool is_zone_unit(enum datetime_unit unit)
 
 static struct field field_of_timestamp(int64_t ts, enum datetime_unit unit)
 {
-    if (unit == UNIT_NONE || is_zone_unit(unit))
+    if (unit == UNIT_NONE || (is_zone_unit(unit) && wr_timestamp_is_finite(ts)))
         return (struct field){.kind = FIELD_BAD};
     if (!wr_timestamp_is_finite(ts))
         return field_of_infinity(unit, ts < 0);
@@ -257,7 +266,7 @@ static void extract(struct fn_call *call)
         struct field field = field_at(call, i, unit, false);
         struct numeric special = wr_numeric_of_kind(field.kind == FIELD_PINF ? NUMERIC_PINF : NUMERIC_NINF);
         if (field.kind == FIELD_BAD)
-            fail_unit(call, i, unit);
+            fail_unit(call, i, unit, call->args[1].type.id);
         else if (field.kind == FIELD_NULL)
             fn_null(call, i);
         else if (field.kind == FIELD_VALUE)
@@ -281,7 +290,7 @@ static void date_part(struct fn_call *call)
         enum datetime_unit unit = unit_of(call, i);
         struct field field = field_at(call, i, unit, true);
         if (field.kind == FIELD_BAD)
-            fail_unit(call, i, unit);
+            fail_unit(call, i, unit, call->args[1].type.id == TYPE_TIMESTAMPTZ ? TYPE_TIMESTAMPTZ : TYPE_TIMESTAMP);
         else if (field.kind == FIELD_NULL && field.scale < 0)
             fn_fail(call, i, ERR_DATETIME_OVERFLOW, "date out of range for timestamp");
         else if (field.kind == FIELD_NULL)

@@ -114,7 +114,7 @@ static void power_row(struct fn_call *call, uint32_t i, double x, double y)
     call->out->f64[i] = r;
     if (x == 0 && y < 0)
         fn_fail(call, i, "2201F", "zero raised to a negative power is undefined");
-    else if (x < 0 && isfinite(x) && isfinite(y) && floor(y) != y)
+    else if (x < 0 && !isnan(y) && floor(y) != y)
         fn_fail(call, i, "2201F", "a negative number raised to a non-integer power yields a complex result");
     else if (isfinite(x) && isfinite(y) && x != 0)
         check_range(call, i, r, true);

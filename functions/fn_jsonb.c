@@ -6,12 +6,17 @@
 KERNEL_BINARY(jsonb_eq, struct str, str, uint8_t, b, wr_jsonb_eq(x, y))
 KERNEL_BINARY(jsonb_ne, struct str, str, uint8_t, b, !wr_jsonb_eq(x, y))
 
-/* Member or element of row i; false: none. The second argument is text or integer. */
+/* Member or element of row i; false: none. The second argument is text or integer. To -> a scalar is an array of one.
+ */
 static bool step_into(const struct fn_call *call, uint32_t i, struct str *out)
 {
     struct str value = call->args[0].str[i];
-    if (call->args[1].type.id == TYPE_INT4)
-        return wr_jsonb_at(value, call->args[1].i32[i], out);
+    if (call->args[1].type.id == TYPE_INT4) {
+        int32_t index = call->args[1].i32[i];
+        bool scalar = wr_jsonb_kind(value) != JSONB_ARRAY && wr_jsonb_kind(value) != JSONB_OBJECT;
+        *out = value;
+        return scalar ? index == 0 || index == -1 : wr_jsonb_at(value, index, out);
+    }
     return wr_jsonb_get(value, call->args[1].str[i], out);
 }
 

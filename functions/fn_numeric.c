@@ -176,7 +176,7 @@ static const struct fn rows[] = {
     DIGITS("trunc", numeric_trunc, "Cut after so many digits.", "trunc(-2.345, 2)", "-2.34"),
     ONE("sqrt", FN_CAN_FAIL, numeric_sqrt, "Square root.", "sqrt(2.0)", "1.414213562373095"),
     ONE("exp", FN_CAN_FAIL, numeric_exp, "Exponential.", "exp(1.0)", "2.7182818284590452"),
-    ONE("ln", FN_CAN_FAIL, numeric_ln, "Natural logarithm.", "ln(2.0)", "0.69314718055994530942"),
+    ONE("ln", FN_CAN_FAIL, numeric_ln, "Natural logarithm.", "ln(2.0)", "0.6931471805599453"),
     ONE("log", FN_CAN_FAIL, numeric_log10, "Logarithm to base 10.", "log(100.0)", "2.0000000000000000"),
     ONE("log10", FN_CAN_FAIL, numeric_log10, "Logarithm to base 10.", "log10(1000.0)", "3.0000000000000000"),
 };

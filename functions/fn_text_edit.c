@@ -91,7 +91,7 @@ static void pad_rows(struct fn_call *call, bool left)
     {
         struct str text = call->args[0].str[i], fill = call->nargs > 2 ? call->args[2].str[i] : wr_str(" ", 1);
         size_t wanted = (size_t)WR_MAX(call->args[1].i32[i], 0), have = wr_utf8_count(text.data, text.len);
-        if (!length_ok(call, i, wanted * 4))
+        if (fill.len && !length_ok(call, i, wanted))
             continue;
         if (have >= wanted || fill.len == 0) {
             call->out->str[i] = wr_str(text.data, wr_utf8_offset(text.data, text.len, wanted));

@@ -99,19 +99,43 @@ static const char *const jsons[] = {"null",  "true",
                                     "\"\""};
 static const char *const bytes[] = {"\\x", "\\x00", "\\x00ff", "\\x616263", "\\x7fffffff"};
 
+static const char *const units[] = {"microseconds",  "milliseconds",
+                                    "second",        "minute",
+                                    "hour",          "day",
+                                    "week",          "month",
+                                    "quarter",       "year",
+                                    "decade",        "century",
+                                    "millennium",    "isoyear",
+                                    "dow",           "isodow",
+                                    "doy",           "julian",
+                                    "epoch",         "timezone",
+                                    "timezone_hour", "timezone_minute",
+                                    "YEARS",         "nonsense",
+                                    "Säck"};
+static const char *const zones[] = {"UTC", "Europe/Berlin", "America/New_York", "asia/kolkata",
+                                    "+02", "-03:30",        "Nowhere/None"};
+
 #define LIST(array)            \
     {                          \
         array, WR_COUNT(array) \
     }
-static const struct values {
+struct values {
     const char *const *items;
     size_t n;
-} values[TYPE_COUNT] = {
+};
+static const struct values values[TYPE_COUNT] = {
     [TYPE_BOOL] = LIST(bools),    [TYPE_INT4] = LIST(ints),        [TYPE_INT8] = LIST(bigs),
     [TYPE_FLOAT8] = LIST(floats), [TYPE_NUMERIC] = LIST(numerics), [TYPE_TEXT] = LIST(texts),
     [TYPE_DATE] = LIST(dates),    [TYPE_TIMESTAMP] = LIST(stamps), [TYPE_TIMESTAMPTZ] = LIST(stamps),
     [TYPE_JSONB] = LIST(jsons),   [TYPE_BYTEA] = LIST(bytes),
 };
+
+/* Functions whose first argument is a word of a small language. */
+static const struct vocabulary {
+    const char *name;
+    struct values words;
+} vocabularies[] = {
+    {"date_trunc", LIST(units)}, {"extract", LIST(units)}, {"date_part", LIST(units)}, {"timezone", LIST(zones)}};
 
 static uint64_t seed = 20240229;
 
@@ -216,6 +240,14 @@ static bool compute(struct build *b, const struct call *call, struct wr_buf *ans
     return true;
 }
 
+static const struct values *values_for(const struct fn *fn, uint16_t arg, uint8_t type)
+{
+    for (size_t k = 0; k < WR_COUNT(vocabularies) && arg == 0; k++)
+        if (!strcmp(vocabularies[k].name, fn->name))
+            return &vocabularies[k].words;
+    return &values[type];
+}
+
 static void choose_args(struct call *call)
 {
     static const uint8_t any[] = {TYPE_INT4, TYPE_TEXT, TYPE_BOOL, TYPE_NUMERIC, TYPE_FLOAT8, TYPE_DATE};
@@ -224,16 +256,18 @@ static void choose_args(struct call *call)
     for (uint16_t i = 0; i < call->nargs; i++) {
         uint8_t type = fn->args[WR_MIN(i, fn->nargs - 1)];
         type = type == TYPE_UNKNOWN ? any[random_below(WR_COUNT(any))] : type;
-        const struct values *list = &values[type];
+        const struct values *list = values_for(fn, i, type);
         call->types[i] = type;
         call->texts[i] = random_below(25) == 0 ? NULL : list->items[random_below((uint32_t)list->n)];
     }
 }
 
-/* Known and documented: the text after "invalid regular expression" is PCRE2's own. */
+/* Known: the text after "invalid regular expression" is PCRE2's own; messages of rows are cut at 249 bytes. */
 static bool same_answer(const char *ours, const char *theirs)
 {
-    return !strcmp(ours, theirs) || (!strncmp(ours, "2201B", 5) && !strncmp(theirs, "2201B", 5));
+    if (!strncmp(ours, "2201B", 5))
+        return !strncmp(theirs, "2201B", 5);
+    return !strcmp(ours, theirs) || (ours[0] == '2' && strlen(ours) == 255 && !strncmp(ours, theirs, 255));
 }
 
 static void compare_row(PGconn *pg, const struct fn *fn, struct type result)
@@ -253,7 +287,7 @@ static void compare_row(PGconn *pg, const struct fn *fn, struct type result)
             check_failed += !same;
             wrong += !same;
             if (!same && wrong <= SHOWN_PER_ROW)
-                fprintf(stderr, "%s\n  ours   %s\n  theirs %s\n", sql.data, ours.data, theirs.data);
+                fprintf(stderr, "%.300s\n  ours   %.200s\n  theirs %.200s\n", sql.data, ours.data, theirs.data);
         }
         wr_arena_reset(&b.arena);
     }
