@@ -32,7 +32,7 @@ void wr_commit_free(struct commit *commit)
         wr_run_release(commit->runs[i].run);
     for (uint32_t i = 0; i < commit->logs_n; i++) {
         free(commit->logs[i].bytes);
-        wr_run_release(commit->logs[i].blob);
+        wr_run_release(commit->logs[i].file);
     }
     free(commit->runs);
     free(commit->logs);
@@ -95,7 +95,12 @@ void wr_commit_log_truncate(struct commit *commit, uint64_t log_id, uint64_t upt
 
 void wr_commit_log(struct commit *commit, uint64_t log_id, const void *bytes, size_t len)
 {
-    struct log_part part = {log_id, wr_strndup(len ? bytes : "", len), len, NULL};
+    struct log_part part = {log_id, NULL, len, NULL};
+    struct wr_error err = WR_ERROR_INIT;
+    if (!commit->store->dir || len < LOG_FILE_BYTES)
+        part.bytes = wr_strndup(len ? bytes : "", len);
+    else if (!(part.file = wr_log_file_write(commit->store, bytes, len, &err)))
+        return wr_store_fail(commit->store, &err); /* the commit will fail */
     pthread_mutex_lock(&commit->lock);
     GROW(commit->logs, commit->logs_n, commit->logs_cap);
     commit->logs[commit->logs_n++] = part;
@@ -193,8 +198,8 @@ void wr_commit_abandon(struct commit *commit)
         forget_pending(commit->runs[i].trace, commit);
     }
     for (uint32_t i = 0; i < commit->logs_n; i++)
-        if (commit->logs[i].blob)
-            atomic_store(&commit->logs[i].blob->doomed, true);
+        if (commit->logs[i].file)
+            atomic_store(&commit->logs[i].file->doomed, true);
     for (uint32_t i = 0; i < commit->created_n; i++)
         wr_trace_remove(commit->created[i]);
     pthread_mutex_unlock(&store->lock);

@@ -115,10 +115,12 @@ static void truncate_log(struct store *store, rocksdb_writebatch_t *batch, uint6
     char lo[LOG_KEY_SIZE], hi[LOG_KEY_SIZE];
     log_key(lo, log_id, 0, 0);
     log_key(hi, log_id, upto + 1, 0);
-    if (batch)
+    if (batch) {
         rocksdb_writebatch_delete_range_cf(batch, store->rocks.cf[CF_LOG], lo, sizeof lo, hi, sizeof hi);
-    else
+        wr_log_files_unname(store, batch, log_id, upto);
+    } else {
         wr_mem_map_delete(&store->mem_log, lo, sizeof lo, hi, sizeof hi);
+    }
 }
 
 /* batch NULL: memory only, under store->lock. */
@@ -151,17 +153,57 @@ static void apply_ops(struct store *store, rocksdb_writebatch_t *batch, const st
     wr_buf_free(&key);
 }
 
+static void put_log_file(struct store *store, rocksdb_writebatch_t *batch, const struct log_part *part, uint64_t commit)
+{
+    char key[META_KEY_SIZE], value[16];
+    wr_meta_key(key, META_LOG_FILE, part->file->id);
+    wr_store_u64be(value, part->log_id);
+    wr_store_u64be(value + 8, commit);
+    rocksdb_writebatch_put_cf(batch, store->rocks.cf[CF_META], key, sizeof key, value, sizeof value);
+}
+
 static void put_logs(struct store *store, rocksdb_writebatch_t *batch, const struct commit *commit)
 {
+    struct wr_buf value = WR_BUF_INIT;
     for (uint32_t i = 0; i < commit->logs_n; i++) {
         const struct log_part *part = &commit->logs[i];
         char key[LOG_KEY_SIZE];
         log_key(key, part->log_id, commit->number, i);
+        value.len = 0;
+        wr_buf_byte(&value, part->file != NULL);
+        if (part->file) {
+            wr_buf_u64be(&value, part->file->id);
+            put_log_file(store, batch, part, commit->number);
+        } else {
+            wr_buf_put(&value, part->bytes, part->len);
+        }
         if (batch)
-            rocksdb_writebatch_put_cf(batch, store->rocks.cf[CF_LOG], key, sizeof key, part->bytes, part->len);
+            rocksdb_writebatch_put_cf(batch, store->rocks.cf[CF_LOG], key, sizeof key, value.data, value.len);
         else
-            wr_mem_map_put(&store->mem_log, key, sizeof key, part->bytes, part->len);
+            wr_mem_map_put(&store->mem_log, key, sizeof key, value.data, value.len);
     }
+    wr_buf_free(&value);
+}
+
+/* The batch is written: what it names is kept, what it names no more goes. */
+static void publish_log_files(struct store *store, const struct commit *commit)
+{
+    struct wr_reader r = wr_reader_of(commit->ops.data, commit->ops.len);
+    while (r.ok && r.at < r.end) {
+        size_t len;
+        uint8_t op = wr_get_byte(&r);
+        if (op == 'T') {
+            uint64_t log_id = wr_get_u64le(&r);
+            wr_log_files_drop(store, log_id, wr_get_u64le(&r));
+            continue;
+        }
+        wr_get_blob(&r, &len);
+        if (op == 'P')
+            wr_get_blob(&r, &len);
+    }
+    for (uint32_t i = 0; i < commit->logs_n; i++)
+        if (commit->logs[i].file)
+            wr_log_file_publish(store, commit->logs[i].file, commit->logs[i].log_id, commit->number);
 }
 
 /* What the trace's durable version will be once this commit is published. Under store->lock. */
@@ -278,6 +320,8 @@ static bool write_durable(struct store *store, struct commit *commit, struct wr_
         if (ok)
             publish(store, commit);
         pthread_mutex_unlock(&store->manifest_lock);
+        if (ok)
+            publish_log_files(store, commit);
     }
     rocksdb_writebatch_destroy(batch);
     return ok;

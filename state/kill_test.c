@@ -92,6 +92,13 @@ static void child(const char *failpoint)
         add_bag(commit, bag, i);
         wr_commit_put(commit, "last", 4, &i, sizeof i);
         wr_commit_log(commit, 9, &i, sizeof i);
+        static char big[300 << 10];
+        if (i % 11 == 0) {
+            memset(big, (int)(i % 100), sizeof big);
+            wr_commit_log(commit, 10, big, sizeof big);
+        }
+        if (i > 50)
+            wr_commit_log_truncate(commit, 10, i - 50);
         if (i > 50)
             wr_commit_log_truncate(commit, 9, i - 50);
         wr_commit_submit(commit, send_ack, NULL);
@@ -149,6 +156,14 @@ static bool note_log(void *context, uint64_t commit, const void *bytes, size_t l
     return true;
 }
 
+static bool note_big(void *context, uint64_t commit, const void *bytes, size_t len)
+{
+    uint64_t *n = context;
+    CHECK(commit % 11 == 0 && len == 300 << 10 && ((const char *)bytes)[len - 1] == (char)(commit % 100));
+    ++*n;
+    return true;
+}
+
 static uint64_t check_store(uint64_t acked)
 {
     struct store *store = open_store();
@@ -162,6 +177,9 @@ static uint64_t check_store(uint64_t acked)
     last = 0;
     wr_store_log_scan(store, 9, 0, note_log, &last);
     CHECK_INT(last, committed);
+    uint64_t big = 0;
+    wr_store_log_scan(store, 10, 0, note_big, &big);
+    CHECK_INT(big, committed / 11 - (committed > 50 ? (committed - 50) / 11 : 0));
     check_hot(store, committed);
     check_bag(store, committed);
     wr_store_close(store);

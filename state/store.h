@@ -73,7 +73,7 @@ bool wr_commit_add(struct commit *commit, struct trace *trace, struct run *run, 
 void wr_commit_put(struct commit *commit, const void *key, size_t key_len, const void *value, size_t value_len);
 void wr_commit_delete(struct commit *commit, const void *key, size_t key_len);
 /* Output log of a sink. Several calls for one log add parts, visited in the order added, all under the commit's number;
- * large parts are written out early like runs. */
+ * parts of 256 KB and more are written out early, smaller ones stay in RAM until the commit is written. */
 void wr_commit_log(struct commit *commit, uint64_t log_id, const void *bytes, size_t len);
 /* Log records of log_id with commit number <= upto are no longer needed. */
 void wr_commit_log_truncate(struct commit *commit, uint64_t log_id, uint64_t upto);

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "state/log_file.h"
 #include "state/mem_map.h"
 #include "state/rocks.h"
 #include "state/run.h"
@@ -63,9 +64,9 @@ struct commit_run {
 
 struct log_part {
     uint64_t log_id;
-    char *bytes; /* NULL: written early as `run_id` */
+    char *bytes; /* NULL: written early as `file` */
     size_t len;
-    struct run *blob;
+    struct run *file;
 };
 
 struct commit {
@@ -129,7 +130,9 @@ struct store {
     struct snapshot *snapshots;          /* (L) all that live */
     struct snapshot *latest;             /* (L) cache for the next wr_store_snapshot; NULL = stale */
     struct mem_map mem_meta, mem_log;    /* (L) memory only */
-    struct wr_error error;               /* (L) sticky */
+    struct log_file *log_files;          /* commit thread */
+    uint32_t log_files_n, log_files_cap;
+    struct wr_error error; /* (L) sticky */
     atomic_bool failed;
 
     pthread_mutex_t trash_lock; /* innermost */

@@ -127,18 +127,35 @@ void wr_store_scan(struct store *store, const void *prefix, size_t prefix_len, s
 }
 
 struct log_scan {
+    struct store *store;
     log_visit visit;
     void *context;
     uint64_t committed;
 };
 
+/* A part with a file of its own. Truncated meanwhile: it was no longer needed. */
+static bool visit_log_file(struct log_scan *scan, uint64_t commit, uint64_t run_id)
+{
+    struct wr_error err;
+    struct cached *bytes = wr_block_cache_get(scan->store, run_id, 0, false, &err);
+    if (!bytes)
+        return true;
+    bool more = scan->visit(scan->context, commit, bytes->data, bytes->len);
+    wr_cached_release(bytes);
+    return more;
+}
+
 static bool visit_log(void *context, const char *key, size_t key_len, const char *value, size_t value_len)
 {
     struct log_scan *scan = context;
-    if (key_len != LOG_KEY_SIZE)
+    if (key_len != LOG_KEY_SIZE || !value_len)
         return false;
     uint64_t commit = wr_load_u64be(key + 8);
-    return commit <= scan->committed && scan->visit(scan->context, commit, value, value_len);
+    if (commit > scan->committed)
+        return false;
+    if (value[0])
+        return value_len != 9 || visit_log_file(scan, commit, wr_load_u64be(value + 1));
+    return scan->visit(scan->context, commit, value + 1, value_len - 1);
 }
 
 void wr_store_log_scan(struct store *store, uint64_t log_id, uint64_t after, log_visit visit, void *context)
@@ -147,7 +164,7 @@ void wr_store_log_scan(struct store *store, uint64_t log_id, uint64_t after, log
     wr_buf_u64be(&prefix, log_id);
     wr_buf_put(&from, prefix.data, prefix.len);
     wr_buf_u64be(&from, after + 1);
-    struct log_scan scan = {visit, context, wr_store_committed(store)};
+    struct log_scan scan = {store, visit, context, wr_store_committed(store)};
     if (after == UINT64_MAX) /* nothing is after it */
         scan.committed = 0;
     else if (store->dir)

@@ -156,9 +156,11 @@ static int by_value(const void *a, const void *b)
 
 static uint64_t *named_runs(struct store *store, size_t *n)
 {
-    size_t cap = 64;
+    size_t cap = 64 + store->log_files_n;
     uint64_t *ids = wr_malloc(cap * sizeof *ids);
     *n = 0;
+    for (uint32_t i = 0; i < store->log_files_n; i++)
+        ids[(*n)++] = store->log_files[i].run->id;
     for (uint32_t i = 0; i < store->traces_cap; i++)
         for (struct trace *trace = store->traces[i]; trace; trace = trace->next)
             for (uint32_t r = 0; r < trace->durable->n; r++) {
@@ -201,6 +203,7 @@ bool wr_store_recover(struct store *store, struct wr_error *err)
     TRY(read_commit_record(store, err));
     TRY(read_records(store, META_TRACE, err));
     TRY(read_records(store, META_BASE, err));
+    TRY(wr_log_files_recover(store, err));
     TRY(read_deltas(store, &orphans, err));
     if (orphans)
         TRY(delete_orphan_deltas(store, err));
