@@ -144,10 +144,12 @@ static bool stream(struct row_visitor *visitor, struct reader *reader, uint32_t 
     return ok;
 }
 
-/* Merged rows of a key too big to load: what RAM has of it goes into the trace first, which merges. */
-static bool seal_first(struct reader *reader)
+/* Merged rows of a key too big to load: what RAM has of it goes into the trace first, which merges. Sealing may move
+ * rows that were given to the visitor. */
+static bool seal_first(struct row_visitor *visitor, struct reader *reader)
 {
     struct worker *worker = reader->join->op->worker;
+    TRY(visitor->drain(visitor));
     reader_close(reader);
     return wr_multimap_seal(reader->map, &worker->arena, worker->commit, &worker->error);
 }
@@ -162,7 +164,7 @@ static bool visit_missing(struct row_visitor *visitor, struct reader *reader, ui
     TRY(load(reader, key, key_len, keys->hashes[first], &group, &outcome));
     if (outcome == LOAD_HUGE) {
         if (merged) {
-            TRY(seal_first(reader));
+            TRY(seal_first(visitor, reader));
             group = NULL;
         }
         TRY(stream(visitor, reader, first));

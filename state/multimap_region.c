@@ -118,6 +118,17 @@ void wr_region_release(struct multimap *map, struct region *region, void *block,
     *list = block;
 }
 
+void wr_region_clear(struct multimap *map, struct region *region)
+{
+    while (region->spans)
+        span_free(map, region, region->spans);
+    region->at = region->end = NULL;
+    memset(region->free, 0, sizeof region->free);
+    if (region->slots)
+        memset(region->slots, 0, ((size_t)region->slot_mask + 1) * sizeof *region->slots);
+    region->used = 0;
+}
+
 void wr_region_drop_all(struct multimap *map, struct region *region)
 {
     while (region->spans)
@@ -269,7 +280,7 @@ static struct multimap_chunk *add_chunk(struct multimap *map, struct region *reg
                                         uint32_t need)
 {
     struct multimap_chunk *tail = group->tail;
-    size_t size = WR_MIN((size_t)tail->cap * 2, (size_t)CLASS_BIG);
+    size_t size = WR_MIN((size_t)tail->cap * 3 / 2, (size_t)CLASS_BIG);
     size = WR_MAX(WR_MAX(size, CHUNK_MIN), sizeof(*tail) + need);
     size = wr_region_round(size);
     struct multimap_chunk *chunk = wr_region_alloc(map, region, size);

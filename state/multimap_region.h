@@ -51,6 +51,8 @@ struct region *wr_region_get(struct multimap *map, uint64_t hash); /* made if ab
 size_t wr_region_round(size_t size);
 void *wr_region_alloc(struct multimap *map, struct region *region, size_t size);
 void wr_region_release(struct multimap *map, struct region *region, void *block, size_t size);
+/* The region has no groups any more: give its blocks back. */
+void wr_region_clear(struct multimap *map, struct region *region);
 /* Free all memory that hangs on the region: groups, table, dirty list. */
 void wr_region_drop_all(struct multimap *map, struct region *region);
 void wr_region_free(struct multimap *map, struct region *region);

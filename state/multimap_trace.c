@@ -280,6 +280,12 @@ static void after_seal(struct sealing *sealing, struct region *region, struct mu
             wr_group_free(map, region, group);
         return;
     }
+    if (!complete && group->flags & GROUP_HUGE) { /* stays, without rows, as a note that the key is huge */
+        wr_group_reset(map, region, group);
+        group->total = 0;
+        group->flags &= ~(uint32_t)GROUP_UNSETTLED;
+        return;
+    }
     if (!complete) {
         wr_group_free(map, region, group);
         return;
@@ -313,6 +319,8 @@ static void seal_region(struct sealing *sealing, struct region *region)
         after_seal(sealing, region, group);
     }
     region->ndirty = 0;
+    if (!region->live)
+        wr_region_clear(sealing->map, region);
     wr_arena_release(sealing->arena, mark);
 }
 
@@ -406,7 +414,7 @@ int64_t wr_multimap_evict(struct multimap *map, int64_t bytes)
     /* twice round: groups used since the last pass get a second chance */
     for (uint32_t r = 0; r < 2 * MULTIMAP_REGIONS && before - map->charged < bytes; r++) {
         struct region *region = map->regions[map->hand];
-        if (region && region->live)
+        if (region && region->bytes) /* free blocks come back only with their spans */
             sweep_region(map, region, r >= MULTIMAP_REGIONS);
         map->hand = (map->hand + 1) % MULTIMAP_REGIONS;
     }
