@@ -93,6 +93,9 @@ static bool open_producer(struct sink *sink, struct wr_error *err)
     wr_kafka_set(conf, object, "message.timeout.ms", "300000");
     wr_kafka_set(conf, object, "queue.buffering.max.kbytes", QUEUE_KBYTES);
     wr_kafka_set(conf, object, "linger.ms", "2");
+    /* The broker refuses the next transaction while it still writes the markers of the last one; librdkafka's 100 ms
+     * between attempts would be the latency of every commit. */
+    wr_kafka_set(conf, object, "retry.backoff.ms", "5");
     wr_kafka_set(conf, object, "compression.codec", "lz4");
     wr_kafka_set(conf, object, "reconnect.backoff.max.ms", "2000");
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);

@@ -26,6 +26,7 @@
 
 #define MESSAGES_MAX    2000 /* per chunk; two rows each still fit a batch */
 #define POLL_MS         100
+#define POKE_MS         3 /* a partition with more to read that brought nothing for so long is asked for its offsets */
 #define TIMEOUT_MS      2000
 #define REFRESH_NS      5000000000 /* between looks for new partitions */
 #define REFRESH_FAST_NS 300000000  /* while there is none at all */
@@ -39,6 +40,7 @@ struct partition {
     int64_t target;     /* end when the source was opened; caught up when handed_out gets there */
     int64_t handed_out; /* what poll() has given to the engine */
     bool moved;         /* since the last chunk */
+    bool at_end;        /* nothing more to read just now */
 };
 
 struct source {
@@ -250,6 +252,8 @@ static void advance(struct source *source, int32_t id, int64_t next, bool at_end
     }
     if (partition && (at_end || partition->end < next))
         partition->end = WR_MAX(next, partition->next);
+    if (partition)
+        partition->at_end = at_end;
     pthread_mutex_unlock(&source->lock);
 }
 
@@ -322,11 +326,36 @@ static uint32_t take_positions(struct source *source, struct source_chunk *chunk
     return chunk->npartitions;
 }
 
+static struct partition *behind(struct source *source)
+{
+    for (uint32_t i = 0; i < source->npartitions; i++)
+        if (!source->partitions[i].at_end && source->partitions[i].next < source->partitions[i].end)
+            return &source->partitions[i];
+    return NULL;
+}
+
+/* librdkafka stops fetching when its queue is full, and does not notice for up to a second that it is empty again: the
+ * thread that fetches sleeps. A request to the same broker wakes it, and this one also tells the lag. */
+static void poke(struct source *source, struct partition *partition)
+{
+    int64_t low, high;
+    if (!watermarks(source, partition->id, &low, &high))
+        return;
+    pthread_mutex_lock(&source->lock);
+    partition->end = WR_MAX(partition->end, high);
+    pthread_mutex_unlock(&source->lock);
+}
+
 /* The first message is waited for; what else lies ready is taken with it. (The batch call itself would wait for a full
  * batch.) */
 static size_t consume(struct source *source, rd_kafka_message_t **messages)
 {
-    messages[0] = rd_kafka_consume_queue(source->messages, POLL_MS);
+    struct partition *late = behind(source);
+    messages[0] = rd_kafka_consume_queue(source->messages, late ? POKE_MS : POLL_MS);
+    if (!messages[0] && late) {
+        poke(source, late);
+        messages[0] = rd_kafka_consume_queue(source->messages, POLL_MS);
+    }
     if (!messages[0])
         return 0;
     ssize_t more = rd_kafka_consume_batch_queue(source->messages, 0, messages + 1, MESSAGES_MAX - 1);
@@ -397,11 +426,12 @@ static void source_free(struct source *source)
 static void cap_queues(rd_kafka_conf_t *conf, const struct source_config *config)
 {
     char text[32];
-    int64_t kbytes = WR_MIN(WR_MAX(config->queue_bytes_max / 1024, 256), 8192);
+    int64_t kbytes = WR_MIN(WR_MAX(config->queue_bytes_max / 1024, 1024), 16384);
     snprintf(text, sizeof text, "%lld", (long long)kbytes);
     wr_kafka_set(conf, config->object, "queued.max.messages.kbytes", text);
-    wr_kafka_set(conf, config->object, "queued.min.messages", "10000");
+    wr_kafka_set(conf, config->object, "queued.min.messages", "20000");
     wr_kafka_set(conf, config->object, "fetch.max.bytes", "8388608");
+    wr_kafka_set(conf, config->object, "fetch.message.max.bytes", "524288");
     wr_kafka_set(conf, config->object, "fetch.wait.max.ms", "50");
     wr_kafka_set(conf, config->object, "fetch.error.backoff.ms", "100");
     wr_kafka_set(conf, config->object, "reconnect.backoff.max.ms", "2000");
