@@ -59,8 +59,6 @@ BINARY_KERNEL(numeric_mul, wr_numeric_mul)
 BINARY_KERNEL(numeric_div, wr_numeric_div)
 BINARY_KERNEL(numeric_mod, wr_numeric_mod)
 BINARY_KERNEL(numeric_div_trunc, wr_numeric_div_trunc)
-BINARY_KERNEL(numeric_power, wr_numeric_power)
-BINARY_KERNEL(numeric_log, wr_numeric_log)
 
 #define UNARY_KERNEL(name, operation)                                                                 \
     static void name(struct fn_call *call)                                                            \
@@ -74,9 +72,6 @@ BINARY_KERNEL(numeric_log, wr_numeric_log)
     }
 UNARY_KERNEL(numeric_ceil, wr_numeric_ceil)
 UNARY_KERNEL(numeric_floor, wr_numeric_floor)
-UNARY_KERNEL(numeric_sqrt, wr_numeric_sqrt)
-UNARY_KERNEL(numeric_exp, wr_numeric_exp)
-UNARY_KERNEL(numeric_ln, wr_numeric_ln)
 
 KERNEL_UNARY(numeric_neg, struct str, str, struct str, str, wr_numeric_neg(call->arena, x))
 KERNEL_UNARY(numeric_same_value, struct str, str, struct str, str, x)
@@ -105,17 +100,6 @@ static void numeric_round(struct fn_call *call)
 static void numeric_trunc(struct fn_call *call)
 {
     to_digits(call, wr_numeric_trunc);
-}
-
-static void numeric_log10(struct fn_call *call)
-{
-    struct str ten = wr_numeric_from_int64(call->arena, 10);
-    struct wr_error err;
-    FN_EACH(call, i)
-    {
-        if (!wr_numeric_log(call->arena, ten, call->args[0].str[i], &call->out->str[i], &err))
-            fn_fail(call, i, err.sqlstate, "%s", err.message);
-    }
 }
 
 #define N TYPE_NUMERIC
@@ -157,11 +141,6 @@ static const struct fn rows[] = {
     TWO("%", numeric_mod, "Remainder, with the dividend's sign.", "-7.5 % 2", "-1.5"),
     TWO("mod", numeric_mod, "Remainder, with the dividend's sign.", "mod(7.5, 2)", "1.5"),
     TWO("div", numeric_div_trunc, "Whole quotient, cut towards zero.", "div(7.5, 2)", "3"),
-    TWO("^", numeric_power, "Power.", "2.0 ^ 3", "8.0000000000000000"),
-    TWO("power", numeric_power, "Power.", "power(2.0, 0.5)", "1.4142135623730950"),
-    TWO("pow", numeric_power, "Power.", "pow(2.0, 10)", "1024.0000000000000"),
-    TWO("log", numeric_log, "Logarithm of the second argument to the first as base.", "log(2.0, 64.0)",
-        "6.0000000000000000"),
     ONE("-", 0, numeric_neg, "Negation.", "- 1.50", "-1.50"),
     ONE("+", 0, numeric_same_value, "The number itself.", "+ 1.50", "1.50"),
     ONE("abs", 0, numeric_abs, "Absolute value.", "abs(-1.50)", "1.50"),
@@ -174,11 +153,6 @@ static const struct fn rows[] = {
     ONE("trunc", FN_CAN_FAIL, numeric_trunc, "Whole part, towards zero.", "trunc(-2.7)", "-2"),
     DIGITS("round", numeric_round, "Rounded to so many digits after the point.", "round(2.345, 2)", "2.35"),
     DIGITS("trunc", numeric_trunc, "Cut after so many digits.", "trunc(-2.345, 2)", "-2.34"),
-    ONE("sqrt", FN_CAN_FAIL, numeric_sqrt, "Square root.", "sqrt(2.0)", "1.414213562373095"),
-    ONE("exp", FN_CAN_FAIL, numeric_exp, "Exponential.", "exp(1.0)", "2.7182818284590452"),
-    ONE("ln", FN_CAN_FAIL, numeric_ln, "Natural logarithm.", "ln(2.0)", "0.6931471805599453"),
-    ONE("log", FN_CAN_FAIL, numeric_log10, "Logarithm to base 10.", "log(100.0)", "2.0000000000000000"),
-    ONE("log10", FN_CAN_FAIL, numeric_log10, "Logarithm to base 10.", "log10(1000.0)", "3.0000000000000000"),
 };
 
 FAMILY(wr_fn_numeric_family, rows);
