@@ -25,7 +25,7 @@ static bool probe_run(struct lookup *lookup, struct run *run, struct wr_error *e
         uint32_t index = lookup->open[i];
         const struct str_key *key = &lookup->keys[index];
         bool may = true;
-        ok = ok && wr_run_may_have(run, key->bytes, key->len, lookup->hashes[index], true, &may, err);
+        ok = ok && wr_run_iter_may_have(&iter, key->bytes, key->len, lookup->hashes[index], true, &may, err);
         if (ok && may)
             ok = wr_run_iter_seek(&iter, key->bytes, key->len, err);
         if (ok && may && iter.valid && !bytes_compare(iter.entry.key, iter.entry.key_len, key->bytes, key->len)) {
@@ -57,7 +57,7 @@ static bool get_bag(struct version *version, struct lookup *lookup, uint32_t n, 
         const struct str_key *key = &lookup->keys[i];
         bool any = false;
         for (uint32_t r = 0; r < version->n && ok && !any; r++)
-            ok = wr_run_may_have(version->runs[r], key->bytes, key->len, lookup->hashes[i], true, &any, err);
+            ok = wr_run_iter_may_have(&merger.iters[r], key->bytes, key->len, lookup->hashes[i], true, &any, err);
         const struct entry *entry = NULL;
         if (ok && any)
             ok = wr_merger_seek(&merger, key->bytes, key->len, err) && wr_merger_next(&merger, &entry, err);

@@ -74,6 +74,7 @@ bool wr_run_may_have(struct run *run, const char *key, uint32_t len, uint64_t ha
 struct run_iter {
     struct run *run;
     struct cached *index, *block, *held; /* held: the block before, so that the entry before stays valid */
+    struct cached *filter;               /* part last asked */
     const char *data;
     const uint32_t *offsets;
     uint32_t n, pos;
@@ -85,6 +86,9 @@ struct run_iter {
 /* `streaming` reads past the block cache (merges). */
 void wr_run_iter_init(struct run_iter *iter, struct run *run, bool streaming);
 void wr_run_iter_fini(struct run_iter *iter);
+/* wr_run_may_have that keeps index and filter at hand for the next key. */
+bool wr_run_iter_may_have(struct run_iter *iter, const char *key, uint32_t len, uint64_t hash, bool whole_key,
+                          bool *may, struct wr_error *err) WR_MUST;
 /* To the first entry with key >= the given; NULL key: to the first. Leaves valid = false at the end. */
 bool wr_run_iter_seek(struct run_iter *iter, const char *key, uint32_t len, struct wr_error *err) WR_MUST;
 bool wr_run_iter_next(struct run_iter *iter, struct wr_error *err) WR_MUST;

@@ -69,48 +69,56 @@ static bool outside(const struct run *run, const char *key, uint32_t len, bool w
     return whole_key || run->min_len < len || memcmp(run->min_key, key, len) != 0;
 }
 
-static bool disk_may_have(struct run *run, const char *key, uint32_t len, uint64_t hash, bool *may,
+static bool load_filter(struct run_iter *iter, uint32_t partition, struct wr_error *err)
+{
+    uint32_t record = partition * (RUN_FILTER_SPAN + 1) + RUN_FILTER_SPAN;
+    if (iter->filter && iter->filter->record == record)
+        return true;
+    wr_cached_release(iter->filter);
+    iter->filter = wr_block_cache_get(iter->run->store, iter->run->id, record, true, err);
+    return iter->filter != NULL;
+}
+
+static bool disk_may_have(struct run_iter *iter, const char *key, uint32_t len, uint64_t hash, bool *may,
                           struct wr_error *err)
 {
-    struct cached *index = NULL;
-    bool ok = load_index(run, &index, err);
-    if (!ok) {
-        wr_cached_release(index);
-        return false;
-    }
-    uint32_t block = index_find(index, run->blocks, 0, key, len), first_len;
+    struct run *run = iter->run;
+    TRY(load_index(run, &iter->index, err));
+    uint32_t block = index_find(iter->index, run->blocks, 0, key, len), first_len;
     if (block + 1 < run->blocks) {
-        const char *first = index_key(index, block + 1, run->blocks, &first_len);
-        if (first_len >= len && !memcmp(first, key, len)) { /* the next block begins with it */
-            wr_cached_release(index);
-            *may = true;
+        const char *first = index_key(iter->index, block + 1, run->blocks, &first_len);
+        if (first_len >= len && !memcmp(first, key, len)) /* the next block begins with it */
             return true;
-        }
     }
-    wr_cached_release(index);
-    uint32_t partition = block / RUN_FILTER_SPAN;
-    struct cached *filter =
-        wr_block_cache_get(run->store, run->id, partition * (RUN_FILTER_SPAN + 1) + RUN_FILTER_SPAN, true, err);
-    if (!filter)
-        return false;
-    *may = wr_bloom_may_have((unsigned char *)filter->data, filter->len, hash);
-    wr_cached_release(filter);
+    TRY(load_filter(iter, block / RUN_FILTER_SPAN, err));
+    *may = wr_bloom_may_have((unsigned char *)iter->filter->data, iter->filter->len, hash);
+    return true;
+}
+
+bool wr_run_iter_may_have(struct run_iter *iter, const char *key, uint32_t len, uint64_t hash, bool whole_key,
+                          bool *may, struct wr_error *err)
+{
+    struct run *run = iter->run;
+    *may = !outside(run, key, len, whole_key);
+    if (!*may || (whole_key && run->kind != TRACE_UPSERT && !run->full_prefix))
+        return true;
+    if (run->on_disk)
+        TRY(disk_may_have(iter, key, len, hash, may, err));
+    else
+        *may = wr_bloom_may_have(run->bloom, run->bloom_size, hash);
+    if (!*may)
+        atomic_fetch_add_explicit(&run->store->bloom_skips, 1, memory_order_relaxed);
     return true;
 }
 
 bool wr_run_may_have(struct run *run, const char *key, uint32_t len, uint64_t hash, bool whole_key, bool *may,
                      struct wr_error *err)
 {
-    *may = !outside(run, key, len, whole_key);
-    if (!*may || (whole_key && run->kind != TRACE_UPSERT && !run->full_prefix))
-        return true;
-    if (run->on_disk)
-        TRY(disk_may_have(run, key, len, hash, may, err));
-    else
-        *may = wr_bloom_may_have(run->bloom, run->bloom_size, hash);
-    if (!*may)
-        atomic_fetch_add_explicit(&run->store->bloom_skips, 1, memory_order_relaxed);
-    return true;
+    struct run_iter iter;
+    wr_run_iter_init(&iter, run, false);
+    bool ok = wr_run_iter_may_have(&iter, key, len, hash, whole_key, may, err);
+    wr_run_iter_fini(&iter);
+    return ok;
 }
 
 /* ---- iterator */
@@ -133,7 +141,8 @@ void wr_run_iter_fini(struct run_iter *iter)
     wr_cached_release(iter->index);
     wr_cached_release(iter->block);
     wr_cached_release(iter->held);
-    iter->index = iter->block = iter->held = NULL;
+    wr_cached_release(iter->filter);
+    iter->index = iter->block = iter->held = iter->filter = NULL;
 }
 
 static void decode_here(struct run_iter *iter)
