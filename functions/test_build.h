@@ -55,7 +55,7 @@ static inline struct expr *build_cast(struct build *b, struct expr *expr, struct
 /* NULL: not resolved, b->err says why. */
 static inline struct expr *build_calln(struct build *b, const char *name, struct expr **given, uint16_t n)
 {
-    struct type types[32], casts[32];
+    struct type types[32] = {{0}}, casts[32];
     bool is_operator = !(name[0] >= 'a' && name[0] <= 'z');
     for (uint16_t i = 0; i < n; i++)
         types[i] = given[i]->type;
