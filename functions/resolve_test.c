@@ -4,7 +4,7 @@
 /* "+(integer,integer) -> integer", or the error's message. */
 static const char *resolve(const char *name, bool is_operator, uint16_t n, uint8_t a, uint8_t b)
 {
-    static char text[512];
+    static char text[1100];
     struct type args[2] = {TYPE(a), TYPE(b)}, casts[2];
     struct wr_error err = WR_ERROR_INIT;
     const struct fn *fn = wr_fn_resolve(name, is_operator, args, n, casts, &err);
@@ -75,7 +75,7 @@ static void test_functions(void)
 
 static const char *common(uint16_t n, const uint8_t *ids)
 {
-    static char text[256];
+    static char text[1100];
     struct type types[8], out;
     struct wr_error err = WR_ERROR_INIT;
     for (uint16_t i = 0; i < n; i++)
