@@ -137,5 +137,7 @@ bool wr_commit_spill(struct commit *commit, struct wr_error *err)
     }
     commit->spilling = false;
     pthread_mutex_unlock(&commit->lock);
+    if (!ok)
+        wr_store_fail(commit->store, err);
     return ok;
 }

@@ -74,6 +74,7 @@ static void free_store(struct store *store)
         wr_run_free(run);
     }
     wr_block_cache_free(store->cache);
+    wr_pool_charge(&store->memtable_pool, -atomic_load(&store->memtable_pool.used_bytes));
     if (store->dir) {
         wr_rocks_close(&store->rocks);
         wr_store_dir_unlock(store->dir);

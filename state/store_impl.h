@@ -182,6 +182,8 @@ void wr_trace_free(struct trace *trace);
 /* Replace `from` (adjacent in the durable version) by `to` (NULL: by nothing). */
 void wr_trace_replace(struct trace *trace, struct run *const *from, uint32_t n, struct run *to);
 void wr_snapshot_stale(struct store *store);
+/* ---- snapshot_expire.c: called now and then by the tidy thread, without locks */
+void wr_snapshots_expire(struct store *store);
 
 /* ---- commit_write.c */
 void *wr_commit_thread(void *store);

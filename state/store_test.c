@@ -313,6 +313,39 @@ static void test_drop(void)
     wr_store_close(store);
 }
 
+/* A snapshot that alone holds a quarter of the budget is asked to go. */
+static void test_expiry(void)
+{
+    struct store *store = open_store();
+    struct trace *trace = wr_trace_open(store, 40, TRACE_UPSERT);
+    struct snapshot *held[4];
+    char key[32], payload[1000];
+    memset(payload, 'p', sizeof payload);
+    for (int c = 0; c < 4; c++) {
+        for (int part = 0; part < 8; part++) {
+            struct commit *commit = wr_commit_begin(store);
+            struct run_builder *builder = wr_run_builder_new(trace, 0, 0);
+            for (int i = 0; i < 5000; i++) {
+                snprintf(key, sizeof key, "%d%08d", part, i);
+                struct entry entry = {key, payload, 9, 9, sizeof payload, 1};
+                wr_run_builder_add(builder, &entry);
+            }
+            struct wr_error err = WR_ERROR_INIT;
+            CHECK(wr_commit_add(commit, trace, wr_run_builder_finish(builder), &err));
+            submit_wait(store, commit);
+        }
+        held[c] = wr_store_snapshot(store);
+    }
+    wr_store_settle(store);
+    if (!durable) {
+        CHECK(wr_snapshot_expired(held[0]));
+        CHECK(!wr_snapshot_expired(held[3]));
+    }
+    for (int c = 0; c < 4; c++)
+        wr_snapshot_release(held[c]);
+    wr_store_close(store);
+}
+
 static void count_done(void *context, uint64_t number, bool ok, const struct wr_error *err)
 {
     (void)err;
@@ -391,7 +424,8 @@ static void test_refusals(void)
 
 static void run_tests(void)
 {
-    static void (*const tests[])(void) = {test_zset, test_upsert, test_meta, test_detached, test_drop, test_big};
+    static void (*const tests[])(void) = {test_zset, test_upsert, test_meta, test_detached,
+                                          test_drop, test_expiry, test_big};
     for (size_t i = 0; i < WR_COUNT(tests); i++) {
         remove_dir(test_dir);
         tests[i]();

@@ -158,6 +158,15 @@ static void wait_for_work(struct store *store)
     pthread_cond_timedwait(&store->work, &store->lock, &until);
 }
 
+/* What RocksDB holds, as far as it tells: charged so that the others leave room for it. */
+static void charge_rocks(struct store *store)
+{
+    if (!store->dir)
+        return;
+    int64_t bytes = wr_rocks_memtable_bytes(&store->rocks) + (int64_t)rocksdb_cache_get_usage(store->rocks.cache);
+    wr_pool_charge(&store->memtable_pool, bytes - atomic_load(&store->memtable_pool.used_bytes));
+}
+
 void *wr_tidy_thread(void *arg)
 {
     struct store *store = arg;
@@ -179,6 +188,8 @@ void *wr_tidy_thread(void *arg)
             wr_store_fail(store, &err);
         if (ok && store->dir)
             wr_trash_empty(store);
+        charge_rocks(store);
+        wr_snapshots_expire(store);
         pthread_mutex_lock(&store->lock);
     }
     store->tidy_busy = false;
