@@ -271,8 +271,7 @@ static bool prepare(struct weir_statement *statement, size_t *offset, bool *none
     TRY(set_param_types(statement, oids, n, err));
     int count = WR_MAX(WR_MIN(count_params(statement), PARAMS_MAX), n);
     if (statement->cls->describe) {
-        /* the binder may take any parameter; only the ones in the text are told */
-        statement->nparams = WR_MAX(count, 1);
+        statement->nparams = count;
         TRY(statement->cls->describe(statement, err));
     }
     statement->nparams = count;

@@ -171,7 +171,7 @@ static void operators(struct system_rows *rows)
 
 static const struct column_row sources_cols[] = {
     {"object", TYPE_TEXT}, {"connector", TYPE_TEXT},  {"partition", TYPE_INT4},
-    {"offset", TYPE_INT8}, {"end_offset", TYPE_INT8}, {"lag", TYPE_INT8},
+    {"offset", TYPE_INT8}, {"end_offset", TYPE_INT8}, {"lag", TYPE_INT8},   {"cpu_us", TYPE_INT8},
 };
 
 static int64_t end_of(const struct partition_offset *known, uint32_t n, int32_t partition)
@@ -182,6 +182,14 @@ static int64_t end_of(const struct partition_offset *known, uint32_t n, int32_t 
     return -1;
 }
 
+/* Thread time of the connector: told once per object, in its first partition's row. */
+static struct datum cpu_of(const struct live_source *input, uint32_t partition)
+{
+    if (partition || !input->cls->cpu_ns)
+        return none;
+    return number(input->cls->cpu_ns(input->source) / 1000);
+}
+
 static void sources_on_loop(struct system_rows *rows)
 {
     for (uint32_t i = 0; i < rows->db->nlive; i++) {
@@ -190,13 +198,17 @@ static void sources_on_loop(struct system_rows *rows)
             continue;
         struct partition_offset known[1024];
         uint32_t n = live->input->cls->positions(live->input->source, known, WR_COUNT(known));
+        n = WR_MIN(n, (uint32_t)WR_COUNT(known));
         for (uint32_t p = 0; p < live->input->noffsets; p++) {
             const struct partition_offset *at = &live->input->offsets[p];
-            int64_t end = end_of(known, WR_MIN(n, (uint32_t)WR_COUNT(known)), at->partition);
-            const struct datum values[] = {
-                text(live->object->name),     text(live->input->cls->connector),
-                small(at->partition),         number(at->next),
-                end < 0 ? none : number(end), end < 0 ? none : number(WR_MAX(end - at->next, 0))};
+            int64_t end = end_of(known, n, at->partition);
+            const struct datum values[] = {text(live->object->name),
+                                           text(live->input->cls->connector),
+                                           small(at->partition),
+                                           number(at->next),
+                                           end < 0 ? none : number(end),
+                                           end < 0 ? none : number(WR_MAX(end - at->next, 0)),
+                                           cpu_of(live->input, p)};
             add(rows, values);
         }
     }

@@ -29,15 +29,28 @@ static void charge_lists(struct vmap *map, int64_t bytes)
         wr_pool_charge(map->options.pool, bytes);
 }
 
-void wr_vmap_push(struct vmap *map, struct handle_list *list, uint64_t handle)
+/* Room for one more in an array of 8-byte items. */
+static void *grow(struct vmap *map, void *items, uint32_t n, uint32_t *cap)
 {
-    if (list->n == list->cap) {
-        uint32_t cap = WR_MAX(64u, list->cap * 2);
-        charge_lists(map, (int64_t)(cap - list->cap) * 8);
-        list->items = wr_realloc(list->items, (size_t)cap * 8);
-        list->cap = cap;
-    }
-    list->items[list->n++] = handle;
+    if (n < *cap)
+        return items;
+    uint32_t more = WR_MAX(64u, *cap);
+    charge_lists(map, (int64_t)more * 8);
+    *cap += more;
+    return wr_realloc(items, (size_t)*cap * 8);
+}
+
+void wr_vmap_push(struct vmap *map, struct entry_list *list, struct vmap_entry *entry)
+{
+    list->items = grow(map, list->items, list->n, &list->cap);
+    list->items[list->n++] = entry;
+}
+
+void wr_vmap_defer_release(struct vmap *map, uint64_t handle)
+{
+    map->garbage = grow(map, map->garbage, map->ngarbage, &map->garbage_cap);
+    map->garbage[map->ngarbage++] = handle;
+    vmap_at(map, handle)->deferred = true;
 }
 
 struct vmap *wr_vmap_new(const struct vmap_options *options)
@@ -86,7 +99,7 @@ void wr_vmap_free(struct vmap *map)
     free(map->slots);
     free(map->dirty.items);
     free(map->fresh.items);
-    free(map->garbage.items);
+    free(map->garbage);
     free(map);
 }
 
@@ -147,7 +160,10 @@ void wr_vmap_release_block(struct vmap *map, uint64_t handle)
     struct vmap_entry *entry = vmap_at(map, handle);
     size_t size = vmap_block_size(entry);
     entry->free = true;
-    wr_slab_release(&map->slab, handle, size);
+    if (wr_slab_is_big(size))
+        wr_vmap_defer_release(map, handle);
+    else
+        wr_slab_release(&map->slab, handle, size);
 }
 
 /* ---- entries */
@@ -171,7 +187,7 @@ static struct vmap_entry *placeholder(struct vmap *map, uint64_t at, uint64_t ha
     init_value(map, entry);
     map->slots[at] = hash | handle;
     map->count++;
-    wr_vmap_push(map, &map->fresh, handle);
+    wr_vmap_push(map, &map->fresh, entry);
     return entry;
 }
 
@@ -204,10 +220,10 @@ static struct vmap_entry *replace(struct vmap *map, struct vmap_entry *entry, ui
         now->in_trace = entry->in_trace;
         map->slots[slot] = (map->slots[slot] & ~SLOT_HANDLE) | handle;
         if (now->dirty)
-            map->dirty.items[now->dirty - 1] = handle;
+            map->dirty.items[now->dirty - 1] = now;
         entry->dirty = 0;
         if (keep)
-            wr_vmap_push(map, &map->garbage, old);
+            wr_vmap_defer_release(map, old);
         else
             wr_vmap_release_block(map, old);
         entry = now;
@@ -393,7 +409,7 @@ static void set_dirty(struct vmap *map, struct vmap_entry *entry)
     if (entry->dirty || !map->options.trace)
         return;
     assert(map->dirty.n < DIRTY_MAX);
-    wr_vmap_push(map, &map->dirty, map->slots[wr_vmap_slot_of(map, entry)] & SLOT_HANDLE);
+    wr_vmap_push(map, &map->dirty, entry);
     entry->dirty = map->dirty.n;
     map->stats.dirty_bytes += entry->key_len + entry->value_len;
 }
@@ -430,7 +446,7 @@ void wr_vmap_delete(struct vmap *map, struct vmap_entry *entry)
     if (entry->in_trace)
         set_dirty(map, entry);
     else if (!entry->dirty)
-        wr_vmap_push(map, &map->fresh, map->slots[wr_vmap_slot_of(map, entry)] & SLOT_HANDLE);
+        wr_vmap_push(map, &map->fresh, entry);
 }
 
 void wr_vmap_each(struct vmap *map, vmap_visit visit, void *context)

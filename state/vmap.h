@@ -33,7 +33,7 @@ struct vmap_entry {
     uint32_t in_trace : 1;
     uint32_t recent : 1; /* found since the last relieve pass */
     uint32_t free : 1;
-    uint32_t unused : 1;
+    uint32_t deferred : 1; /* replaced; its block is given back by the next reclaim */
     char bytes[]; /* fixed: value, key. Variable: key, value */
 };
 

@@ -19,16 +19,20 @@ static void drop_entry(struct vmap *map, struct vmap_entry *entry)
 
 void wr_vmap_reclaim(struct vmap *map)
 {
-    for (uint32_t i = 0; i < map->garbage.n; i++)
-        wr_vmap_release_block(map, map->garbage.items[i]);
-    map->garbage.n = 0;
-    /* A listed block may meanwhile be free, or another placeholder: both tests below hold for whatever is there now. */
+    /* A listed block may meanwhile be free, or another placeholder: the tests hold for whatever is there now. */
     for (uint32_t i = 0; i < map->fresh.n; i++) {
-        struct vmap_entry *entry = vmap_at(map, map->fresh.items[i]);
-        if (!entry->free && !entry->live && !entry->dirty)
+        struct vmap_entry *entry = map->fresh.items[i];
+        if (!entry->free && !entry->deferred && !entry->live && !entry->dirty)
             drop_entry(map, entry);
     }
     map->fresh.n = 0;
+    for (uint32_t i = 0; i < map->ngarbage; i++) {
+        struct vmap_entry *entry = vmap_at(map, map->garbage[i]);
+        size_t size = vmap_block_size(entry);
+        entry->free = true;
+        wr_slab_release(&map->slab, map->garbage[i], size);
+    }
+    map->ngarbage = 0;
 }
 
 /* ---- seal */
@@ -54,13 +58,22 @@ static void add_entry(struct vmap *map, struct run_builder *builder, const struc
     wr_run_builder_add(builder, &out);
 }
 
+static inline void prefetch_entry(const struct vmap_entry *entry)
+{
+    __builtin_prefetch(entry);
+    __builtin_prefetch((const char *)entry + 64);
+    __builtin_prefetch((const char *)entry + 128);
+}
+
 static struct run *build_run(struct vmap *map)
 {
     uint32_t n = map->dirty.n, kept = 0;
     struct key_ref *refs = wr_malloc(n * sizeof(*refs));
     size_t bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const struct vmap_entry *entry = vmap_at(map, map->dirty.items[i]);
+        if (i + 8 < n)
+            __builtin_prefetch(map->dirty.items[i + 8]);
+        const struct vmap_entry *entry = map->dirty.items[i];
         if (!entry->live && !entry->in_trace)
             continue; /* came and went within the commit */
         refs[kept++] = wr_key_ref(vmap_key(map, entry), entry->key_len, i);
@@ -71,8 +84,8 @@ static struct run *build_run(struct vmap *map)
     struct wr_buf buf = WR_BUF_INIT;
     for (uint32_t i = 0; i < kept; i++) {
         if (i + 8 < kept)
-            __builtin_prefetch(refs[i + 8].bytes - map->options.fixed_size);
-        add_entry(map, builder, vmap_at(map, map->dirty.items[refs[i].index]), &buf);
+            prefetch_entry(map->dirty.items[refs[i + 8].index]);
+        add_entry(map, builder, map->dirty.items[refs[i].index], &buf);
     }
     wr_buf_free(&buf);
     free(refs);
@@ -88,7 +101,7 @@ bool wr_vmap_seal(struct vmap *map, struct commit *commit, struct wr_error *err)
     if (run)
         TRY(wr_commit_add(commit, map->options.trace, run, err));
     for (uint32_t i = 0; i < map->dirty.n; i++) {
-        struct vmap_entry *entry = vmap_at(map, map->dirty.items[i]);
+        struct vmap_entry *entry = map->dirty.items[i];
         entry->dirty = 0;
         entry->in_trace = true;
         if (!entry->live)
@@ -133,7 +146,7 @@ static void move_entry(struct vmap *map, struct vmap_entry *entry)
     to->recent = false;
     map->slots[slot] = (map->slots[slot] & ~SLOT_HANDLE) | handle;
     if (to->dirty)
-        map->dirty.items[to->dirty - 1] = handle;
+        map->dirty.items[to->dirty - 1] = to;
 }
 
 static void evict_entry(struct vmap *map, struct vmap_entry *entry)
@@ -164,15 +177,25 @@ static void relieve_chunk(struct vmap *map, uint32_t chunk)
         wr_slab_drop_chunk(&map->slab, chunk);
 }
 
-static void shrink_list(struct vmap *map, struct handle_list *list)
+static void free_list(struct vmap *map, void *items, uint32_t cap)
 {
-    if (list->n || !list->cap)
-        return;
-    map->list_bytes -= (int64_t)list->cap * 8;
+    map->list_bytes -= (int64_t)cap * 8;
     if (map->options.pool)
-        wr_pool_charge(map->options.pool, -(int64_t)list->cap * 8);
-    free(list->items);
-    *list = (struct handle_list){NULL, 0, 0};
+        wr_pool_charge(map->options.pool, -(int64_t)cap * 8);
+    free(items);
+}
+
+static void shrink_lists(struct vmap *map)
+{
+    if (!map->dirty.n) {
+        free_list(map, map->dirty.items, map->dirty.cap);
+        map->dirty = (struct entry_list){NULL, 0, 0};
+    }
+    free_list(map, map->fresh.items, map->fresh.cap);
+    map->fresh = (struct entry_list){NULL, 0, 0};
+    free_list(map, map->garbage, map->garbage_cap);
+    map->garbage = NULL;
+    map->garbage_cap = 0;
 }
 
 int64_t wr_vmap_relieve(struct vmap *map, int64_t bytes)
@@ -190,9 +213,7 @@ int64_t wr_vmap_relieve(struct vmap *map, int64_t bytes)
         if (before - map->slab.bytes - map->list_bytes >= bytes)
             break;
     }
-    shrink_list(map, &map->dirty);
-    shrink_list(map, &map->fresh);
-    shrink_list(map, &map->garbage);
+    shrink_lists(map);
     wr_vmap_resize(map, 64);
     return before - map->slab.bytes - map->list_bytes;
 }

@@ -1,0 +1,3 @@
+SELECT *
+FROM (SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS rank_number FROM bid) AS q
+WHERE rank_number <= 10
