@@ -125,6 +125,7 @@ bool bind_fail(struct binder *binder, int location, const char *sqlstate, const 
 bool bind_unsupported(struct binder *binder, int location, const char *fmt, ...)
     WR_PRINTF(3, 4);                               /* "<...> is not supported yet" */
 bool bind_at(struct binder *binder, int location); /* position of an error just filled in */
+int bind_location(const PgQuery__Node *node);      /* of an expression node, -1 unknown */
 bool bind_enter(struct binder *binder) WR_MUST;    /* one level deeper */
 
 /* ---- bind_scope.c */

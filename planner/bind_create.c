@@ -152,8 +152,7 @@ static bool bind_column_def(struct create *c, const PgQuery__ColumnDef *def)
 {
     struct object *object = c->object;
     if (find_column(object, def->colname) >= 0)
-        return bind_fail(c->binder, def->location, ERR_DUPLICATE_COLUMN, "column \"%s\" specified more than once",
-                         def->colname);
+        return bind_fail(c->binder, -1, ERR_DUPLICATE_COLUMN, "column \"%s\" specified more than once", def->colname);
     if (!strcmp(def->colname, "_row_id"))
         return bind_fail(c->binder, def->location, ERR_INVALID_TABLE_DEFINITION, "column name \"_row_id\" is reserved");
     if (def->coll_clause)

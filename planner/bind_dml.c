@@ -90,6 +90,7 @@ struct insert {
     uint16_t nvisible;
     uint16_t ntargets; /* columns written in the statement, or all */
     uint16_t *targets; /* their numbers */
+    int *locations;    /* where they are written */
     bool explicit_targets;
     struct expr **defaults; /* per column; bound when first needed */
 };
@@ -99,6 +100,7 @@ static bool insert_targets(struct insert *in, const PgQuery__InsertStmt *node)
     struct wr_arena *arena = in->binder->arena;
     in->explicit_targets = node->n_cols > 0;
     in->targets = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(in->nvisible, node->n_cols));
+    in->locations = WR_NEW_ARRAY(arena, int, node->n_cols + 1);
     if (!node->n_cols) {
         in->ntargets = in->nvisible;
         for (uint16_t i = 0; i < in->nvisible; i++)
@@ -113,6 +115,7 @@ static bool insert_targets(struct insert *in, const PgQuery__InsertStmt *node)
             if (in->targets[k] == column)
                 return bind_fail(in->binder, target->location, ERR_DUPLICATE_COLUMN,
                                  "column \"%s\" specified more than once", target->name);
+        in->locations[in->ntargets] = target->location;
         in->targets[in->ntargets++] = column;
     }
     return true;
@@ -128,15 +131,11 @@ static bool default_of(struct insert *in, uint16_t column, struct expr **expr)
 
 static bool check_width(struct insert *in, size_t n, const PgQuery__Node *extra)
 {
-    int location = -1;
-    if (extra && extra->node_case == PG_QUERY__NODE__NODE_A_CONST)
-        location = extra->a_const->location;
-    if (extra && extra->node_case == PG_QUERY__NODE__NODE_COLUMN_REF)
-        location = extra->column_ref->location;
     if (n > in->ntargets)
-        return bind_fail(in->binder, location, ERR_SYNTAX, "INSERT has more expressions than target columns");
+        return bind_fail(in->binder, bind_location(extra), ERR_SYNTAX,
+                         "INSERT has more expressions than target columns");
     if (n < in->ntargets && in->explicit_targets)
-        return bind_fail(in->binder, -1, ERR_SYNTAX, "INSERT has more target columns than expressions");
+        return bind_fail(in->binder, in->locations[n], ERR_SYNTAX, "INSERT has more target columns than expressions");
     return true;
 }
 
@@ -177,7 +176,11 @@ static bool insert_values(struct insert *in, const PgQuery__SelectStmt *node, st
     for (size_t r = 0; r < nrows; r++) {
         struct expr **exprs = &(*plan)->values.exprs[r * in->nvisible];
         if (node) {
-            TRY(insert_row(in, &block, node->values_lists[r]->list, exprs));
+            const PgQuery__List *row = node->values_lists[r]->list;
+            if (row->n_items != node->values_lists[0]->list->n_items)
+                return bind_fail(in->binder, row->n_items ? bind_location(row->items[0]) : -1, ERR_SYNTAX,
+                                 "VALUES lists must all be the same length");
+            TRY(insert_row(in, &block, row, exprs));
             continue;
         }
         in->explicit_targets = false;
@@ -202,6 +205,8 @@ static bool insert_query(struct insert *in, const PgQuery__SelectStmt *node, str
     const char **names = WR_NEW_ARRAY(binder->arena, const char *, in->nvisible);
     for (uint16_t i = 0; i < query->ncols; i++) {
         exprs[in->targets[i]] = make_column(binder->arena, query, i);
+        if (node->n_target_list == query->ncols) /* no star */
+            exprs[in->targets[i]]->location = bind_location(node->target_list[i]->res_target->val);
         TRY(assign(binder, &in->table->cols[in->targets[i]], &exprs[in->targets[i]]));
     }
     for (uint16_t i = 0; i < in->nvisible; i++) {
@@ -255,8 +260,7 @@ static bool bind_set(struct block *block, const struct object *table, const PgQu
         uint16_t column;
         TRY(resolve_column(binder, table, target, &column));
         if (exprs[column])
-            return bind_fail(binder, target->location, ERR_SYNTAX, "multiple assignments to same column \"%s\"",
-                             target->name);
+            return bind_fail(binder, -1, ERR_SYNTAX, "multiple assignments to same column \"%s\"", target->name);
         if (target->val->node_case == PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF)
             return bind_unsupported(binder, target->location, "SET (...) = (...)");
         if (target->val->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT) {

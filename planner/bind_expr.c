@@ -234,11 +234,11 @@ static bool bind_cast(struct block *block, const PgQuery__TypeCast *node, struct
     struct type type;
     TRY(bind_type_name(block->binder, node->type_name, &type));
     TRY(bind_expr(block, node->arg, expr));
-    int location = (*expr)->kind == EXPR_CONST ? (*expr)->location : node->location;
-    if (!bind_coerce(block->binder, expr, type, CAST_EXPLICIT)) {
-        return bind_at(block->binder, location);
-    }
-    return true;
+    if (bind_coerce(block->binder, expr, type, CAST_EXPLICIT))
+        return true;
+    if (!strcmp(block->binder->err->sqlstate, ERR_CANNOT_COERCE)) /* points at the cast, bad literals at themselves */
+        block->binder->err->position = 0;
+    return bind_at(block->binder, node->location);
 }
 
 static bool bind_sublink(struct block *block, const PgQuery__SubLink *node, struct expr **expr)

@@ -57,7 +57,7 @@ static bool bind_on(struct block *block, const PgQuery__Node *quals, struct bloc
             continue;
         }
         TRY(bind_expr(on, node, &conds[nconds]));
-        TRY(bind_coerce_bool(binder, &conds[nconds], "JOIN/ON"));
+        TRY(bind_coerce_bool(binder, &conds[nconds], n > 1 ? "AND" : "JOIN/ON"));
         nconds++;
     }
     *condition = make_and(binder->arena, conds, nconds);

@@ -82,7 +82,7 @@ bool bind_where(struct block *block, const PgQuery__Node *where, struct correlat
         block->outer_allowed = corr != NULL;
         TRY(bind_expr(block, node, &expr));
         block->outer_allowed = false;
-        TRY(bind_coerce_bool(binder, &expr, block->clause));
+        TRY(bind_coerce_bool(binder, &expr, n > 1 ? "AND" : block->clause));
         if (block->nscalars) {
             struct expr **exprs[] = {&expr};
             flush_filter(block, conds, &nconds);
@@ -279,7 +279,7 @@ static bool bind_having(struct select *s)
         }
         s->having = bind_grow(arena, s->having, s->nhaving, &s->having_cap, sizeof(struct expr *));
         TRY(bind_expr(&s->block, node, &s->having[s->nhaving]));
-        TRY(bind_coerce_bool(s->block.binder, &s->having[s->nhaving++], "HAVING"));
+        TRY(bind_coerce_bool(s->block.binder, &s->having[s->nhaving++], n > 1 ? "AND" : "HAVING"));
     }
     return true;
 }
@@ -342,19 +342,28 @@ static bool bind_distinct_on(struct select *s)
     return true;
 }
 
+static bool in_order_prefix(const struct select *s, uint16_t target)
+{
+    for (uint16_t i = 0; i < s->norder && i < s->ndistinct_on; i++)
+        if (s->order[i].target == target)
+            return true;
+    return false;
+}
+
 /* DISTINCT ON (a, b) ORDER BY must begin with a and b, in any order. */
 static bool check_distinct_on(struct select *s)
 {
-    for (uint16_t i = 0; i < s->norder && i < s->ndistinct_on; i++) {
-        bool found = false;
-        for (uint16_t k = 0; k < s->ndistinct_on; k++)
-            found |= s->order[i].target == s->distinct_on[k];
-        if (!found)
-            return bind_fail(s->block.binder, s->targets[s->order[i].target].expr->location,
-                             ERR_INVALID_COLUMN_REFERENCE,
-                             "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+    uint16_t missing = 0, first = 0;
+    for (uint16_t k = s->ndistinct_on; k-- > 0;) {
+        if (in_order_prefix(s, s->distinct_on[k]))
+            continue;
+        missing++;
+        first = s->distinct_on[k];
     }
-    return true;
+    bool ended = s->norder < s->ndistinct_on && missing == s->ndistinct_on - s->norder;
+    return !missing || ended ||
+           bind_fail(s->block.binder, s->targets[first].expr->location, ERR_INVALID_COLUMN_REFERENCE,
+                     "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
 }
 
 /* ---- building */

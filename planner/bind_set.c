@@ -146,7 +146,8 @@ bool bind_set_operation(struct binder *binder, const PgQuery__SelectStmt *node, 
 static bool bind_row(struct block *block, const PgQuery__List *list, uint16_t ncols, struct expr **exprs)
 {
     if (list->n_items != ncols)
-        return bind_fail(block->binder, -1, ERR_SYNTAX, "VALUES lists must all be the same length");
+        return bind_fail(block->binder, list->n_items ? bind_location(list->items[0]) : -1, ERR_SYNTAX,
+                         "VALUES lists must all be the same length");
     for (uint16_t c = 0; c < ncols; c++)
         TRY(bind_expr(block, list->items[c], &exprs[c]));
     return true;

@@ -5,6 +5,7 @@
  *   before  Filter over Filter                                    after  one, the lower's conditions first
  *   before  Project of all columns as they are                    after  its input
  *   before  Project over one constant row                         after  that row
+ *   before  Aggregate over Project of mere columns                after  Aggregate over the Project's input
  *
  * A computed column is substituted only where it is used once: computing it twice costs, and would report its errors
  * twice. */
@@ -90,6 +91,26 @@ static bool merge_values(struct wr_arena *arena, struct plan **at)
     return true;
 }
 
+/* An aggregate reads columns by number: a projection that only chooses columns is not needed below it. */
+static bool skip_project(struct plan *plan)
+{
+    const struct plan *below = plan->inputs[0];
+    if (below->kind != PLAN_PROJECT)
+        return false;
+    for (uint16_t i = 0; i < below->ncols; i++)
+        if (below->project.exprs[i]->kind != EXPR_COLUMN)
+            return false;
+    for (uint16_t i = 0; i < plan->aggregate.ngroup; i++)
+        plan->aggregate.group[i] = below->project.exprs[plan->aggregate.group[i]]->column;
+    for (uint16_t i = 0; i < plan->aggregate.naggs; i++) {
+        struct plan_agg *agg = &plan->aggregate.aggs[i];
+        agg->arg = agg->arg >= 0 ? below->project.exprs[agg->arg]->column : -1;
+        agg->filter = agg->filter >= 0 ? below->project.exprs[agg->filter]->column : -1;
+    }
+    plan->inputs[0] = below->inputs[0];
+    return true;
+}
+
 static void merge_plan(struct wr_arena *arena, struct plan **at, bool *changed)
 {
     for (uint16_t i = 0; i < (*at)->ninputs; i++)
@@ -101,6 +122,8 @@ static void merge_plan(struct wr_arena *arena, struct plan **at, bool *changed)
             did = merge_filters(arena, at);
         else if ((*at)->kind == PLAN_PROJECT)
             did = drop_identity(at) || merge_projects(arena, at) || merge_values(arena, at);
+        else if ((*at)->kind == PLAN_AGGREGATE)
+            did = skip_project(*at);
         *changed |= did;
     }
 }
