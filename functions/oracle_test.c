@@ -130,12 +130,33 @@ static const struct values values[TYPE_COUNT] = {
     [TYPE_JSONB] = LIST(jsons),   [TYPE_BYTEA] = LIST(bytes),
 };
 
-/* Functions whose first argument is a word of a small language. */
+static const char *const formats[] = {"YYYY-MM-DD HH24:MI:SS.US",
+                                      "FMMonth DD, YYYY",
+                                      "Month|MONTH|month|Mon|MON|mon",
+                                      "Day|DAY|day|Dy|DY|dy|FMDay",
+                                      "DDD D ID IDDD J",
+                                      "Q W WW IW IYYY IYY IY I",
+                                      "YYY YY Y CC BC a.d.",
+                                      "HH12 HH hh24 AM pm A.M.",
+                                      "SSSS MS FF3 FF1",
+                                      "\"T\"HH24\"q\\\"q\"",
+                                      "FMDD FMMM FMHH24 FMDDD FMYY",
+                                      "yyyymmdd",
+                                      "xyz - %",
+                                      "TZ tz OF TZH:TZM",
+                                      "",
+                                      "häDD"};
+
+/* Functions with an argument that is a word of a small language. */
 static const struct vocabulary {
     const char *name;
+    uint16_t arg;
     struct values words;
-} vocabularies[] = {
-    {"date_trunc", LIST(units)}, {"extract", LIST(units)}, {"date_part", LIST(units)}, {"timezone", LIST(zones)}};
+} vocabularies[] = {{"date_trunc", 0, LIST(units)},
+                    {"extract", 0, LIST(units)},
+                    {"date_part", 0, LIST(units)},
+                    {"timezone", 0, LIST(zones)},
+                    {"to_char", 1, LIST(formats)}};
 
 static uint64_t seed = 20240229;
 
@@ -242,8 +263,8 @@ static bool compute(struct build *b, const struct call *call, struct wr_buf *ans
 
 static const struct values *values_for(const struct fn *fn, uint16_t arg, uint8_t type)
 {
-    for (size_t k = 0; k < WR_COUNT(vocabularies) && arg == 0; k++)
-        if (!strcmp(vocabularies[k].name, fn->name))
+    for (size_t k = 0; k < WR_COUNT(vocabularies); k++)
+        if (vocabularies[k].arg == arg && !strcmp(vocabularies[k].name, fn->name))
             return &vocabularies[k].words;
     return &values[type];
 }
