@@ -46,7 +46,7 @@ static bool decode_column(struct value_decoder *decoder, const struct table_colu
     }
     char reason[sizeof decoder->reason];
     memcpy(reason, decoder->reason, sizeof reason);
-    snprintf(decoder->reason, sizeof decoder->reason, "column \"%.64s\": %.120s", table->names[c], reason);
+    snprintf(decoder->reason, sizeof decoder->reason, "column \"%.64s\": %.170s", table->names[c], reason);
     return false;
 }
 

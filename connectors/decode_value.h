@@ -42,7 +42,7 @@ struct value_decoder {
     struct json_parser *nested; /* for values inside values; not the parser that holds the message */
     struct wr_arena scratch;
     const struct io_settings *io;
-    char reason[200];
+    char reason[256];
 };
 void wr_value_decoder_init(struct value_decoder *decoder);
 void wr_value_decoder_fini(struct value_decoder *decoder);

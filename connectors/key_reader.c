@@ -27,7 +27,7 @@ static bool prefix(struct value_decoder *decoder, const char *what)
 {
     char reason[sizeof decoder->reason];
     memcpy(reason, decoder->reason, sizeof reason);
-    snprintf(decoder->reason, sizeof decoder->reason, "%s: %.150s", what, reason);
+    snprintf(decoder->reason, sizeof decoder->reason, "%s: %.200s", what, reason);
     return false;
 }
 
