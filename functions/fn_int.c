@@ -6,11 +6,13 @@
 #define BIG_RANGE "bigint out of range"
 #define DIV_ZERO  "division by zero"
 
-KERNEL_CHECKED(i32_add, int32_t, i32, int64_t, (int64_t)x + y, r != (int32_t)r, ERR_NUMERIC_OUT_OF_RANGE, INT_RANGE)
-KERNEL_CHECKED(i32_sub, int32_t, i32, int64_t, (int64_t)x - y, r != (int32_t)r, ERR_NUMERIC_OUT_OF_RANGE, INT_RANGE)
+/* Signs tell of overflow: x + y wraps only if both have the sign that r has not. */
+KERNEL_CHECKED(i32_add, int32_t, i32, int32_t, (int32_t)((uint32_t)x + (uint32_t)y), ((x ^ r) & (y ^ r)) < 0,
+               ERR_NUMERIC_OUT_OF_RANGE, INT_RANGE)
+KERNEL_CHECKED(i32_sub, int32_t, i32, int32_t, (int32_t)((uint32_t)x - (uint32_t)y), ((x ^ y) & (x ^ r)) < 0,
+               ERR_NUMERIC_OUT_OF_RANGE, INT_RANGE)
 KERNEL_CHECKED(i32_mul, int32_t, i32, int64_t, (int64_t)x *y, r != (int32_t)r, ERR_NUMERIC_OUT_OF_RANGE, INT_RANGE)
 
-/* Signs tell of overflow: x + y wraps only if both have the sign that r has not. */
 KERNEL_CHECKED(i64_add, int64_t, i64, int64_t, (int64_t)((uint64_t)x + (uint64_t)y), ((x ^ r) & (y ^ r)) < 0,
                ERR_NUMERIC_OUT_OF_RANGE, BIG_RANGE)
 KERNEL_CHECKED(i64_sub, int64_t, i64, int64_t, (int64_t)((uint64_t)x - (uint64_t)y), ((x ^ y) & (x ^ r)) < 0,

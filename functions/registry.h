@@ -15,6 +15,7 @@ extern const struct fn_family wr_fn_greatest_family;
 extern const struct fn_family wr_fn_int_family;
 extern const struct fn_family wr_fn_float_family;
 extern const struct fn_family wr_fn_numeric_family;
+extern const struct fn_family wr_fn_numeric_math_family;
 extern const struct fn_family wr_fn_cast_family;
 extern const struct fn_family wr_fn_cast_numeric_family;
 extern const struct fn_family wr_fn_cast_text_family;
