@@ -425,6 +425,42 @@ static void run_one_shot(const struct setup *setup)
     rig_free(rig);
 }
 
+/* One changed row touches few state rows, however many there are: six thousand keys with ten rows
+ * on each side. The key here is the number. */
+static void run_touched(enum join_type type, enum condition condition)
+{
+    struct setup setup = {.name = "touched", .type = type, .condition = condition};
+    struct rig *rig = rig_new(&setup);
+    static uint16_t keys[1] = {1};
+    struct op op = {.cls = &op_join, .plan = &rig->plan, .dataflow = &rig->dataflow, .worker = &rig->worker};
+    struct wr_error err = WR_ERROR_INIT;
+    struct type types[3] = {TYPE(TYPE_INT4), TYPE(TYPE_INT8), TYPE(TYPE_TEXT)};
+    rig->plan.join.left_keys = rig->plan.join.right_keys = keys;
+    rig->plan.join.condition = condition == NONE ? NULL
+                                                 : build_call(&rig->build, "<>", build_col(&rig->build, 0, TYPE_INT4),
+                                                              build_col(&rig->build, 3, TYPE_INT4));
+    CHECK(op_join.open(&op, &err));
+    for (int step = 0; step < 64; step++) {
+        struct batch *batch = wr_batch_new(&rig->build.arena, types, 3, step < 60 ? 2000 : 1);
+        unsigned port = step & 1;
+        for (uint32_t i = 0; i < batch->nrows; i++) {
+            batch->cols[0].i32[i] = step;
+            batch->cols[1].i64[i] = step < 60 ? step / 20 * 2000 + i : 17;
+            batch->cols[2].str[i] = wr_str_of("text");
+        }
+        int64_t before = op.stats.touched;
+        if (step >= 62) { /* take it back */
+            wr_batch_weights(&rig->build.arena, batch)[0] = -1;
+            batch->cols[0].i32[0] = step - 2;
+        }
+        CHECK(wr_op_step(&op, port, batch));
+        if (step >= 60)
+            CHECK(op.stats.touched - before < 100);
+    }
+    op_join.close(&op);
+    rig_free(rig);
+}
+
 static void run_kinds(enum store_mode store, int64_t limit, int steps)
 {
     static const char *const names[] = {"inner", "left", "semi", "anti"};
@@ -465,6 +501,9 @@ static void run_kinds(enum store_mode store, int64_t limit, int steps)
 int main(int argc, char **argv)
 {
     int scale = argc > 1 ? atoi(argv[1]) : 1;
+    for (int type = 0; type < 4; type++)
+        for (int condition = 0; condition < 2; condition++)
+            run_touched((enum join_type)type, condition ? LESS : NONE);
     run_kinds(NO_STORE, 0, 400 * scale);
     run_kinds(IN_MEMORY, 0, 300 * scale);
     run_kinds(IN_MEMORY, 96 << 10, 200 * scale); /* always pressed; groups beyond 1.5 KB are streamed */

@@ -198,6 +198,7 @@ void wr_multimap_insert(struct multimap *map, struct wr_arena *arena, struct mul
         struct region *region = map->regions[wr_region_of(group->hash)];
         to[i] = wr_group_append(map, region, group, sizes[i], weight, map->trace ? weight : 0);
         group->total += weight;
+        group->flags &= ~(uint32_t)GROUP_MERGED;
         if (weight < 0)
             group->flags |= GROUP_UNSETTLED;
         note_change(map, group, sizes[i]);
@@ -312,6 +313,8 @@ static void rewrite(struct multimap *map, struct multimap_group *group, const st
 
 void wr_multimap_merge(struct multimap *map, struct wr_arena *arena, struct multimap_group *group)
 {
+    if ((group->flags & (GROUP_MERGED | GROUP_UNSETTLED)) == GROUP_MERGED)
+        return;
     struct wr_mark mark = wr_arena_mark(arena);
     struct settling settling;
     collect(&settling, arena, group);
@@ -323,7 +326,7 @@ void wr_multimap_merge(struct multimap *map, struct wr_arena *arena, struct mult
         rewrite(map, group, &settling);
     }
     group->settled = group->entries;
-    group->flags &= ~(uint32_t)GROUP_UNSETTLED;
+    group->flags = (group->flags & ~(uint32_t)GROUP_UNSETTLED) | GROUP_MERGED;
     wr_arena_release(arena, mark);
 }
 

@@ -46,7 +46,7 @@ enum multimap_group_flags {
     GROUP_UNSETTLED = 4, /* has had a retraction since it was settled */
     GROUP_USED = 8,      /* looked at since the last eviction pass */
     GROUP_HUGE = 16,     /* partial: was found too big to load */
-    GROUP_MOVED = 32,    /* eviction: first word of key bytes holds the new address */
+    GROUP_MERGED = 32,   /* no two entries are alike */
 };
 
 struct multimap_group {

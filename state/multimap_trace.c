@@ -118,6 +118,7 @@ static void finish(struct loading *loading)
         group->settled = group->entries;
     }
     group->flags |= GROUP_COMPLETE | GROUP_USED;
+    group->flags &= ~(uint32_t)GROUP_MERGED;
     if (loading->negative)
         group->flags |= GROUP_UNSETTLED;
 }
