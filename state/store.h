@@ -89,7 +89,7 @@ typedef void (*commit_done)(void *context, uint64_t number, bool ok, const struc
 uint64_t wr_commit_submit(struct commit *commit, commit_done done, void *context);
 /* Number the next submitted commit will get (engine thread only: it alone submits). */
 uint64_t wr_store_next_commit(struct store *store);
-/* Blocks until commit `number` is durable; false if the store failed. */
+/* Blocks until commit `number` is durable; false if the store failed. May return before its `done` was called. */
 bool wr_store_wait(struct store *store, uint64_t number, struct wr_error *err) WR_MUST;
 
 /* ---- meta and log reads (durable contents) */

@@ -22,7 +22,7 @@ static void remove_dir(const char *dir)
 static struct store *open_store(void)
 {
     wr_budget_init(&budget, 256 << 20);
-    struct store_options options = {.dir = durable ? test_dir : NULL, .budget = &budget, .sync = true};
+    struct store_options options = {.dir = durable ? test_dir : NULL, .budget = &budget, .sync = false};
     struct wr_error err = WR_ERROR_INIT;
     struct store *store = wr_store_open(&options, &err);
     if (!store) {
@@ -350,9 +350,7 @@ static void count_done(void *context, uint64_t number, bool ok, const struct wr_
 {
     (void)err;
     uint64_t *last = context;
-    CHECK(ok);
-    CHECK_INT(number, *last + 1);
-    *last = number;
+    *last = ok && number == *last + 1 ? number : 1000000; /* on the commit thread: no CHECK */
 }
 
 /* Big commits: files of their own, early spills, checkpoints and disk merges; everything is still there. */
@@ -379,7 +377,8 @@ static void test_big(void)
         wr_commit_submit(commit, count_done, &done);
     }
     CHECK(wr_store_wait(store, 12, &err));
-    wr_store_settle(store);
+    wr_store_settle(store); /* after all calls of count_done */
+    CHECK_INT(done, 12);
     for (int again = 0; again < (durable ? 2 : 1); again++) {
         if (again) {
             wr_store_close(store);
