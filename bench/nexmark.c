@@ -1,6 +1,6 @@
 /* Nexmark through SQL, with durable state: one query per process, so that memory and CPU are its own.
  *
- *   nexmark DIR QUERY.sql SOURCES.sql EVENTS GAP_NS WORKERS TSV
+ *   nexmark DIR QUERY.sql SOURCES.sql EVENTS EVENTS_PER_SECOND WORKERS TSV
  *
  * Prints: query, events, wall s, engine CPU us/event (user + system of all threads, background merges included, less the
  * generators' thread clocks), generator us/event, peak RSS MiB, state MiB on disk. */
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     static char sources[65536], sink[65536];
     snprintf(sources, sizeof sources, "%s", read_file(argv[3]));
     replace(sources, sizeof sources, "${EVENTS}", argv[4]);
-    replace(sources, sizeof sources, "${GAP}", argv[5]);
+    replace(sources, sizeof sources, "${RATE}", argv[5]);
     snprintf(sink, sizeof sink, "CREATE SINK bench AS %s WITH (connector = 'blackhole')", read_file(argv[2]));
     weir_options options = {.struct_size = sizeof options, .workers = atoi(argv[6]), .memory_bytes = 6ll << 30};
     weir_error error = {0};

@@ -624,7 +624,7 @@ static bool attach(weir_db *db, void *argument, struct wr_error *err)
     struct object *done = WR_NEW(&bf->arena, struct object);
     *done = *bf->object;
     done->creating = false;
-    done->plan_hash = wr_plan_hash(live->plan);
+    done->plan_hash = wr_plan_hash(live->query_plan);
     wr_catalog_put(db, done);
     wr_failpoint(FP_DDL);
     TRY(wr_loop_commit_sync(db, err));

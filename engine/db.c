@@ -96,7 +96,7 @@ static bool revive(weir_db *db, struct wr_error *err)
             continue;
         struct live *live = NULL;
         TRY(wr_live_new(db, db->catalog, object, db->workers, &live, err));
-        if (live->plan && object->plan_hash && object->plan_hash != wr_plan_hash(live->plan)) {
+        if (live->plan && object->plan_hash && object->plan_hash != wr_plan_hash(live->query_plan)) {
             wr_fail(err, ERR_NOT_READY, "the stored state of \"%s\" was made by another plan", object->name);
             wr_fail_hint(err, "Open the directory with the version that made it, drop the view, and create it anew.");
             wr_live_free(live);

@@ -107,7 +107,8 @@ struct live {
     const struct object *object; /* own copy, in arena */
     struct wr_arena arena;
     struct relation *relation; /* tables, materialized views, system; sinks: the rows they send; sources: their rows */
-    struct plan *plan;         /* materialized views, sinks */
+    struct plan *plan;       /* materialized views, sinks: with what a sink puts on top */
+    struct plan *query_plan; /* the query's alone */
     struct io_settings io;
     struct dataflow *flows[WORKERS_MAX];
     struct live_source *input; /* tables with a connector, sources with readers */

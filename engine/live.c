@@ -155,8 +155,12 @@ static struct plan *exchange_on(struct wr_arena *arena, struct plan *input, cons
 
 /* The rows a sink sends have one owner per key: exchange on the key, and one live row per key where the key is only
  * claimed. */
-static bool sink_plan(weir_db *db, struct live *live, struct wr_error *err)
+static bool sink_plan(weir_db *db, struct live *live, bool needs_log, struct wr_error *err)
 {
+    if (!needs_log) { /* nobody will ask which row was which */
+        live->relation = wr_relation_of_sink(&live->arena, live->object, live->plan);
+        return true;
+    }
     uint16_t *key = NULL, nkey = 0;
     bool proven = false;
     TRY(sink_key(&live->arena, live->object, live->plan, &key, &nkey, &proven, err));
@@ -286,9 +290,10 @@ bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *obje
         live->io.timezone = wr_timezone_find(object->timezone ? object->timezone : "UTC");
         if (object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK)
             ok = wr_live_plan(db, catalog, object, &live->arena, &live->plan, NULL, err);
+        live->query_plan = live->plan;
         if (ok && object->kind == OBJECT_SINK) {
             const struct sink_class *cls = wr_sink_class(object_option(object, "connector"));
-            ok = sink_plan(db, live, err);
+            ok = sink_plan(db, live, cls && cls->needs_log, err);
             live->sink_input = (struct sink_input){
                 .relation = live->relation, .log_id = object->id, .needs_log = cls && cls->needs_log};
         } else if (ok) {
