@@ -57,7 +57,8 @@ bool wr_plan_relation(struct planner *planner, const PgQuery__RangeVar *name, co
 size_t wr_plan_relations(const struct plan *plan, uint32_t *ids, size_t max);
 /* Replace EXPR_PARAM by constants, in place. values[i] for $i+1. */
 void wr_plan_set_params(struct wr_arena *arena, struct plan *plan, const struct datum *values, int n);
-/* After wr_plan_set_params: LIMIT and OFFSET given as parameters must not be negative (2201W, 2201X). */
+/* After wr_plan_set_params: LIMIT and OFFSET given as parameters must not be negative (2201W, 2201X). wr_plan_optimize
+ * calls it. */
 bool wr_plan_check_bounds(const struct plan *plan, struct wr_error *err) WR_MUST;
 
 #endif
