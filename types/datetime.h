@@ -40,6 +40,10 @@ static inline bool wr_timestamp_is_finite(int64_t ts)
 {
     return ts != TIMESTAMP_INFINITY && ts != TIMESTAMP_NEG_INFINITY;
 }
+static inline bool wr_timestamp_in_range(int64_t ts)
+{
+    return ts >= TIMESTAMP_MIN || ts == TIMESTAMP_NEG_INFINITY;
+}
 /* Finite timestamps only. */
 struct civil wr_timestamp_to_civil(int64_t ts);
 /* false if outside the range. Fields may exceed their units only by second = 60 or hour = 24. */
@@ -88,7 +92,8 @@ enum datetime_unit {
 };
 /* By PostgreSQL's names and plurals, any case; UNIT_NONE if unknown. */
 enum datetime_unit wr_datetime_unit(const char *name, size_t len);
-/* MICROSECONDS .. MILLENNIUM (floor to the unit's start); infinities stay. */
+/* MICROSECONDS .. MILLENNIUM (floor to the unit's start); infinities stay. The start of the first century or so may lie
+ * before the calendar: the caller checks wr_timestamp_in_range() and fails with 22008 "timestamp out of range". */
 int64_t wr_timestamp_trunc(int64_t ts, enum datetime_unit unit);
 /* Whole-number fields of a finite timestamp. SECOND gives micros within the minute (divide by 10^6),
  * MILLISECONDS and MICROSECONDS likewise micros within the minute. Not EPOCH, JULIAN, TIMEZONE*. */

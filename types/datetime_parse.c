@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "types/datetime.h"
+#include "types/float_io.h"
 
 enum result { DONE, BAD_FORMAT, FIELD_OVERFLOW, MD_OVERFLOW, ZONE_OVERFLOW, BAD_ZONE };
 
@@ -18,7 +19,7 @@ struct stamp {
     int64_t year;
     int month, day;
     int hour, minute, second, micros;
-    bool has_year, has_month, has_day, has_time, has_zone, bc, two_digit_year;
+    bool has_year, has_month, has_day, has_time, has_zone, named_month, bc, two_digit_year;
     int meridian; /* 0 none, 1 AM, 2 PM */
     int32_t offset;
     const struct timezone *zone; /* a named zone: its offset depends on the date */
@@ -155,13 +156,19 @@ static enum result zone_offset(struct stamp *s, const char *text)
     return zone_hms(s, value, 0, 0, west);
 }
 
+/* At the digits after the point: the nearest double, times a million, to even. */
 static enum result fraction(const char *text, int *micros)
 {
-    double value = 0, unit = 0.1;
-    for (; is_digit(*text); text++, unit /= 10)
-        value += (*text - '0') * unit;
+    char digits[TEXT_MAX + 4];
+    double value = 0;
+    bool range;
+    size_t n = strspn(text, "0123456789");
+    if (text[n])
+        return BAD_FORMAT;
+    snprintf(digits, sizeof digits, "0.%s0", text);
+    wr_double_scan(digits, n + 3, &value, &range);
     *micros = (int)__builtin_rint(value * 1000000);
-    return *text ? BAD_FORMAT : DONE;
+    return DONE;
 }
 
 /* "h:m", "h:m:s", "h:m:s.f" */
@@ -173,7 +180,8 @@ static enum result time_field(struct stamp *s, const char *text)
     s->has_time = true;
     text += used;
     if (*text == ':') {
-        if (!is_digit(text[1]) || sscanf(text, ":%9d%n", &s->second, &used) < 1)
+        used = 1;
+        if (text[1] && (!is_digit(text[1]) || sscanf(text, ":%9d%n", &s->second, &used) < 1))
             return BAD_FORMAT;
         text += used;
     }
@@ -263,6 +271,18 @@ static enum result set_day(struct stamp *s, int64_t day)
     return DONE;
 }
 
+/* A month's name says what a number before it was: "8 January". */
+static enum result named_month(struct stamp *s, int month)
+{
+    if (s->has_month && !s->named_month && !s->has_day) {
+        s->day = s->month;
+        s->has_day = true;
+        s->has_month = false;
+    }
+    s->named_month = true;
+    return set_month(s, month);
+}
+
 /* A number of a date by its place: year first if it has three digits or more, else month, day, year. */
 static enum result date_number(struct stamp *s, const char *text, size_t digits)
 {
@@ -300,11 +320,11 @@ static enum result date_field(struct stamp *s, char *text)
         if (!month || named >= 0)
             return BAD_FORMAT;
         named = i;
-        enum result result = set_month(s, month);
+        enum result result = named_month(s, month);
         if (result)
             return result;
     }
-    if (n < 2)
+    if (n < 2 || s->has_time) /* a date in numbers stands before the time */
         return BAD_FORMAT;
     for (int i = 0; i < n; i++) {
         size_t digits = strspn(parts[i], "0123456789");
@@ -377,8 +397,9 @@ static enum result zone_named(struct stamp *s, const char *text)
     }
     s->zone = wr_timezone_find(text);
     if (!s->zone) {
-        snprintf(s->bad_zone, sizeof s->bad_zone, "%s", text);
-        return strpbrk(text, "/_") ? BAD_ZONE : BAD_FORMAT;
+        for (size_t i = 0; text[i] && i + 1 < sizeof s->bad_zone; i++)
+            s->bad_zone[i] = (char)tolower((unsigned char)text[i]);
+        return strpbrk(text, "+-/_.:") ? BAD_ZONE : BAD_FORMAT;
     }
     s->has_zone = true;
     return DONE;
@@ -388,7 +409,7 @@ static enum result word_field(struct stamp *s, const char *text)
 {
     int month = month_named(text, strlen(text));
     if (month)
-        return set_month(s, month);
+        return named_month(s, month);
     if (is_weekday(text) || !strcasecmp(text, "at") || !strcasecmp(text, "on"))
         return DONE;
     if (!strcasecmp(text, "ad") || !strcasecmp(text, "bc")) {
@@ -408,27 +429,45 @@ static enum result word_field(struct stamp *s, const char *text)
     return zone_named(s, text);
 }
 
+/* A field that begins with a digit: a time, a date with one kind of delimiter, or a number. */
+static size_t digits_len(const char *at)
+{
+    size_t n = strspn(at, "0123456789");
+    char delimiter = at[n];
+    if (delimiter == ':')
+        return strspn(at, "0123456789:.");
+    if (delimiter != '-' && delimiter != '/' && delimiter != '.')
+        return n;
+    n++;
+    if (!is_digit(at[n])) {
+        while (isalnum((unsigned char)at[n]) || at[n] == delimiter)
+            n++;
+        return n;
+    }
+    n += strspn(at + n, "0123456789");
+    if (at[n] == delimiter)
+        while (is_digit(at[n]) || at[n] == delimiter)
+            n++;
+    return n;
+}
+
+/* Words after which a digit or sign begins a field of its own. */
+static bool is_keyword(const char *text, size_t len)
+{
+    static const char *const words[] = {"t", "am", "pm", "ad", "bc", "z", "at", "on", "epoch", "infinity"};
+    char word[FIELD_MAX];
+    for (size_t i = 0; i < WR_COUNT(words); i++)
+        if (strlen(words[i]) == len && !strncasecmp(words[i], text, len))
+            return true;
+    snprintf(word, sizeof word, "%.*s", (int)len, text);
+    return month_named(text, len) || is_weekday(word);
+}
+
 /* The extent of the field at `at`. */
 static size_t field_len(const char *at)
 {
-    if (is_digit(*at)) {
-        size_t n = strspn(at, "0123456789");
-        if (at[n] == ':')
-            return strspn(at, "0123456789:.");
-        if ((at[n] == '-' || at[n] == '/' || at[n] == '.') && at[n + 1]) {
-            bool name = isalpha((unsigned char)at[n + 1]);
-            size_t more = n + 1;
-            if (!name && !is_digit(at[n + 1]))
-                return n;
-            while (isalnum((unsigned char)at[more]) || (at[more] && strchr("-/.", at[more])))
-                if (isalpha((unsigned char)at[more]) && is_digit(at[more - 1]))
-                    break; /* 2024-01-02T... */
-                else
-                    more++;
-            return more;
-        }
-        return n;
-    }
+    if (is_digit(*at))
+        return digits_len(at);
     if (*at == '+' || *at == '-') {
         if (isalpha((unsigned char)at[1]))
             return 1 + strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
@@ -437,10 +476,10 @@ static size_t field_len(const char *at)
     size_t n = 0;
     while (isalpha((unsigned char)at[n]))
         n++;
-    if (at[n] == '-' && month_named(at, n)) /* Jan-08-1999 */
-        return strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
-    if (at[n] == '/' || at[n] == '_')
-        while (isalnum((unsigned char)at[n]) || (at[n] && strchr("/_-+", at[n])))
+    bool joined = at[n] && strchr("-/.", at[n]); /* Jan-08-1999, America/New_York */
+    joined |= (at[n] == '+' || is_digit(at[n])) && !is_keyword(at, n);
+    if (joined)
+        while (isalnum((unsigned char)at[n]) || (at[n] && strchr("+-/_.:", at[n])))
             n++;
     return n;
 }

@@ -2,6 +2,7 @@
 #include "types/float_io.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <strings.h>
 
 static uint64_t pow5(int n)
@@ -44,14 +45,27 @@ static bool on_boundary(double value, const char *digits, int n, int k)
     return shift == 0 && (left == right_low || left == right_high);
 }
 
+/* Do these digits read back as the value? */
+static bool reads_back(double value, const char *digits, int n, int point)
+{
+    char text[64];
+    bool range;
+    double back = 0;
+    size_t len = (size_t)snprintf(text, sizeof text, "%.*se%d", n, digits, point - n);
+    return wr_double_scan(text, len, &back, &range) == len && back == (value < 0 ? -value : value);
+}
+
 static int shortest(double value, char *digits, int *point)
 {
     int n = wr_double_digits(value, digits, point);
-    while (n < 17 && on_boundary(value, digits, n, *point - n)) {
-        int precision = 17;
+    if (WR_LIKELY(!on_boundary(value, digits, n, *point - n)))
+        return n;
+    for (int precision = 15; precision < 17; precision++) {
         n = wr_double_digits_rounded(value, precision, digits, point);
+        if (reads_back(value, digits, n, *point) && !on_boundary(value, digits, n, *point - n))
+            return n;
     }
-    return n;
+    return wr_double_digits_rounded(value, 17, digits, point);
 }
 
 static void put_zeros(struct wr_buf *buf, int n)

@@ -81,23 +81,25 @@ static bool skip_digits(const char **at, const char *end)
     return *at > from;
 }
 
+/* Goes on after a fault: the message shows all that looks like the number. */
 static bool number_form(const char **at, const char *end)
 {
+    bool ok = true;
     *at += **at == '-';
     if (*at < end && **at == '0')
         ++*at;
-    else if (!skip_digits(at, end))
-        return false;
+    else
+        ok &= skip_digits(at, end);
     if (*at < end && **at == '.') {
         ++*at;
-        TRY(skip_digits(at, end));
+        ok &= skip_digits(at, end);
     }
     if (*at < end && (**at == 'e' || **at == 'E')) {
         ++*at;
         *at += *at < end && (**at == '+' || **at == '-');
-        TRY(skip_digits(at, end));
+        ok &= skip_digits(at, end);
     }
-    return true;
+    return ok;
 }
 
 static bool lex_number(struct parser *p)

@@ -259,9 +259,11 @@ bool wr_numeric_log(struct wr_arena *arena, struct str base, struct str bytes, s
     struct numeric b, value, result = {0};
     wr_numeric_decode(base, &b);
     wr_numeric_decode(bytes, &value);
-    bool ok = true;
+    bool ok = true, special = b.kind != NUMERIC_FINITE || value.kind != NUMERIC_FINITE;
     if (b.kind == NUMERIC_NAN || value.kind == NUMERIC_NAN)
         result = wr_numeric_of_kind(NUMERIC_NAN);
+    else if (special && wr_numeric_sign(&b) == 0 && wr_numeric_sign(&value) < 0)
+        ok = check_log_argument(&value, err); /* here PostgreSQL looks for negatives first */
     else if (!check_log_argument(&b, err) || !check_log_argument(&value, err))
         ok = false;
     else if (b.kind != NUMERIC_FINITE)

@@ -112,7 +112,7 @@ static void digits_big(const struct scan *s, struct numeric *out)
 static bool scan_value(const struct scan *s, struct numeric *out, struct wr_error *err)
 {
     long dscale = s->after_point - s->exponent;
-    if (s->overflow || dscale > NUMERIC_DSCALE_MAX)
+    if (dscale > NUMERIC_DSCALE_MAX)
         return fail_format(err);
     if (s->ndigits <= 36)
         digits_small(s, out);
@@ -198,7 +198,10 @@ bool wr_numeric_parse(struct wr_arena *arena, const char *text, size_t len, stru
     while (end > from && is_space(end[-1]))
         end--;
     struct scan s = {.at = from, .end = end};
-    if (scan_number(&s) && s.at == end)
+    bool number = scan_number(&s);
+    if (number && s.overflow)
+        return fail_format(err);
+    if (number && s.at == end)
         TRY(scan_value(&s, &value, err));
     else if (!parse_word(from, (size_t)(end - from), &value))
         return wr_fail(err, ERR_INVALID_TEXT, "invalid input syntax for type numeric: \"%.*s\"", (int)WR_MIN(len, 900),

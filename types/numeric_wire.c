@@ -58,7 +58,8 @@ void wr_numeric_send(struct wr_buf *buf, struct str bytes)
         send_text(buf, wr_buf_cstr(&text), value.dscale);
         wr_buf_free(&text);
     } else {
-        put_head(buf, 0, 0, signs[value.kind], 0);
+        /* PostgreSQL's infinities carry a dscale of 32 from the bits of their header. */
+        put_head(buf, 0, 0, signs[value.kind], value.kind == NUMERIC_NAN ? 0 : 32);
     }
     wr_numeric_fini(&value);
 }
