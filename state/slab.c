@@ -10,7 +10,6 @@
 #define CHUNK_MIN   8192
 #define BLOCK_MIN   24
 #define FINE_MAX    256
-#define BLOCK_BIG   (256u << 10)
 #define NEXT_OFFSET 16 /* where a free block keeps the handle of the next: behind the owner's header */
 
 void wr_slab_init(struct slab *slab, struct wr_pool *pool)
@@ -51,7 +50,7 @@ static unsigned class_of(size_t size, size_t *rounded)
 
 size_t wr_slab_size(size_t size)
 {
-    if (size > BLOCK_BIG)
+    if (wr_slab_is_big(size))
         return (size + 7) & ~(size_t)7;
     size_t rounded;
     class_of(size, &rounded);
@@ -107,7 +106,7 @@ static uint64_t next_chunk_size(const struct slab *slab)
 
 void *wr_slab_alloc(struct slab *slab, size_t size, uint64_t *handle)
 {
-    if (WR_UNLIKELY(size > BLOCK_BIG)) {
+    if (WR_UNLIKELY(wr_slab_is_big(size))) {
         size_t rounded = wr_slab_size(size);
         return cut(slab, chunk_new(slab, rounded), rounded, handle);
     }
@@ -131,7 +130,7 @@ void *wr_slab_alloc(struct slab *slab, size_t size, uint64_t *handle)
 
 void wr_slab_release(struct slab *slab, uint64_t handle, size_t size)
 {
-    if (WR_UNLIKELY(size > BLOCK_BIG)) {
+    if (WR_UNLIKELY(wr_slab_is_big(size))) {
         wr_slab_drop_chunk(slab, (uint32_t)(handle >> SLAB_UNIT_BITS));
         return;
     }

@@ -32,6 +32,12 @@ void wr_slab_init(struct slab *slab, struct wr_pool *pool);
 void wr_slab_fini(struct slab *slab);
 /* The real size of a block asked for with `size` bytes. */
 size_t wr_slab_size(size_t size);
+/* Blocks above this have a chunk of their own, which goes when they are released. */
+#define SLAB_BIG (256u << 10)
+static inline bool wr_slab_is_big(size_t size)
+{
+    return size > SLAB_BIG;
+}
 /* At least 24 bytes, 8-byte aligned. */
 void *wr_slab_alloc(struct slab *slab, size_t size, uint64_t *handle);
 void wr_slab_release(struct slab *slab, uint64_t handle, size_t size);

@@ -9,8 +9,8 @@
 #define SLOT_HANDLE ((1ull << SLAB_HANDLE_BITS) - 1)
 #define DIRTY_MAX   ((1u << 27) - 2)
 
-struct handle_list {
-    uint64_t *items;
+struct entry_list {
+    struct vmap_entry **items;
     uint32_t n, cap;
 };
 
@@ -22,11 +22,12 @@ struct vmap {
     int64_t count; /* entries in the slots, placeholders and tombstones included */
     bool complete; /* a key that is not here does not exist */
     bool corrupt;  /* a value from the trace could not be decoded */
-    struct handle_list dirty;
-    struct handle_list fresh;   /* placeholders: dropped by reclaim if they stay without value */
-    struct handle_list garbage; /* replaced entries, readable until reclaim */
-    uint32_t hand;              /* chunk the relieve pass looks at next */
-    int64_t list_bytes;         /* charged for slots and lists */
+    struct entry_list dirty;
+    struct entry_list fresh; /* placeholders: dropped by reclaim if they stay without value */
+    uint64_t *garbage;       /* handles of blocks to be released by reclaim */
+    uint32_t ngarbage, garbage_cap;
+    uint32_t hand;      /* chunk the relieve pass looks at next */
+    int64_t list_bytes; /* charged for slots and lists */
     struct vmap_stats stats;
 };
 
@@ -36,8 +37,11 @@ uint64_t wr_vmap_slot_of(const struct vmap *map, const struct vmap_entry *entry)
 void wr_vmap_unhang(struct vmap *map, uint64_t slot);
 /* Resize so that `more` entries fit. */
 void wr_vmap_resize(struct vmap *map, int64_t more);
+/* Free a block that no slot names any more. Big ones, whose memory really goes, wait for the reclaim: lists may still
+ * name them. */
 void wr_vmap_release_block(struct vmap *map, uint64_t handle);
-void wr_vmap_push(struct vmap *map, struct handle_list *list, uint64_t handle);
+void wr_vmap_defer_release(struct vmap *map, uint64_t handle);
+void wr_vmap_push(struct vmap *map, struct entry_list *list, struct vmap_entry *entry);
 
 static inline struct vmap_entry *vmap_at(const struct vmap *map, uint64_t slot_or_handle)
 {

@@ -263,6 +263,44 @@ static void run(const char *dir, bool fixed, unsigned seed, int steps)
     free(w);
 }
 
+/* Values too big for a shared chunk: grown, replaced, deleted, sealed, dropped and read again. */
+static void test_big(void)
+{
+    struct world *w = wr_calloc(1, sizeof(*w));
+    w->dir = "";
+    wr_budget_init(&w->budget, 64 << 20);
+    wr_pool_init(&w->pool, &w->budget, "state");
+    wr_arena_init(&w->arena, NULL);
+    open_map(w);
+    static const uint32_t lens[] = {3 << 20, 300 << 10, 10, 1 << 20, 0};
+    struct wr_error err = WR_ERROR_INIT;
+    for (unsigned i = 0; i < 40; i++) {
+        struct wr_mark mark = wr_arena_mark(&w->arena);
+        struct keys keys = {.n = 1, .bytes = "big", .offsets = (uint32_t[]){0, 3}};
+        struct vmap_found found;
+        CHECK(wr_vmap_find(w->map, &w->arena, &keys, &lens[i % 3], &found, &err));
+        struct vmap_entry *entry = found.entries[0];
+        CHECK_INT(wr_vmap_is_live(entry), i && (i - 1) % 7 != 6);
+        if (wr_vmap_is_live(entry))
+            CHECK(entry->value_len == lens[(i - 1) % 5] && (!entry->value_len || wr_vmap_value(entry)[0] == 'v'));
+        entry = i % 2 ? wr_vmap_put(w->map, entry, lens[i % 5]) : wr_vmap_swap(w->map, entry, lens[i % 5]);
+        memset(wr_vmap_room(entry), 'v', lens[i % 5]);
+        if (i % 7 == 6)
+            wr_vmap_delete(w->map, entry);
+        if (i % 3 == 0)
+            wr_vmap_reclaim(w->map);
+        if (i % 4 == 0)
+            submit(w, false);
+        if (i % 8 == 0)
+            wr_vmap_relieve(w->map, 1 << 30);
+        wr_arena_release(&w->arena, mark);
+    }
+    close_map(w);
+    CHECK_INT(atomic_load(&w->pool.used_bytes), 0);
+    wr_arena_reset(&w->arena);
+    free(w);
+}
+
 static int cmp_refs(const void *a, const void *b)
 {
     const struct key_ref *x = a, *y = b;
@@ -299,6 +337,7 @@ int main(void)
 {
     char dir[] = "/tmp/weir-vmap-test-XXXXXX";
     test_sort();
+    test_big();
     for (unsigned seed = 1; seed <= 3; seed++) {
         run(NULL, true, seed, 1000);
         run(NULL, false, seed, 1000);
