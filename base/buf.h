@@ -22,7 +22,7 @@ void wr_buf_grow(struct wr_buf *buf, size_t more);
 /* Make room for `more` bytes and return where they go; len is unchanged. */
 static inline char *wr_buf_reserve(struct wr_buf *buf, size_t more)
 {
-    if (WR_UNLIKELY(buf->cap - buf->len < more))
+    if (WR_UNLIKELY(buf->cap - buf->len < more || !buf->data))
         wr_buf_grow(buf, more);
     return buf->data + buf->len;
 }
