@@ -1,10 +1,13 @@
 /* Kafka source and sink against each other: on the embedded broker, and with WEIR_KAFKA=host:port on a real one, where
  * transactions, markers and fencing are tested too (tests/kafka/stack.sh up). */
 #include <librdkafka/rdkafka.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "connectors/connector.h"
 #include "tests/check.h"
 #include "types/row.h"
@@ -335,6 +338,52 @@ static void test_many(struct fixture *f)
     CHECK_INT(latest.rows, 0);
 }
 
+/* kill -9 at a named point of a delivery, in a process of its own; then what the next life finds and does. */
+static void crash_at(struct fixture *f, const char *point, uint64_t commit, const struct sink_change *row)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    uint64_t last, floor;
+    pid_t child = fork();
+    if (!child) {
+        setenv("WEIR_FAILPOINT", point, 1);
+        struct sink *sink = wr_failpoint_init() ? open_sink(f, commit, &last, &floor, &err) : NULL;
+        if (sink)
+            deliver(sink, commit, row, 1);
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void test_crash(void)
+{
+    static const struct {
+        const char *point;
+        bool delivered;
+    } points[] = {{"before-send", false}, {"after-send", false}, {"transaction-end", true}};
+    struct fixture f;
+    fixture_init(&f, "crash", "crash", "CHANGELOG");
+    for (uint64_t i = 0; i < WR_COUNT(points); i++) {
+        struct wr_error err = WR_ERROR_INIT;
+        uint64_t commit = i + 1, last = 99, floor;
+        struct sink_change row[] = {change(&f, 'c', (int64_t)(1000 + i), "x")};
+        crash_at(&f, points[i].point, commit, row);
+        struct sink *sink = open_sink(&f, commit, &last, &floor, &err);
+        CHECK(sink);
+        if (!sink)
+            continue;
+        CHECK_INT(last, points[i].delivered ? commit : commit - 1);
+        if (last < commit)
+            CHECK(deliver(sink, commit, row, 1));
+        wr_sink_class("kafka")->close(sink);
+    }
+    struct read_back all = read_topic(&f, "PLAIN", NULL, 3, "earliest");
+    CHECK_INT(all.rows, 3); /* each once, whatever was sent before the kill */
+    CHECK_INT(all.id_sum, 3003);
+    wr_arena_reset(&f.arena);
+}
+
 static void test_options(void)
 {
     struct fixture f;
@@ -381,6 +430,8 @@ int main(void)
     snprintf(run_name, sizeof run_name, "t%ld-%d", (long)time(NULL), (int)getpid());
     bootstrap = getenv("WEIR_KAFKA");
     test_options();
+    if (bootstrap)
+        test_crash(); /* first: it forks */
     CHECK(bootstrap || wr_embedded_broker_start(&broker, &err));
     const char *embedded = broker ? wr_embedded_broker_bootstrap(broker) : NULL;
     struct fixture f;
@@ -392,7 +443,7 @@ int main(void)
     if (bootstrap)
         test_fencing(&f);
     else
-        printf("SKIP fencing: needs a real broker (tests/kafka/stack.sh up; WEIR_KAFKA=127.0.0.1:19092)\n");
+        printf("SKIP fencing and kill -9: needs a real broker (tests/kafka/stack.sh up; WEIR_KAFKA=127.0.0.1:19092)\n");
     test_many(&f);
     test_upsert(embedded);
     wr_arena_reset(&f.arena);
