@@ -85,11 +85,13 @@ static inline bool wr_join_pairs_add(struct join *join, uint32_t batch_row, cons
 /* Emit rows of a left batch, NULL-extended if the join has right columns. */
 bool wr_join_emit_left(struct join *join, const struct batch *left, const uint32_t *rows, uint32_t n) WR_MUST;
 
+#define LEFT_ROWS_MAX 512 /* few, so that a step for one row is cheap */
+
 /* Left rows from state on their way out, NULL-extended as above. */
 struct left_rows {
     struct join *join;
     uint32_t n;
-    const char **rows; /* BATCH_ROWS_MAX */
+    const char **rows; /* LEFT_ROWS_MAX */
     int64_t *weights;
 };
 void wr_left_rows_init(struct left_rows *left, struct join *join); /* from the worker's arena */

@@ -10,7 +10,7 @@
 #include <xxhash.h>
 
 /* Left rows looked at together. */
-#define BLOCK_ROWS 1024
+#define BLOCK_ROWS 512
 
 /* Emitted for a left row without (with) a match. */
 static int unmatched_sign(const struct join *join)

@@ -187,13 +187,13 @@ void wr_left_rows_init(struct left_rows *left, struct join *join)
     struct wr_arena *arena = &join->op->worker->arena;
     left->join = join;
     left->n = 0;
-    left->rows = wr_arena_alloc(arena, BATCH_ROWS_MAX * sizeof *left->rows);
-    left->weights = wr_arena_alloc(arena, BATCH_ROWS_MAX * sizeof *left->weights);
+    left->rows = wr_arena_alloc(arena, LEFT_ROWS_MAX * sizeof *left->rows);
+    left->weights = wr_arena_alloc(arena, LEFT_ROWS_MAX * sizeof *left->weights);
 }
 
 bool wr_left_rows_add(struct left_rows *left, const char *row, int64_t weight)
 {
-    if (left->n == BATCH_ROWS_MAX)
+    if (left->n == LEFT_ROWS_MAX)
         TRY(wr_left_rows_flush(left));
     left->rows[left->n] = row;
     left->weights[left->n++] = weight;

@@ -44,6 +44,7 @@ struct setup {
     enum join_type type;
     enum condition condition;
     bool nulls_equal, null_aware, one_shot;
+    bool keyless;        /* every row may meet every other */
     bool final[2];       /* that side is append-only with the key unique */
     bool append_only[2]; /* only that */
     enum store_mode store;
@@ -179,7 +180,7 @@ static struct rig *rig_new(const struct setup *setup)
     rig->plan = (struct plan){.kind = PLAN_JOIN, .ncols = wide ? 6 : 3, .cols = cols, .ninputs = 2, .nstates = 3};
     rig->plan.inputs = rig->input_list;
     rig->plan.join.type = setup->type;
-    rig->plan.join.nkeys = 1;
+    rig->plan.join.nkeys = !setup->keyless;
     rig->plan.join.left_keys = rig->plan.join.right_keys = keys;
     rig->plan.join.nulls_equal = setup->nulls_equal;
     rig->plan.join.null_aware = setup->null_aware;
@@ -211,6 +212,8 @@ static void rig_free(struct rig *rig)
 
 static bool keys_match(const struct setup *setup, int l, int r)
 {
+    if (setup->keyless)
+        return true;
     if (row_key(l) < 0 || row_key(r) < 0)
         return setup->nulls_equal && row_key(l) == row_key(r);
     return row_key(l) == row_key(r);
@@ -482,6 +485,16 @@ static void run_kinds(enum store_mode store, int64_t limit, int steps)
                 if (store == NO_STORE)
                     run_one_shot(&setup);
             }
+    for (int type = 0; type < 4; type++)
+        for (int condition = 0; condition < 3; condition++) {
+            struct setup keyless = {.name = "keyless",
+                                    .type = (enum join_type)type,
+                                    .condition = (enum condition)condition,
+                                    .keyless = true,
+                                    .store = store,
+                                    .limit = limit};
+            run(&keyless, steps / 4);
+        }
     struct setup notin = {.name = "not in", .type = JOIN_ANTI, .null_aware = true, .store = store, .limit = limit};
     run(&notin, steps * 2);
     notin.one_shot = true;
