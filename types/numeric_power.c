@@ -495,7 +495,7 @@ static bool power_real(const struct numeric *base, const struct numeric *exponen
                        struct wr_error *err)
 {
     double x = approximate(exponent) * log10_of(base) / LOG10_E;
-    if (fabs(x) > MAX_RESULT_SCALE * 3.01) {
+    if (fabs(x) >= MAX_RESULT_SCALE * 3) {
         *out = wr_numeric_of_small(0, MAX_DISPLAY_SCALE);
         return x < 0 || fail_overflow(err);
     }

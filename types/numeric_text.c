@@ -38,6 +38,8 @@ static bool scan_exponent(struct scan *s)
     bool negative = false;
     long value = 0;
     s->at++;
+    while (s->at < s->end && is_space(*s->at)) /* as PostgreSQL, whose strtol() skips it */
+        s->at++;
     if (s->at < s->end && (*s->at == '+' || *s->at == '-'))
         negative = *s->at++ == '-';
     if (s->at == s->end || !is_digit(*s->at))
