@@ -45,7 +45,9 @@ struct binder {
 struct correlation {
     uint16_t n, cap;
     struct expr **conditions;
-    uint16_t nhidden; /* columns behind the targets, there for the conditions */
+    uint16_t nhidden;   /* columns behind the targets, there for the conditions */
+    bool scalar;        /* of a scalar subquery: an aggregate is grouped by what its conditions compare */
+    struct expr *empty; /* then: the aggregate's value over no rows; NULL: SQL NULL */
 };
 
 /* Where a SELECT stands. */
@@ -101,9 +103,10 @@ struct bound_window { /* row_number() OVER (PARTITION BY ... ORDER BY ...) */
 
 struct bound_scalar {
     struct plan *plan;
-    bool always;     /* has always one row (else at most one) */
-    bool attached;   /* joined to the block's plan: */
-    uint16_t column; /* its column there */
+    bool always;             /* has always one row (else at most one) */
+    struct correlation corr; /* conditions of the join, over the subquery's columns and COLUMN_OUTER */
+    bool attached;           /* joined to the block's plan: */
+    uint16_t column;         /* its column there */
 };
 
 struct block {

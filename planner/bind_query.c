@@ -2,7 +2,7 @@
  *
  *   FROM -> WHERE -> [aggregate -> HAVING] -> [windows] -> targets -> DISTINCT -> ORDER BY / LIMIT
  * All expressions are bound over the FROM columns first (bind.h), then rewritten as the nodes above FROM are built. */
-#include "planner/bind.h"
+#include "planner/passes.h"
 
 struct target {
     struct expr *expr;
@@ -465,9 +465,74 @@ static bool build_order(struct binder *binder, const PgQuery__SelectStmt *node, 
     return true;
 }
 
+/* An aggregate's value over no rows: count is 0, others are NULL. */
+static struct expr *empty_agg(void *context, struct expr *column)
+{
+    const struct select *s = context;
+    if (column->column < COLUMN_AGG || column->column >= COLUMN_WINDOW)
+        return column;
+    struct datum value = {.type = column->type, .null = true};
+    if (!strcmp(s->block.aggs[column->column - COLUMN_AGG].agg->name, "count"))
+        value.null = false;
+    return wr_expr_const(s->block.binder->arena, &value);
+}
+
+/* inner = outer, either way round: which argument is the inner one; -1: something else, or it can fail */
+static int inner_side(const struct expr *expr)
+{
+    if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "=") || wr_expr_can_fail(expr))
+        return -1;
+    for (int side = 0; side < 2; side++)
+        if (!has_outer(expr->args[side]) && reads_any(expr->args[side]) &&
+            reads_only(expr->args[1 - side], COLUMN_OUTER, COLUMN_AGG))
+            return side;
+    return -1;
+}
+
+/* A scalar aggregate: grouped by the inner sides, which become columns behind the value, and a mark that there was a
+ * row. */
+static bool group_correlated(struct select *s)
+{
+    struct correlation *corr = s->mode->corr;
+    struct binder *binder = s->block.binder;
+    bool simple = corr->scalar && s->ntargets == 1 && !s->nextras && !s->grouped && !s->block.nwindows &&
+                  !s->block.nscalars && !s->node->having_clause && !s->node->n_distinct_clause;
+    struct expr *empty = simple ? rewrite_columns(binder->arena, s->targets[0].expr, empty_agg, s) : NULL;
+    for (uint16_t i = 0; simple && i < corr->n; i++)
+        simple = inner_side(corr->conditions[i]) >= 0;
+    if (!simple || reads_any(empty))
+        return bind_unsupported(binder, -1, "this form of correlated subquery with an aggregate");
+    bool is_null = empty->kind == EXPR_CONST && empty->value.null;
+    s->group = WR_NEW_ARRAY(binder->arena, struct expr *, corr->n);
+    for (uint16_t i = 0; i < corr->n; i++) {
+        struct expr *expr = corr->conditions[i];
+        int side = inner_side(expr);
+        struct expr *inner = expr->args[side];
+        s->group[s->ngroup++] = inner;
+        uint16_t column = add_target(s, inner, wr_arena_printf(binder->arena, "key%u", i + 1u));
+        s->ntargets++;
+        struct expr *copy = WR_NEW(binder->arena, struct expr);
+        *copy = *expr;
+        copy->args = WR_NEW_ARRAY(binder->arena, struct expr *, 2);
+        copy->args[1 - side] = expr->args[1 - side];
+        copy->args[side] = wr_expr_column(binder->arena, column, inner->type, inner->nullable);
+        corr->conditions[i] = copy;
+    }
+    add_target(s, bind_bool(binder, true), "found");
+    s->ntargets++;
+    corr->nhidden = (uint16_t)(corr->n + 1);
+    corr->empty = is_null ? NULL : empty;
+    s->grouped = true;
+    return true;
+}
+
 /* Conditions on the outer query: the columns they need travel behind the targets. */
 static bool build_correlated(struct select *s)
 {
+    if (s->block.naggs && s->mode->corr->scalar)
+        return group_correlated(s);
+    if (s->mode->corr->scalar && s->node->n_distinct_clause)
+        return bind_unsupported(s->block.binder, -1, "DISTINCT in a correlated scalar subquery");
     struct correlation *corr = s->mode->corr;
     struct binder *binder = s->block.binder;
     struct plan *input = s->block.from.plan;
@@ -486,6 +551,11 @@ static bool build_correlated(struct select *s)
         wr_expr_columns(corr->conditions[i], used);
     for (uint16_t c = 0; c < input->ncols; c++) {
         if (!used[c])
+            continue;
+        for (uint16_t i = 0; i < s->ntargets && map[c] == UINT16_MAX; i++)
+            if (s->targets[i].expr->kind == EXPR_COLUMN && s->targets[i].expr->column == c)
+                map[c] = i;
+        if (map[c] != UINT16_MAX)
             continue;
         map[c] = add_target(s, make_column(binder->arena, input, c), input->cols[c].name);
         s->nextras++;

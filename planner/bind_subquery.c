@@ -8,8 +8,12 @@
  * keys of the equalities). A correlated NOT IN is an anti join on (x = y) IS NOT FALSE, which is its meaning with NULLs
  * too.
  *
- * A scalar subquery that is proven to give at most one row is joined on no key, once per query block. */
-#include "planner/bind.h"
+ * A scalar subquery that is proven to give at most one row is left-joined (on no key if it does not use the outer
+ * query). One that is an aggregate and compares with the outer query by equalities is grouped by what it compares:
+ *   SELECT o.id, (SELECT count(*) FROM i WHERE i.o_id = o.id) FROM o
+ *   SELECT o.id, CASE WHEN s.found IS NULL THEN 0 ELSE s.count END
+ *   FROM o LEFT JOIN (SELECT count(*), o_id, true AS found FROM i GROUP BY o_id) s ON s.o_id = o.id */
+#include "planner/passes.h"
 
 bool has_outer(const struct expr *expr)
 {
@@ -21,57 +25,87 @@ bool has_outer(const struct expr *expr)
     return false;
 }
 
+struct shift {
+    struct wr_arena *arena;
+    uint16_t nleft;
+};
+
+/* Conditions of a correlation: outer columns are the join's left ones, the subquery's own its right ones. */
+static struct expr *to_join(void *context, struct expr *column)
+{
+    const struct shift *shift = context;
+    uint16_t to = column->column >= COLUMN_OUTER ? (uint16_t)(column->column - COLUMN_OUTER)
+                                                 : (uint16_t)(column->column + shift->nleft);
+    struct expr *copy = wr_expr_column(shift->arena, to, column->type, column->nullable);
+    copy->location = column->location;
+    return copy;
+}
+
+static struct expr *join_condition(struct block *block, struct correlation *corr)
+{
+    struct shift shift = {block->binder->arena, block->from.plan->ncols};
+    for (uint16_t i = 0; i < corr->n; i++)
+        corr->conditions[i] = rewrite_columns(shift.arena, corr->conditions[i], to_join, &shift);
+    return make_and(shift.arena, corr->conditions, corr->n);
+}
+
 /* ---- scalar */
 
-/* Rows a plan can give at most, as far as its shape tells: 1 or many; *always: exactly 1. */
-static bool is_single_row(const struct plan *plan, bool *always)
+/* Has the plan always exactly one row, as far as its shape tells? */
+static bool is_always_one(const struct plan *plan)
 {
     switch (plan->kind) {
     case PLAN_PROJECT:
     case PLAN_SORT:
-        return is_single_row(plan->inputs[0], always);
+    case PLAN_DISTINCT:
+        return is_always_one(plan->inputs[0]);
     case PLAN_AGGREGATE:
-        *always = plan->aggregate.ngroup == 0 && !plan->aggregate.grouped;
-        return plan->aggregate.ngroup == 0;
+        return plan->aggregate.ngroup == 0 && !plan->aggregate.grouped;
     case PLAN_VALUES:
-        *always = plan->values.nrows == 1;
-        return plan->values.nrows <= 1;
-    case PLAN_TOPN:
-        *always = false;
-        return plan->topn.npartition == 0 && !plan->topn.limit_param && plan->topn.limit >= 0 && plan->topn.limit <= 1;
-    case PLAN_FILTER:
-    case PLAN_DISTINCT: {
-        bool single = is_single_row(plan->inputs[0], always);
-        *always &= plan->kind == PLAN_DISTINCT;
-        return single;
-    }
-    case PLAN_JOIN: {
-        bool left, right;
-        if (plan->join.type != JOIN_INNER || plan->join.condition)
-            return false;
-        bool single = is_single_row(plan->inputs[0], &left) && is_single_row(plan->inputs[1], &right);
-        *always = single && left && right;
-        return single;
-    }
+        return plan->values.nrows == 1;
+    case PLAN_JOIN:
+        return plan->join.type == JOIN_INNER && !plan->join.condition && !plan->join.nkeys &&
+               is_always_one(plan->inputs[0]) && is_always_one(plan->inputs[1]);
     default:
         return false;
     }
 }
 
+/* At most one row for each row outside: a key among the columns that equalities with the outer query fix. */
+static bool is_at_most_one(struct block *block, const struct plan *plan, const struct correlation *corr)
+{
+    uint16_t *fixed = WR_NEW_ARRAY(block->binder->arena, uint16_t, corr->n), n = 0;
+    for (uint16_t i = 0; i < corr->n; i++) {
+        const struct expr *expr = corr->conditions[i];
+        if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "="))
+            continue;
+        for (int flip = 0; flip < 2; flip++)
+            if (expr->args[flip]->kind == EXPR_COLUMN && expr->args[flip]->column < COLUMN_OUTER &&
+                has_outer(expr->args[1 - flip]) && !reads_only(expr->args[1 - flip], 0, COLUMN_OUTER) &&
+                reads_only(expr->args[1 - flip], COLUMN_OUTER, COLUMN_AGG))
+                fixed[n++] = expr->args[flip]->column;
+    }
+    return plan_has_key(plan, fixed, n);
+}
+
 bool bind_scalar_subquery(struct block *block, const PgQuery__SubLink *link, struct expr **expr)
 {
     struct binder *binder = block->binder;
-    struct bound_scalar scalar = {0};
+    struct bound_scalar scalar = {.corr.scalar = true};
     if (!block->scalars_allowed)
         return bind_unsupported(binder, link->location, "a subquery in %s",
                                 block->in_agg ? "an aggregate" : block->clause);
-    struct select_mode mode = {.outer = block};
+    struct select_mode mode = {.outer = block, .corr = &scalar.corr};
     TRY(bind_select(binder, link->subselect->select_stmt, &mode, &scalar.plan));
-    if (scalar.plan->ncols != 1)
+    if (scalar.plan->ncols - scalar.corr.nhidden != 1)
         return bind_fail(binder, link->location, ERR_SYNTAX, "subquery must return only one column");
-    if (!is_single_row(scalar.plan, &scalar.always))
+    plan_properties(binder->planner, scalar.plan);
+    scalar.always = !scalar.corr.n && is_always_one(scalar.plan);
+    bool single = scalar.always || is_at_most_one(block, scalar.plan, &scalar.corr);
+    plan_forget(scalar.plan);
+    if (!single)
         return bind_unsupported(binder, link->location,
-                                "a scalar subquery that is not an aggregate without GROUP BY, nor has LIMIT 1,");
+                                "a scalar subquery that is not proven to return one row at most");
     block->scalars = bind_grow(binder->arena, block->scalars, block->nscalars, &block->scalars_cap, sizeof(scalar));
     block->scalars[block->nscalars] = scalar;
     const struct plan_column *col = &scalar.plan->cols[0];
@@ -81,13 +115,41 @@ bool bind_scalar_subquery(struct block *block, const PgQuery__SubLink *link, str
     return true;
 }
 
+/* The value; of an aggregate over no rows what it gives then: CASE WHEN <no partner> THEN empty ELSE value END. */
 static struct expr *replace_scalar(void *context, struct expr *column)
 {
     struct block *block = context;
+    struct wr_arena *arena = block->binder->arena;
     if (column->column < COLUMN_SCALAR)
         return column;
     const struct bound_scalar *scalar = &block->scalars[column->column - COLUMN_SCALAR];
-    return wr_expr_column(block->binder->arena, scalar->column, column->type, column->nullable);
+    struct expr *value = wr_expr_column(arena, scalar->column, column->type, column->nullable);
+    if (!scalar->corr.empty)
+        return value;
+    struct expr **test = WR_NEW_ARRAY(arena, struct expr *, 1), **args = WR_NEW_ARRAY(arena, struct expr *, 3);
+    uint16_t mark = (uint16_t)(scalar->column + scalar->plan->ncols - 1);
+    test[0] = wr_expr_column(arena, mark, TYPE(TYPE_BOOL), true);
+    args[0] = wr_expr_nary(arena, EXPR_IS_NULL, test, 1);
+    args[1] = scalar->corr.empty;
+    args[2] = value;
+    struct expr *expr = wr_expr_nary(arena, EXPR_CASE, args, 3);
+    expr->type = column->type;
+    expr->nullable = true;
+    return expr;
+}
+
+static bool attach_scalar(struct block *block, struct bound_scalar *scalar)
+{
+    struct wr_arena *arena = block->binder->arena;
+    if (scalar->corr.n && block->grouped)
+        return bind_unsupported(block->binder, scalar->corr.conditions[0]->location,
+                                "a correlated subquery in a query with aggregates or GROUP BY");
+    struct expr *condition = join_condition(block, &scalar->corr);
+    scalar->attached = true;
+    scalar->column = block->from.plan->ncols;
+    block->from.plan =
+        make_join(arena, scalar->always ? JOIN_INNER : JOIN_LEFT, block->from.plan, scalar->plan, condition);
+    return true;
 }
 
 bool bind_attach_scalars(struct block *block, struct expr ***exprs, size_t nexprs)
@@ -95,15 +157,9 @@ bool bind_attach_scalars(struct block *block, struct expr ***exprs, size_t nexpr
     struct wr_arena *arena = block->binder->arena;
     if (!block->nscalars)
         return true;
-    for (uint16_t i = 0; i < block->nscalars; i++) {
-        struct bound_scalar *scalar = &block->scalars[i];
-        if (scalar->attached)
-            continue;
-        scalar->attached = true;
-        scalar->column = block->from.plan->ncols;
-        block->from.plan =
-            make_join(arena, scalar->always ? JOIN_INNER : JOIN_LEFT, block->from.plan, scalar->plan, NULL);
-    }
+    for (uint16_t i = 0; i < block->nscalars; i++)
+        if (!block->scalars[i].attached)
+            TRY(attach_scalar(block, &block->scalars[i]));
     for (size_t i = 0; i < nexprs; i++)
         *exprs[i] = rewrite_columns(arena, *exprs[i], replace_scalar, block);
     return true;
@@ -151,22 +207,6 @@ bool bind_subquery_lhs(struct block *block, const PgQuery__Node *node, struct su
     for (uint16_t i = 0; i < test->nlhs; i++)
         TRY(bind_expr(block, row ? lhs->row_expr->args[i] : lhs, &test->lhs[i]));
     return true;
-}
-
-struct shift {
-    struct wr_arena *arena;
-    uint16_t nleft;
-};
-
-/* Conditions of a correlation: outer columns are the join's left ones, the subquery's own its right ones. */
-static struct expr *to_join(void *context, struct expr *column)
-{
-    const struct shift *shift = context;
-    uint16_t to = column->column >= COLUMN_OUTER ? (uint16_t)(column->column - COLUMN_OUTER)
-                                                 : (uint16_t)(column->column + shift->nleft);
-    struct expr *copy = wr_expr_column(shift->arena, to, column->type, column->nullable);
-    copy->location = column->location;
-    return copy;
 }
 
 static struct expr *make_test(struct wr_arena *arena, struct expr *arg, char test, bool negated)
@@ -251,12 +291,7 @@ static bool bind_inner(struct block *block, const struct subquery_test *test, st
     *ntargets = (uint16_t)((*right)->ncols - corr.nhidden);
     if (corr.n && block->grouped)
         return bind_unsupported(binder, test->link->location, "a correlated subquery in HAVING");
-    struct shift shift = {binder->arena, block->from.plan->ncols};
-    for (uint16_t i = 0; i < corr.n; i++) {
-        struct expr *expr = corr.conditions[i];
-        corr.conditions[i] = rewrite_columns(binder->arena, expr, to_join, &shift);
-    }
-    *condition = make_and(binder->arena, corr.conditions, corr.n);
+    *condition = join_condition(block, &corr);
     return true;
 }
 

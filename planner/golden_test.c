@@ -1,6 +1,8 @@
 /* Golden tests of the planner: SQL in, plan text or error out.
  *
  *   golden_test <dir> [--update]     reads <dir>/ *.txt; --update rewrites the expected parts
+ *   golden_test <dir> --mutate n     plans each statement n times with words dropped, doubled, swapped: whatever comes
+ * out, it is a valid plan or an error that is not XX000 (law L8)
  *
  * A file is blocks separated by empty lines; each file starts with an empty catalog:
  *   # comment
@@ -236,7 +238,71 @@ static bool read_block(struct wr_arena *arena, char **at, struct block *block)
     return true;
 }
 
-static void run_file(const char *path, bool update)
+/* ---- mutation */
+
+static uint64_t random_next(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* One or two changes at words: drop, double, swap with another. */
+static char *mutate(struct wr_arena *arena, const char *sql, uint64_t *state)
+{
+    char *words[2000], *copy = wr_arena_strdup(arena, sql), *save = NULL;
+    int n = 0;
+    for (char *word = strtok_r(copy, " \n", &save); word && n < 1998; word = strtok_r(NULL, " \n", &save))
+        words[n++] = word;
+    for (int changes = 1 + (int)(random_next(state) % 3); changes > 0 && n > 1; changes--) {
+        int at = (int)(random_next(state) % (uint64_t)n), other = (int)(random_next(state) % (uint64_t)n);
+        switch (random_next(state) % 4) {
+        case 0:
+            memmove(words + at, words + at + 1, (size_t)(--n - at) * sizeof(words[0]));
+            break;
+        case 1:
+            words[at] = words[other];
+            break;
+        default: {
+            char *word = words[at];
+            words[at] = words[other];
+            words[other] = word;
+        }
+        }
+    }
+    struct wr_buf out = WR_BUF_INIT;
+    for (int i = 0; i < n; i++)
+        wr_buf_printf(&out, "%s ", words[i]);
+    char *made = wr_arena_strdup(arena, wr_buf_cstr(&out));
+    wr_buf_free(&out);
+    return made;
+}
+
+static void run_mutants(struct test *t, const struct block *block, int n)
+{
+    uint64_t state = 88172645463325252ull;
+    for (int i = 0; i < n; i++) {
+        struct wr_mark mark = wr_arena_mark(&t->arena);
+        struct catalog *before = wr_catalog_retain(t->catalog);
+        struct wr_buf got = WR_BUF_INIT;
+        struct block mutant = *block;
+        mutant.trace = false;
+        mutant.sql = mutate(&t->arena, block->sql, &state);
+        run_block(t, &mutant, &got);
+        if (strstr(wr_buf_cstr(&got), "error XX")) {
+            fprintf(stderr, "%s\n%s", mutant.sql, wr_buf_cstr(&got));
+            check_failed++;
+        }
+        check_passed++;
+        wr_buf_free(&got);
+        wr_catalog_release(t->catalog);
+        t->catalog = before;
+        wr_arena_release(&t->arena, mark);
+    }
+}
+
+static void run_file(const char *path, bool update, int mutants)
 {
     struct test t = {.next_id = 1};
     wr_arena_init(&t.arena, NULL);
@@ -247,7 +313,9 @@ static void run_file(const char *path, bool update)
     while (text && read_block(&t.arena, &at, &block)) {
         struct wr_buf got = WR_BUF_INIT;
         run_block(&t, &block, &got);
-        if (update) {
+        if (mutants) {
+            run_mutants(&t, &block, mutants);
+        } else if (update) {
             wr_buf_printf(&fresh, "%s%s%s", fresh.len ? "\n" : "", block.head, block.sql);
             if (got.len)
                 wr_buf_printf(&fresh, "----\n%s", wr_buf_cstr(&got));
@@ -280,11 +348,12 @@ int main(int argc, char **argv)
         return 2;
     }
     bool update = argc > 2 && !strcmp(argv[2], "--update");
+    int mutants = argc > 3 && !strcmp(argv[2], "--mutate") ? atoi(argv[3]) : 0;
     for (int i = 0; i < n; i++) {
         size_t len = strlen(entries[i]->d_name);
         if (len > 4 && !strcmp(entries[i]->d_name + len - 4, ".txt")) {
             snprintf(path, sizeof(path), "%s/%s", argv[1], entries[i]->d_name);
-            run_file(path, update);
+            run_file(path, update, mutants);
         }
         free(entries[i]);
     }

@@ -45,8 +45,10 @@ static void add_keys(struct wr_arena *arena, struct plan **at, const struct key 
     uint16_t *lcols = WR_NEW_ARRAY(arena, uint16_t, n + join->join.nkeys);
     uint16_t *rcols = WR_NEW_ARRAY(arena, uint16_t, n + join->join.nkeys);
     uint16_t old = join->join.nkeys;
-    memcpy(lcols, join->join.left_keys, old * sizeof(lcols[0]));
-    memcpy(rcols, join->join.right_keys, old * sizeof(rcols[0]));
+    for (uint16_t i = 0; i < old; i++) {
+        lcols[i] = join->join.left_keys[i];
+        rcols[i] = join->join.right_keys[i];
+    }
     for (uint16_t i = 0; i < n; i++)
         exprs[i] = keys[i].left;
     struct plan *new_left = make_extend(arena, left, exprs, n, lcols + old);

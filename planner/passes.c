@@ -47,6 +47,7 @@ static bool run(struct planner *planner, const struct pass *pass, struct plan **
     if (is_disabled(planner, pass->name))
         return true;
     TRY(pass->run(planner, plan, &did, err));
+    plan_forget(*plan);
     *changed |= did;
     if (!did)
         return true;

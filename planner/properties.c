@@ -215,7 +215,8 @@ static void prove_topn(struct proving *p, struct plan *plan)
 {
     uint16_t n = plan->topn.npartition;
     uint16_t *columns = WR_NEW_ARRAY(p->arena, uint16_t, n + 1);
-    memcpy(columns, plan->topn.partition, n * sizeof(columns[0]));
+    for (uint16_t i = 0; i < n; i++)
+        columns[i] = plan->topn.partition[i];
     if (!plan->topn.limit_param && plan->topn.limit >= 0 && plan->topn.limit <= 1)
         add_key(p, plan, columns, n);
     inherit_keys(p, plan, plan->inputs[0]);
@@ -283,6 +284,13 @@ static void prove(struct proving *p, struct plan *plan)
     case PLAN_KIND_COUNT:
         break;
     }
+}
+
+void plan_forget(struct plan *plan)
+{
+    memset(&plan->props, 0, sizeof(plan->props));
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        plan_forget(plan->inputs[i]);
 }
 
 void plan_properties(struct planner *planner, struct plan *plan)
