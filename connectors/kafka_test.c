@@ -1,5 +1,6 @@
 /* Kafka source and sink against each other: on the embedded broker, and with WEIR_KAFKA=host:port on a real one, where
- * transactions, markers and fencing are tested too (tests/kafka/stack.sh up). */
+ * transactions, markers and fencing are tested too (tests/kafka/stack.sh up). WEIR_KAFKA_STACK=tests/kafka/stack.sh
+ * also kills that broker in between. */
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -384,6 +385,35 @@ static void test_crash(void)
     wr_arena_reset(&f.arena);
 }
 
+/* The broker killed and started again while commits are delivered and read: nothing is lost or doubled. */
+static void test_broker_killed(const char *stack)
+{
+    struct fixture f;
+    struct wr_error err = WR_ERROR_INIT;
+    uint64_t last, floor;
+    char command[512];
+    fixture_init(&f, "killed", "killed", "CHANGELOG");
+    struct sink *sink = open_sink(&f, 0, &last, &floor, &err);
+    CHECK(sink);
+    if (!sink)
+        return;
+    snprintf(command, sizeof command, "(sleep 0.3; %s kill; sleep 1; %s up) >/dev/null 2>&1 &", stack, stack);
+    CHECK_INT(system(command), 0);
+    struct read_back all = {0};
+    for (uint64_t commit = 1; commit <= 40; commit++) {
+        struct sink_change rows[50];
+        for (int i = 0; i < 50; i++)
+            rows[i] = change(&f, 'c', (int64_t)commit * 100 + i, "while the broker goes away");
+        CHECK(deliver(sink, commit, rows, 50));
+        usleep(20000);
+    }
+    wr_sink_class("kafka")->close(sink);
+    all = read_topic(&f, "PLAIN", NULL, 2000, "earliest");
+    CHECK_INT(all.rows, 2000);
+    CHECK_INT(all.id_sum, 50ll * 100 * (40 * 41 / 2) + 40ll * (49 * 50 / 2));
+    wr_arena_reset(&f.arena);
+}
+
 static void test_options(void)
 {
     struct fixture f;
@@ -432,6 +462,8 @@ int main(void)
     test_options();
     if (bootstrap)
         test_crash(); /* first: it forks */
+    if (bootstrap && getenv("WEIR_KAFKA_STACK"))
+        test_broker_killed(getenv("WEIR_KAFKA_STACK"));
     CHECK(bootstrap || wr_embedded_broker_start(&broker, &err));
     const char *embedded = broker ? wr_embedded_broker_bootstrap(broker) : NULL;
     struct fixture f;
