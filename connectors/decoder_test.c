@@ -3,6 +3,7 @@
  * in which a consumer met them. Also: what each type accepts, and hostile JSON by the thousand. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "connectors/formats.h"
 #include "connectors/json_shim.h"
@@ -758,6 +759,43 @@ static void test_deep(void)
     memory_free(m);
 }
 
+/* Not a test of speed, a figure: microseconds per message, one core. */
+static void measure(const char *name, const char *options, const char *value)
+{
+    struct memory *m = memory_new("DEBEZIUM", ORDERS, options);
+    struct message message = {0, 1, "{\"id\":100}", value, 10, strlen(value)};
+    clock_t from = clock();
+    int n = 0;
+    for (; n < 400000; n += 2000) {
+        struct chunk_builder builder;
+        wr_builder_begin(&builder, &m->table, NULL, 2002);
+        for (int i = 0; i < 2000; i++)
+            m->class->decode(m->decoder, &message, &builder);
+        struct source_chunk *chunk = wr_builder_end(&builder);
+        CHECK_INT(chunk->changes.rows.nrows, 2000);
+        wr_source_chunk_free(chunk);
+    }
+    printf("%s, %zu bytes: %.2f us\n", name, strlen(value), (double)(clock() - from) / CLOCKS_PER_SEC * 1e6 / n);
+    memory_free(m);
+}
+
+static void measure_all(void)
+{
+#define ROW                                                                                                           \
+    "{\"id\":100,\"customer_id\":1,\"status\":\"paid\",\"qty\":2,\"price\":\"B88=\",\"rate\":{\"scale\":2,\"value\":" \
+    "\"fQ==\"},"                                                                                                      \
+    "\"ordered_on\":19783,\"note\":null,\"channel\":\"web\"}"
+#define SOURCE                                                                                                  \
+    "\"source\":{\"version\":\"3.5.0.Final\",\"connector\":\"postgresql\",\"name\":\"pg_env\",\"ts_ms\":"       \
+    "1795228265832,\"snapshot\":"                                                                               \
+    "\"false\",\"db\":\"shop\",\"sequence\":\"[\\\"30834800\\\"]\",\"schema\":\"public\",\"table\":\"orders\"," \
+    "\"txId\":763,"                                                                                             \
+    "\"lsn\":30834800,\"xmin\":null},\"transaction\":null,\"op\":\"u\",\"ts_ms\":1795228265900}"
+    measure("create", NULL, "{\"before\":null,\"after\":" ROW "," SOURCE);
+    measure("update", NULL, "{\"before\":" ROW ",\"after\":" ROW "," SOURCE);
+    measure("flat", "unwrapped=true", ROW);
+}
+
 int main(int argc, char **argv)
 {
     testdata = argc > 1 ? argv[1] : "connectors/testdata";
@@ -788,5 +826,7 @@ int main(int argc, char **argv)
     test_options();
     test_hostile();
     test_deep();
+    if (getenv("WEIR_MEASURE"))
+        measure_all();
     return check_report("decoder");
 }
