@@ -1,4 +1,11 @@
-/* GROUP BY and global aggregates: taking rows in. Structure: op_aggregate.h; emitting: op_aggregate_flush.c. */
+/* GROUP BY and global aggregates: taking rows in. Structure: op_aggregate.h; emitting: op_aggregate_flush.c.
+ *
+ * SQL: SELECT g, agg(x) FILTER (WHERE c), agg(DISTINCT x) ... GROUP BY g. Rule: per changed group -old row, +new row,
+ * if their bytes differ. State: one vmap for the groups; beside it what op_aggregate.h names. Cost: one lookup per
+ * distinct group of a chunk, one output per changed group of an epoch. Retraction: a row of weight w counts w times;
+ * min and max keep their values in order. A group goes when its rows sum to zero. NULLs group together; the values
+ * shown for a group are its smallest live encoding. An error of a result (overflow) belongs to the output row: reported
+ * with +1, taken back with -1. */
 #include "executor/op_aggregate.h"
 
 #include <stdlib.h>

@@ -96,8 +96,11 @@ static inline struct distinct_value *value_of(struct vmap_entry *entry)
 
 static void settle(struct distinct *d, const struct vmap_found *found)
 {
+    bool once = d->append_only && !d->keeps_rows; /* that it is there is all that matters: written once */
     for (uint32_t k = 0; k < found->n; k++) {
         const struct distinct_value *value = value_of(found->entries[k]);
+        if (once && wr_vmap_is_live(found->entries[k]))
+            continue;
         if (value->weight || (d->keeps_rows && value->rows))
             wr_vmap_touch(d->values, found->entries[k]);
         else

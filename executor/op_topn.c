@@ -1,5 +1,10 @@
 /* Top-N per partition: rows number offset+1 .. offset+limit of each partition in order; ties are decided by the row's
- * encoding. Forms: op_topn.h. A row of weight w takes w places. */
+ * encoding. Forms: op_topn.h. A row of weight w takes w places.
+ *
+ * SQL: ORDER BY ... LIMIT ... OFFSET, DISTINCT ON, row_number() OVER (...) with a bound or without. Rule: per changed
+ * partition the difference of its slices. State: the rows in order, or only those that can still matter. Cost: a
+ * changed row costs a search in its partition's window, however many rows the partition has; with ranks, every row
+ * whose rank changed. */
 #include "executor/op_topn.h"
 
 #include <stdlib.h>
