@@ -25,6 +25,7 @@ struct join_side {
     struct row_layout *layout; /* of the rows kept */
     uint16_t *columns;         /* kept column -> input column */
     uint16_t *slots;           /* input column -> kept column, or NOT_STORED */
+    uint16_t *twins;           /* input column -> the other side's column it equals in every match, or NOT_STORED */
     struct key_column *keys;
     bool final;        /* append-only, and the join key has a unique key in it: one row per key, for ever */
     bool drop_matched; /* a row of this side that has met its match is not needed any more */

@@ -14,7 +14,23 @@
 
 /* ---- open, close */
 
-/* Which columns of a side are kept: all, or (right side of semi and anti joins) those that the condition reads. */
+/* The column of the other side that a key column always equals byte by byte: rows of a side that only come out
+ * with their match need not keep it. */
+static uint16_t twin_of(const struct join *join, unsigned s, uint16_t column)
+{
+    const struct plan *plan = join->op->plan;
+    const uint16_t *columns = s == LEFT ? plan->join.left_keys : plan->join.right_keys;
+    const uint16_t *others = s == LEFT ? plan->join.right_keys : plan->join.left_keys;
+    if (s == LEFT && join->type != JOIN_INNER)
+        return NOT_STORED;
+    for (uint16_t k = 0; k < join->nkeys; k++)
+        if (columns[k] == column && wr_type_info(plan->inputs[s]->cols[column].type.id)->equality_is_identity)
+            return others[k];
+    return NOT_STORED;
+}
+
+/* Which columns of a side are kept: all but those that the other side tells, or (right side of semi and anti joins)
+ * those that the condition reads. */
 static void choose_columns(struct join *join, unsigned s, uint16_t ncols)
 {
     struct wr_arena *arena = &join->op->dataflow->arena;
@@ -26,10 +42,12 @@ static void choose_columns(struct join *join, unsigned s, uint16_t ncols)
     side->ncols = ncols;
     side->columns = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
     side->slots = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
+    side->twins = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
     for (uint16_t c = 0; c < ncols; c++) {
         bool read = join->condition && join->condition_columns[s == LEFT ? c : join->side[LEFT].ncols + c];
         side->slots[c] = NOT_STORED;
-        if (!all && !read)
+        side->twins[c] = twin_of(join, s, c);
+        if ((!all && !read) || side->twins[c] != NOT_STORED)
             continue;
         side->slots[c] = kept;
         side->columns[kept] = c;

@@ -29,6 +29,10 @@ static void build_column(struct join *join, uint16_t c, struct column *out)
     const struct pairs *pairs = &join->pairs;
     unsigned side = c >= join->side[LEFT].ncols;
     uint16_t col = side ? (uint16_t)(c - join->side[LEFT].ncols) : c;
+    if (side != join->port && join->side[side].twins[col] != NOT_STORED) {
+        col = join->side[side].twins[col];
+        side = join->port;
+    }
     if (side == join->port) {
         *out = wr_column_gather(arena, &join->batch->cols[col], pairs->batch_rows, pairs->n);
     } else {
@@ -48,7 +52,8 @@ static struct batch pairs_batch(struct join *join)
 static bool is_known(const struct join *join, uint16_t c)
 {
     unsigned side = c >= join->side[LEFT].ncols;
-    return side == join->port || join->side[side].slots[side ? c - join->side[LEFT].ncols : c] != NOT_STORED;
+    uint16_t col = side ? (uint16_t)(c - join->side[LEFT].ncols) : c;
+    return side == join->port || join->side[side].slots[col] != NOT_STORED || join->side[side].twins[col] != NOT_STORED;
 }
 
 /* Columns still missing; those that are not kept (semi, anti) read as NULL. */
