@@ -420,7 +420,7 @@ static bool scan_source(struct backfill *bf, uint32_t op_index, const struct obj
     const struct source_class *cls = wr_source_class(connector);
     struct source_config config = {.object = object,
                                    .pool = &db->pool_queues,
-                                   .queue_bytes_max = WR_MIN(db->budget.limit_bytes / 16, (int64_t)64 << 20),
+                                   .queue_bytes_max = WR_MIN(db->budget.limit_bytes / 16, QUEUE_BYTES_MAX),
                                    .nstop = point->nstop,
                                    .stop = point->stop,
                                    .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,

@@ -7,6 +7,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+/* Sealed changes kept in RAM before a background merge takes them to disk. */
+#define CHECKPOINT_BYTES_MAX ((int64_t)32 << 20)
+
 static int64_t default_memory(void)
 {
     int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
@@ -122,7 +125,10 @@ static bool resume_backfills(weir_db *db, struct wr_error *err)
 
 static bool open_store(weir_db *db, struct wr_error *err)
 {
-    struct store_options options = {.dir = db->dir, .budget = &db->budget, .sync = true};
+    struct store_options options = {.dir = db->dir,
+                                    .budget = &db->budget,
+                                    .checkpoint_bytes = WR_MIN(db->budget.limit_bytes / 16, CHECKPOINT_BYTES_MAX),
+                                    .sync = true};
     db->store = wr_store_open(&options, err);
     return db->store != NULL;
 }

@@ -25,6 +25,8 @@
 #include "weir.h"
 
 #define WORKERS_MAX 64
+/* Decoded rows a source may hold ready: two epochs' worth. */
+#define QUEUE_BYTES_MAX ((int64_t)16 << 20)
 /* Object ids below this belong to the system. */
 #define OBJECT_ERRORS       1
 #define OBJECT_DEAD_LETTERS 2

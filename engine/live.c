@@ -380,7 +380,7 @@ bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err)
     wr_store_scan(db->store, prefix, (size_t)len, load_offset, input);
     struct source_config config = {.object = live->object,
                                    .pool = &db->pool_queues,
-                                   .queue_bytes_max = WR_MIN(db->budget.limit_bytes / 16, (int64_t)64 << 20),
+                                   .queue_bytes_max = WR_MIN(db->budget.limit_bytes / 16, QUEUE_BYTES_MAX),
                                    .npartitions = input->noffsets,
                                    .partitions = input->offsets,
                                    .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,
