@@ -172,6 +172,15 @@ static void remember(struct schema_cache *cache, const char *text, size_t len, c
     }
 }
 
+/* Its first member is the schema or the payload; rows begin with the name of a column. */
+static bool may_be_envelope(const char *text, size_t len)
+{
+    size_t at = 0;
+    while (at < len && (text[at] == '{' || text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t'))
+        at++;
+    return len - at > 9 && (!memcmp(text + at, "\"schema\"", 8) || !memcmp(text + at, "\"payload\"", 9));
+}
+
 /* A cached prefix proves nothing about what follows it: the payload must be one object to its very last byte, which the
  * caller's parse checks (trailing content is an error there). */
 bool wr_schema_open(struct schema_cache *cache, const char *text, size_t len, const char **payload, size_t *payload_len,
@@ -182,9 +191,8 @@ bool wr_schema_open(struct schema_cache *cache, const char *text, size_t len, co
     *payload = text;
     *payload_len = len;
     *units = cache->defaults;
-    /* Rows of most topics start with a column's name: only these two can begin an envelope with a schema. */
     struct json_value values[2];
-    if (!memmem(text, WR_MIN(len, 64), "\"schema\"", 8) && !memmem(text, WR_MIN(len, 64), "\"payload\"", 9))
+    if (!may_be_envelope(text, len))
         return true;
     if (!wr_json_read(cache->parser, cache->shape, text, len, values, reason, reason_size))
         return false;

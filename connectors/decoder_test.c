@@ -717,8 +717,8 @@ static void test_hostile(void)
         "\"parameters\":{\"length\":\"5\"}}]}]},\"payload\":{\"op\":\"u\",\"after\":{\"id\":7,\"c_numeric_10_2\":\"B88="
         "\","
         "\"c_bit5\":\"Fg==\"}}}",
-        "{\"id\":1,\"c_numeric\":1e5,\"c_bytea\":\"3q2+7wD/"
-        "\",\"__op\":\"u\",\"__deleted\":\"false\",\"c_time\":47655678901}",
+        ("{\"id\":1,\"c_numeric\":1e5,\"c_bytea\":\"3q2+7wD/"
+         "\",\"__op\":\"u\",\"__deleted\":\"false\",\"c_time\":47655678901}"),
     };
     static const char *const formats[][2] = {{"DEBEZIUM", NULL}, {"DEBEZIUM", "unwrapped=true"}, {"PLAIN", NULL}};
     int rows = 0, letters = 0;
