@@ -1,10 +1,10 @@
 /* Microseconds per event of a join with its state: auctions (about 205 bytes) and bids (100 to 150 bytes) as Nexmark's
  * q20 has them, 3 : 46; half of the bids on one hot auction, the others over the last hundred.
  *
- *   join_bench [events] [general | final] [ram | memory | disk] [limit in MiB]
+ *   join_bench [events] [general | append | final] [ram | memory | disk] [limit in MiB] [rows per epoch]
  *
- * general: nothing is known of the inputs; final: both append-only, the auction id is a key. The generator is not
- * timed; the seals are, and with a store the other threads' CPU time too. */
+ * general: nothing is known of the inputs; append: both are append-only; final: and the auction id is a key. The
+ * generator is not timed; the seals are, and with a store the other threads' CPU time too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -12,9 +12,8 @@
 
 #include "executor/op.h"
 
-#define EPOCH_ROWS    BATCH_ROWS_MAX
-#define COMMIT_EPOCHS 12 /* 50 thousand rows */
-#define TEXT_POOL     4096
+#define COMMIT_ROWS 50000
+#define TEXT_POOL   4096
 
 enum { AUCTION_COLS = 7, BID_COLS = 7 };
 
@@ -27,9 +26,10 @@ struct bench {
     struct plan plan, inputs[2];
     struct plan *input_list[2];
     struct op op, out;
+    uint32_t epoch_rows;
     uint64_t random, rows_out;
     int64_t checksum;
-    int64_t auctions, time_us;
+    int64_t events, auctions, time_us;
     char text[TEXT_POOL + 256];
 };
 
@@ -113,7 +113,7 @@ static double thread_seconds(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void set_up(struct bench *bench, bool final, const char *mode, int64_t limit)
+static void set_up(struct bench *bench, const char *known, const char *mode, int64_t limit)
 {
     static uint16_t keys[1] = {0};
     static struct plan_key unique = {1, keys};
@@ -132,9 +132,11 @@ static void set_up(struct bench *bench, bool final, const char *mode, int64_t li
         cols[AUCTION_COLS + c].type = TYPE(bid_types[c]);
     bench->inputs[0] = (struct plan){.kind = PLAN_VALUES, .ncols = AUCTION_COLS, .cols = cols};
     bench->inputs[1] = (struct plan){.kind = PLAN_VALUES, .ncols = BID_COLS, .cols = cols + AUCTION_COLS};
-    if (final) {
-        bench->inputs[0].props = (struct plan_props){.nkeys = 1, .keys = &unique, .append_only = true};
-        bench->inputs[1].props.append_only = true;
+    for (int s = 0; s < 2; s++)
+        bench->inputs[s].props.append_only = strcmp(known, "general") != 0;
+    if (!strcmp(known, "final")) {
+        bench->inputs[0].props.nkeys = 1;
+        bench->inputs[0].props.keys = &unique;
     }
     bench->input_list[0] = &bench->inputs[0];
     bench->input_list[1] = &bench->inputs[1];
@@ -179,9 +181,11 @@ static bool commit(struct bench *bench)
 static bool epoch(struct bench *bench, double *generating)
 {
     double from = thread_seconds();
-    uint32_t nauctions = EPOCH_ROWS * 3 / 49;
+    uint32_t nauctions = 0;
+    for (uint32_t i = 0; i < bench->epoch_rows; i++)
+        nauctions += bench->events++ % 49 < 3;
     struct batch *auctions = make_auctions(bench, nauctions);
-    struct batch *bids = make_bids(bench, EPOCH_ROWS - nauctions);
+    struct batch *bids = make_bids(bench, bench->epoch_rows - nauctions);
     *generating += thread_seconds() - from;
     TRY(wr_op_step(&bench->op, 0, auctions));
     TRY(wr_op_step(&bench->op, 1, bids));
@@ -192,17 +196,25 @@ static bool epoch(struct bench *bench, double *generating)
 int main(int argc, char **argv)
 {
     int64_t events = argc > 1 ? atoll(argv[1]) : 5000000;
-    bool final = argc > 2 && !strcmp(argv[2], "final");
     const char *mode = argc > 3 ? argv[3] : "ram";
     struct bench *bench = calloc(1, sizeof *bench);
-    set_up(bench, final, mode, (argc > 4 ? atoll(argv[4]) : 8192) << 20);
+    bench->epoch_rows = argc > 5 ? (uint32_t)atoi(argv[5]) : BATCH_ROWS_MAX;
+    bench->epoch_rows = WR_MAX(WR_MIN(bench->epoch_rows, BATCH_ROWS_MAX), 1);
+    set_up(bench, argc > 2 ? argv[2] : "general", mode, (argc > 4 ? atoll(argv[4]) : 8192) << 20);
     double generating = 0, from = cpu_seconds();
-    int64_t done = 0;
-    for (int64_t e = 1; done < events; e++, done += EPOCH_ROWS)
-        if (!epoch(bench, &generating) || (e % COMMIT_EPOCHS == 0 && !commit(bench))) {
+    int64_t done = 0, committed = 0;
+    while (done < events) {
+        bool ok = epoch(bench, &generating);
+        done += bench->epoch_rows;
+        if (ok && done - committed >= COMMIT_ROWS) {
+            ok = commit(bench);
+            committed = done;
+        }
+        if (!ok) {
             fprintf(stderr, "join_bench: %s\n", bench->worker.error.message);
             return 1;
         }
+    }
     if (bench->worker.store) {
         struct wr_error err = WR_ERROR_INIT;
         if (!commit(bench) ||
