@@ -41,6 +41,27 @@ void wr_join_runs(struct wr_arena *arena, const struct keys *keys, const uint8_t
     }
 }
 
+/* The group of each run's key, looked up together. */
+static struct multimap_group **find_runs(struct join *join, struct multimap *map, const struct keys *keys,
+                                         const struct key_runs *runs)
+{
+    struct wr_arena *arena = &join->op->worker->arena;
+    uint32_t n = WR_MAX(keys->n, 1u);
+    struct multimap_group **groups = wr_arena_alloc(arena, n * sizeof(struct multimap_group *));
+    if (runs->n < keys->n) { /* only those asked for */
+        uint8_t *skip = memset(wr_arena_alloc(arena, n), 1, n);
+        for (uint32_t r = 0; r < runs->n; r++)
+            skip[runs->first[r]] = 0;
+        wr_multimap_find(map, keys, skip, groups);
+    } else {
+        wr_multimap_find(map, keys, NULL, groups);
+    }
+    struct multimap_group **of = wr_arena_alloc(arena, n * sizeof(struct multimap_group *));
+    for (uint32_t r = 0; r < runs->n; r++)
+        of[r] = groups[runs->first[r]];
+    return of;
+}
+
 /* ---- reading the trace */
 
 struct reader {
@@ -186,20 +207,18 @@ bool wr_join_visit(struct row_visitor *visitor, unsigned side, bool merged)
     struct reader reader = {.join = join, .map = join->side[side].map};
     if (!runs->n)
         return visitor->drain(visitor);
+    struct multimap_group **groups = find_runs(join, reader.map, keys, runs);
     struct key_ref *missing = NULL;
     uint32_t nmissing = 0;
     for (uint32_t r = 0; r < runs->n; r++) {
         uint32_t i = runs->first[r];
-        const char *key = wr_key_at(keys, i);
-        uint32_t key_len = wr_key_len(keys, i);
-        struct multimap_group *group = wr_multimap_find_one(reader.map, key, key_len, keys->hashes[i]);
-        if (wr_multimap_is_complete(reader.map, group)) {
-            TRY(visit_group(visitor, &reader, i, group, merged));
+        if (wr_multimap_is_complete(reader.map, groups[r])) {
+            TRY(visit_group(visitor, &reader, i, groups[r], merged));
             continue;
         }
         if (!missing)
             missing = wr_arena_alloc(arena, runs->n * sizeof *missing);
-        missing[nmissing++] = wr_key_ref(key, key_len, i);
+        missing[nmissing++] = wr_key_ref(wr_key_at(keys, i), wr_key_len(keys, i), i);
     }
     TRY(visitor->drain(visitor));
     if (nmissing)
@@ -230,12 +249,12 @@ static bool stream_total(struct reader *reader, const char *key, uint32_t key_le
     return !err.sqlstate[0];
 }
 
+/* The key is not all in RAM. */
 static bool read_total(struct reader *reader, const char *key, uint32_t key_len, uint64_t hash, int64_t *total)
 {
     enum multimap_load outcome = LOAD_DONE;
-    struct multimap_group *group = wr_multimap_find_one(reader->map, key, key_len, hash);
-    if (!wr_multimap_is_complete(reader->map, group))
-        TRY(load(reader, key, key_len, hash, &group, &outcome));
+    struct multimap_group *group;
+    TRY(load(reader, key, key_len, hash, &group, &outcome));
     *total = group ? group->total : 0;
     if (outcome == LOAD_HUGE)
         TRY(stream_total(reader, key, key_len, total));
@@ -248,10 +267,19 @@ bool wr_join_totals(struct join *join, struct multimap *map, const struct keys *
                     int64_t *totals)
 {
     struct reader reader = {.join = join, .map = map};
+    struct multimap_group **groups = find_runs(join, map, keys, runs);
+    uint32_t *missing = wr_arena_alloc(&join->op->worker->arena, WR_MAX(runs->n, 1u) * sizeof *missing);
+    uint32_t nmissing = 0;
     bool ok = true;
-    for (uint32_t r = 0; r < runs->n && ok; r++) {
-        uint32_t i = runs->first[r];
-        ok = read_total(&reader, wr_key_at(keys, i), wr_key_len(keys, i), keys->hashes[i], &totals[r]);
+    for (uint32_t r = 0; r < runs->n; r++) {
+        if (!wr_multimap_is_complete(map, groups[r]))
+            missing[nmissing++] = r;
+        else
+            totals[r] = groups[r] ? groups[r]->total : 0;
+    }
+    for (uint32_t m = 0; m < nmissing && ok; m++) { /* groups may move */
+        uint32_t i = runs->first[missing[m]];
+        ok = read_total(&reader, wr_key_at(keys, i), wr_key_len(keys, i), keys->hashes[i], &totals[missing[m]]);
     }
     join->op->stats.touched += runs->n;
     reader_close(&reader);
@@ -261,6 +289,10 @@ bool wr_join_totals(struct join *join, struct multimap *map, const struct keys *
 bool wr_join_total(struct join *join, struct multimap *map, const char *key, uint32_t key_len, uint64_t hash,
                    int64_t *total)
 {
+    struct multimap_group *group = wr_multimap_find_one(map, key, key_len, hash);
+    *total = group ? group->total : 0;
+    if (wr_multimap_is_complete(map, group))
+        return true;
     struct reader reader = {.join = join, .map = map};
     bool ok = read_total(&reader, key, key_len, hash, total);
     reader_close(&reader);

@@ -76,7 +76,6 @@ static bool passes(struct scan *scan, const char *key, uint32_t key_len, uint64_
 static bool scan_group(void *context, struct multimap_group *group)
 {
     struct scan *scan = context;
-    struct join *join = scan->join;
     bool yes;
     TRY(passes(scan, group->key, group->key_len, group->hash, &yes));
     if (!yes)
@@ -85,7 +84,6 @@ static bool scan_group(void *context, struct multimap_group *group)
     const char *row;
     uint32_t len;
     int64_t weight;
-    (void)join;
     while (wr_multimap_next(&rows, &row, &len, &weight))
         TRY(wr_left_rows_add(&scan->left, row, weight * scan->sign));
     return true;

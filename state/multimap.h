@@ -163,7 +163,6 @@ enum multimap_load {
 bool wr_multimap_load(struct multimap *map, struct wr_arena *arena, struct version *version, const char *key,
                       uint32_t key_len, uint64_t hash, struct multimap_group **group, enum multimap_load *outcome,
                       struct wr_error *err) WR_MUST;
-/* A counting map's count of a key, loaded if need be. */
 /* Write all unsealed changes as one run. The arena is scratch. */
 bool wr_multimap_seal(struct multimap *map, struct wr_arena *arena, struct commit *commit,
                       struct wr_error *err) WR_MUST;
