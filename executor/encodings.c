@@ -46,17 +46,26 @@ static char *put_member(char *at, const char *bytes, uint32_t len, int64_t weigh
     return at + MEMBER + len;
 }
 
+void wr_encodings_free(char **set, struct wr_pool *pool)
+{
+    if (*set)
+        wr_pool_charge(pool, -(int64_t)load_u32(*set));
+    free(*set);
+    *set = NULL;
+}
+
 /* Replace the `old_size` bytes of *set at offset `at` (0 or 1 member) by a member, or by nothing if weight is 0. */
-static void splice(char **set, uint32_t at, uint32_t old_size, const char *bytes, uint32_t len, int64_t weight)
+static void splice(char **set, struct wr_pool *pool, uint32_t at, uint32_t old_size, const char *bytes, uint32_t len,
+                   int64_t weight)
 {
     uint32_t used = *set ? load_u32(*set) : HEADER, count = *set ? load_u32(*set + 4) : 0;
     uint32_t new_size = weight ? MEMBER + len : 0;
     count = count - (old_size > 0) + (new_size > 0);
     if (!count) {
-        free(*set);
-        *set = NULL;
+        wr_encodings_free(set, pool);
         return;
     }
+    wr_pool_charge(pool, (int64_t)(used - old_size + new_size));
     char *now = wr_malloc(used - old_size + new_size);
     store_u32(now, used - old_size + new_size);
     store_u32(now + 4, count);
@@ -67,11 +76,11 @@ static void splice(char **set, uint32_t at, uint32_t old_size, const char *bytes
         to = put_member(to, bytes, len, weight);
     if (*set)
         memcpy(to, *set + at + old_size, used - at - old_size);
-    free(*set);
+    wr_encodings_free(set, pool);
     *set = now;
 }
 
-void wr_encodings_add(char **set, const char *bytes, uint32_t len, int64_t weight)
+void wr_encodings_add(char **set, struct wr_pool *pool, const char *bytes, uint32_t len, int64_t weight)
 {
     uint32_t at = HEADER, used = *set ? load_u32(*set) : HEADER;
     int c = 1;
@@ -79,23 +88,22 @@ void wr_encodings_add(char **set, const char *bytes, uint32_t len, int64_t weigh
         at += member_size(*set + at);
     if (at == used || c) {
         if (weight)
-            splice(set, at, 0, bytes, len, weight);
+            splice(set, pool, at, 0, bytes, len, weight);
         return;
     }
     weight += member_weight(*set + at);
     if (weight)
         memcpy(*set + at, &weight, 8);
     else
-        splice(set, at, member_size(*set + at), NULL, 0, 0);
+        splice(set, pool, at, member_size(*set + at), NULL, 0, 0);
 }
 
-void wr_encodings_keep_smallest(char **set, const char *bytes, uint32_t len)
+void wr_encodings_keep_smallest(char **set, struct wr_pool *pool, const char *bytes, uint32_t len)
 {
     if (*set && compare(*set + HEADER, bytes, len) <= 0)
         return;
-    free(*set);
-    *set = NULL;
-    splice(set, HEADER, 0, bytes, len, 1);
+    wr_encodings_free(set, pool);
+    splice(set, pool, HEADER, 0, bytes, len, 1);
 }
 
 const char *wr_encodings_first(const char *set, uint32_t *len)
@@ -120,7 +128,7 @@ void wr_encodings_encode(const char *set, struct wr_buf *buf)
     }
 }
 
-bool wr_encodings_decode(char **set, struct wr_reader *reader)
+bool wr_encodings_decode(char **set, struct wr_pool *pool, struct wr_reader *reader)
 {
     uint64_t count = wr_get_varint(reader);
     for (uint64_t i = 0; i < count && reader->ok; i++) {
@@ -128,7 +136,7 @@ bool wr_encodings_decode(char **set, struct wr_reader *reader)
         size_t len;
         const char *bytes = wr_get_blob(reader, &len);
         if (bytes)
-            wr_encodings_add(set, bytes, (uint32_t)len, weight);
+            wr_encodings_add(set, pool, bytes, (uint32_t)len, weight);
     }
     return reader->ok;
 }

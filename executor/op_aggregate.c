@@ -28,7 +28,7 @@ static void value_init(void *context, void *value)
 static void value_fini(void *context, void *value)
 {
     struct aggregate *a = context;
-    free(((struct agg_group *)value)->encodings);
+    wr_encodings_free(&((struct agg_group *)value)->encodings, a->op->worker->state_pool);
     for (uint16_t i = 0; a->owns_heap && i < a->naggs; i++)
         if (agg_spec(a, i)->agg->fini)
             agg_spec(a, i)->agg->fini(agg_state(a, value, i));
@@ -55,7 +55,7 @@ static bool value_decode(void *context, void *value, const char *bytes, uint32_t
     group->rows = (int64_t)(rows >> 1) ^ -(int64_t)(rows & 1);
     group->emitted = wr_get_byte(&reader) != 0;
     if (!a->identity)
-        TRY(wr_encodings_decode(&group->encodings, &reader));
+        TRY(wr_encodings_decode(&group->encodings, a->op->worker->state_pool, &reader));
     for (uint16_t i = 0; i < a->naggs; i++)
         TRY(agg_spec(a, i)->agg->decode(agg_state(a, value, i), &reader));
     return reader.ok && reader.at == reader.end;
@@ -219,6 +219,7 @@ static void mark_groups(struct aggregate *a, const struct agg_chunk *chunk)
 static void add_encodings(struct aggregate *a, const struct agg_chunk *chunk)
 {
     struct wr_arena *arena = &a->op->worker->arena;
+    struct wr_pool *pool = a->op->worker->state_pool;
     uint32_t n = chunk->batch->nrows;
     uint32_t *sizes = wr_arena_alloc(arena, n * sizeof(*sizes));
     char **rows = wr_arena_alloc(arena, n * sizeof(*rows));
@@ -226,9 +227,9 @@ static void add_encodings(struct aggregate *a, const struct agg_chunk *chunk)
     for (uint32_t i = 0; i < n; i++) {
         struct agg_group *group = (struct agg_group *)chunk->values[i];
         if (a->append_only)
-            wr_encodings_keep_smallest(&group->encodings, rows[i], sizes[i]);
+            wr_encodings_keep_smallest(&group->encodings, pool, rows[i], sizes[i]);
         else
-            wr_encodings_add(&group->encodings, rows[i], sizes[i], chunk->weights[i]);
+            wr_encodings_add(&group->encodings, pool, rows[i], sizes[i], chunk->weights[i]);
     }
 }
 
@@ -299,11 +300,23 @@ static bool aggregate_seal(struct op *op, struct commit *commit)
     return true;
 }
 
+static bool must_seal(const struct aggregate *a)
+{
+    bool must = wr_vmap_must_seal(a->groups);
+    for (uint16_t i = 0; i < a->ndistinct; i++)
+        must |= wr_vmap_must_seal(a->distinct[i].values);
+    return must;
+}
+
 /* Too many changed groups, or memory is wanted back: say what has changed so far. */
 static bool make_room(struct aggregate *a)
 {
     struct worker *worker = a->op->worker;
-    if (worker->one_shot || (a->nchanged < CHANGED_MAX && !a->relieve_bytes))
+    if (worker->one_shot)
+        return true;
+    if (must_seal(a))
+        TRY(aggregate_seal(a->op, worker->commit));
+    if (a->nchanged < CHANGED_MAX && !a->relieve_bytes)
         return true;
     TRY(wr_agg_flush(a, false));
     if (a->relieve_bytes) {

@@ -38,6 +38,7 @@ struct agg_variant {
 
 struct agg_distinct {
     int32_t arg;
+    struct wr_pool *pool;
     struct vmap *values;
     bool identity; /* else value encodings are kept per variant, and the smallest is what is fed */
     uint16_t nvariants;

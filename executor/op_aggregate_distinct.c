@@ -25,7 +25,7 @@ static void slots_fini(void *context, void *value)
     struct agg_distinct *d = context;
     struct distinct_slot *slots = value;
     for (uint16_t v = 0; v < d->nvariants; v++)
-        free(slots[v].encodings);
+        wr_encodings_free(&slots[v].encodings, d->pool);
 }
 
 static void slots_encode(void *context, const void *value, struct wr_buf *buf)
@@ -48,7 +48,7 @@ static bool slots_decode(void *context, void *value, const char *bytes, uint32_t
         uint64_t count = wr_get_varint(&reader);
         slots[v].count = (int64_t)(count >> 1) ^ -(int64_t)(count & 1);
         if (!d->identity)
-            TRY(wr_encodings_decode(&slots[v].encodings, &reader));
+            TRY(wr_encodings_decode(&slots[v].encodings, d->pool, &reader));
     }
     return reader.ok && reader.at == reader.end;
 }
@@ -78,6 +78,7 @@ static struct agg_distinct *distinct_of(struct aggregate *a, int32_t arg)
     struct type type = a->op->plan->inputs[0]->cols[arg].type;
     struct agg_distinct *d = &a->distinct[a->ndistinct++];
     d->arg = arg;
+    d->pool = a->op->worker->state_pool;
     d->identity = wr_type_info(type.id)->equality_is_identity;
     d->variants = WR_NEW_ARRAY(arena, struct agg_variant, a->naggs);
     d->layout = wr_row_layout_new(arena, &type, 1);
@@ -202,7 +203,7 @@ static void step_encodings(struct aggregate *a, struct agg_distinct *d, uint16_t
     }
     for (uint32_t k = 0; k < n; k++) {
         struct distinct_slot *slot = slot_of(found, found->of[rows[k]], v);
-        wr_encodings_add(&slot->encodings, values[rows[k]], sizes[rows[k]], chunk->weights[rows[k]]);
+        wr_encodings_add(&slot->encodings, d->pool, values[rows[k]], sizes[rows[k]], chunk->weights[rows[k]]);
         slot->count = slot->encodings != NULL;
     }
     struct feed feed = feed_new(arena, 2 * found->n);

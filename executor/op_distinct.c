@@ -29,7 +29,8 @@ struct distinct {
 
 static void value_fini(void *context, void *value)
 {
-    free(((struct distinct_value *)value)->rows);
+    struct distinct *d = context;
+    wr_encodings_free(&((struct distinct_value *)value)->rows, d->op->worker->state_pool);
 }
 
 static void value_encode(void *context, const void *value, struct wr_buf *buf)
@@ -49,7 +50,7 @@ static bool value_decode(void *context, void *value, const char *bytes, uint32_t
     uint64_t weight = wr_get_varint(&reader);
     v->weight = (int64_t)(weight >> 1) ^ -(int64_t)(weight & 1);
     if (d->keeps_rows)
-        TRY(wr_encodings_decode(&v->rows, &reader));
+        TRY(wr_encodings_decode(&v->rows, d->op->worker->state_pool, &reader));
     return reader.ok && reader.at == reader.end;
 }
 
@@ -140,6 +141,7 @@ static bool step_weights(struct distinct *d, const struct batch *batch, const st
 static void add_rows(struct distinct *d, const struct batch *batch, const struct vmap_found *found)
 {
     struct wr_arena *arena = &d->op->worker->arena;
+    struct wr_pool *pool = d->op->worker->state_pool;
     char **rows = wr_arena_alloc(arena, batch->nrows * sizeof(*rows));
     uint32_t *sizes = wr_arena_alloc(arena, batch->nrows * sizeof(*sizes));
     wr_row_encode_all(arena, d->layout, batch, NULL, rows, sizes);
@@ -147,9 +149,9 @@ static void add_rows(struct distinct *d, const struct batch *batch, const struct
         struct distinct_value *value = value_of(found->entries[found->of[i]]);
         value->weight += wr_weight(batch, i);
         if (d->append_only)
-            wr_encodings_keep_smallest(&value->rows, rows[i], sizes[i]);
+            wr_encodings_keep_smallest(&value->rows, pool, rows[i], sizes[i]);
         else
-            wr_encodings_add(&value->rows, rows[i], sizes[i], wr_weight(batch, i));
+            wr_encodings_add(&value->rows, pool, rows[i], sizes[i], wr_weight(batch, i));
     }
 }
 
@@ -204,6 +206,8 @@ static bool distinct_step(struct op *op, unsigned port, const struct batch *batc
     struct worker *worker = op->worker;
     struct keys keys;
     struct vmap_found found;
+    if (wr_vmap_must_seal(d->values))
+        TRY(wr_vmap_seal(d->values, worker->commit, &worker->error));
     wr_keys_encode(&worker->arena, batch, d->key, op->plan->ncols, op->plan->ncols, &keys);
     TRY(wr_vmap_find(d->values, &worker->arena, &keys, NULL, &found, &worker->error));
     op->stats.touched += found.n;

@@ -208,6 +208,8 @@ bool wr_topn_first_step(struct topn *t, const struct batch *batch)
     struct wr_arena *arena = &op->worker->arena;
     struct keys keys;
     struct vmap_found found;
+    if (wr_vmap_must_seal(t->best))
+        TRY(wr_vmap_seal(t->best, op->worker->commit, &op->worker->error));
     uint32_t *sizes = wr_arena_alloc(arena, batch->nrows * sizeof(*sizes));
     wr_row_sizes(t->layout, batch, NULL, sizes);
     wr_keys_encode(arena, batch, t->key, op->plan->topn.npartition, op->plan->topn.npartition, &keys);

@@ -34,7 +34,7 @@ struct vmap_entry {
     uint32_t recent : 1; /* found since the last relieve pass */
     uint32_t free : 1;
     uint32_t deferred : 1; /* replaced; its block is given back by the next reclaim */
-    char bytes[]; /* fixed: value, key. Variable: key, value */
+    char bytes[];          /* fixed: value, key. Variable: key, value */
 };
 
 struct vmap_options {
@@ -110,6 +110,8 @@ void wr_vmap_delete(struct vmap *map, struct vmap_entry *entry);
 void wr_vmap_reclaim(struct vmap *map);
 /* Write all changes as one run into the commit; includes a reclaim. Live entries stay where they are. */
 bool wr_vmap_seal(struct vmap *map, struct commit *commit, struct wr_error *err) WR_MUST;
+/* So much is unsealed that the caller should seal before the next find: long commits (a backfill) reach it. */
+bool wr_vmap_must_seal(const struct vmap *map);
 /* Drop clean entries until about `bytes` are given back; returns how many were. Includes a reclaim; entries move. */
 int64_t wr_vmap_relieve(struct vmap *map, int64_t bytes);
 

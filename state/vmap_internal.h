@@ -8,6 +8,7 @@
 /* A slot: top 29 bits of the key's hash, then the entry's handle; 0 = free. */
 #define SLOT_HANDLE ((1ull << SLAB_HANDLE_BITS) - 1)
 #define DIRTY_MAX   ((1u << 27) - 2)
+#define DIRTY_SEAL  (1u << 21)
 
 struct entry_list {
     struct vmap_entry **items;

@@ -112,6 +112,11 @@ bool wr_vmap_seal(struct vmap *map, struct commit *commit, struct wr_error *err)
     return true;
 }
 
+bool wr_vmap_must_seal(const struct vmap *map)
+{
+    return map->dirty.n >= DIRTY_SEAL;
+}
+
 /* ---- relieve: chunk by chunk, entries found since the last pass (and dirty ones) move, the others go */
 
 static bool must_stay(const struct vmap_entry *entry)
