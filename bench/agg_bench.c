@@ -5,7 +5,7 @@
  *   top10    ten highest bids per auction, append-only: q19
  *   sums     count, sum, avg per auction: q17-like
  *   distinct count(distinct bidder) per auction
- * agg_bench [rows [case]] : default 2000000, all. */
+ * agg_bench [rows [case [memory limit in MB]]] : default 2000000, all, 4096. */
 #include <sys/resource.h>
 #include <time.h>
 
@@ -145,11 +145,11 @@ static struct plan *make_plan(struct harness *h, const char *name)
 
 /* ---- running */
 
-static void run(const char *name, uint64_t rows, const char *dir)
+static void run(const char *name, uint64_t rows, const char *dir, int64_t memory)
 {
     bool retractions = !strcmp(name, "retract");
     struct harness *h = harness_new(dir, bid_types, B_COUNT, !retractions);
-    h->budget.limit_bytes = (int64_t)4 << 30;
+    h->budget.limit_bytes = memory << 20;
     h->counting = true;
     harness_start(h, make_plan(h, name));
     struct wr_arena *arena = &h->worker.arena;
@@ -173,11 +173,12 @@ static void run(const char *name, uint64_t rows, const char *dir)
     double end = cpu_seconds();
     struct op_stats stats = {0};
     harness_op(h)->cls->stats(harness_op(h), &stats);
-    printf(
-        "%-9s %.3f us/row (%.3f before settling), operator %.3f; out %.2f per row; state %lld rows, %.0f bytes each\n",
-        name, (end - start - made) / (double)rows * 1e6, (stepped - start - made) / (double)rows * 1e6,
-        (double)harness_op(h)->stats.time_ns / (double)rows / 1e3, (double)h->rows_out / (double)rows,
-        (long long)stats.state_rows, stats.state_rows ? (double)stats.state_bytes / (double)stats.state_rows : 0.0);
+    printf("%-9s %.3f us/row (%.3f before settling), operator %.3f; out %.2f per row; state %lld rows, %.0f bytes "
+           "each; peak %lld MB\n",
+           name, (end - start - made) / (double)rows * 1e6, (stepped - start - made) / (double)rows * 1e6,
+           (double)harness_op(h)->stats.time_ns / (double)rows / 1e3, (double)h->rows_out / (double)rows,
+           (long long)stats.state_rows, stats.state_rows ? (double)stats.state_bytes / (double)stats.state_rows : 0.0,
+           (long long)(atomic_load(&h->pool.peak_bytes) >> 20));
     fflush(stdout);
     harness_free(h);
 }
@@ -190,10 +191,10 @@ int main(int argc, char **argv)
     if (!mkdtemp(dir))
         return 1;
     for (unsigned i = 0; i < WR_COUNT(names); i++) {
-        if (argc > 2 && strcmp(argv[2], names[i]))
+        if (argc > 2 && strcmp(argv[2], names[i]) && strcmp(argv[2], "all"))
             continue;
         snprintf(sub, sizeof(sub), "%s/%s", dir, names[i]);
-        run(names[i], rows, sub);
+        run(names[i], rows, sub, argc > 3 ? atoll(argv[3]) : 4096);
     }
     snprintf(command, sizeof(command), "rm -rf %s", dir);
     return system(command) != 0;
