@@ -50,24 +50,36 @@ static void put_identifier(struct wr_buf *sql, const char *name)
     wr_buf_byte(sql, '"');
 }
 
-static bool print_clickhouse(weir_session *session)
+/* The names first: a session has one open result at a time. */
+static bool sink_names(weir_session *session, struct wr_buf *names)
 {
     weir_error error = {.sqlstate = ""};
     weir_result *sinks = NULL;
-    bool ok = true;
-    if (weir_query(session, "SHOW SINKS", &sinks, &error) == WEIR_ERROR) {
-        wr_cli_report(&error);
-        return false;
+    weir_code code = weir_query(session, "SHOW SINKS", &sinks, &error);
+    while (code != WEIR_ERROR && (code = weir_result_next(sinks, &error)) == WEIR_ROW) {
+        size_t len;
+        const char *name = weir_result_text(sinks, 0, &len);
+        wr_buf_put(names, name, len + 1);
     }
-    while (ok && weir_result_next(sinks, &error) == WEIR_ROW) {
+    if (code == WEIR_ERROR)
+        wr_cli_report(&error);
+    weir_result_free(sinks);
+    return code != WEIR_ERROR;
+}
+
+static bool print_clickhouse(weir_session *session)
+{
+    struct wr_buf names = WR_BUF_INIT;
+    bool ok = sink_names(session, &names);
+    for (size_t at = 0; ok && at < names.len; at += strlen(names.data + at) + 1) {
         struct wr_buf sql = WR_BUF_INIT;
         wr_buf_puts(&sql, "SHOW CREATE SINK ");
-        put_identifier(&sql, weir_result_text(sinks, 0, NULL));
+        put_identifier(&sql, names.data + at);
         wr_buf_puts(&sql, " FOR CLICKHOUSE");
         ok = print_query(session, wr_buf_cstr(&sql));
         wr_buf_free(&sql);
     }
-    weir_result_free(sinks);
+    wr_buf_free(&names);
     return ok;
 }
 

@@ -96,6 +96,9 @@ void wr_reply_error(struct connection *connection, const char *severity, const w
 void wr_reply_columns(struct connection *connection, const weir_statement *statement, const uint16_t *formats,
                       int n_formats);
 void wr_reply_result_columns(struct connection *connection, weir_result *result);
+/* Only into `out`, however full. */
+void wr_reply_put_row(struct connection *connection, weir_result *result, const uint16_t *formats, int n_formats);
+void wr_reply_flush_if_full(struct connection *connection);
 void wr_reply_row(struct connection *connection, weir_result *result, const uint16_t *formats, int n_formats);
 /* An error of our own; FATAL closes the connection after it. */
 void wr_reply_fail(struct connection *connection, const char *sqlstate, const char *fmt, ...) WR_PRINTF(3, 4);
@@ -126,7 +129,8 @@ bool wr_sqltext_begins_transaction(const char *word);
 bool wr_implicit_may_run(struct connection *connection, const weir_statement *statement) WR_MUST;
 bool wr_implicit_begin(struct connection *connection) WR_MUST; /* false: the error has been sent */
 void wr_implicit_commit(struct connection *connection);        /* an error is sent */
-void wr_implicit_rollback(struct connection *connection);
+/* An error has been sent: our transaction is rolled back, the client's is failed. */
+void wr_implicit_fail(struct connection *connection);
 
 /* copy_in.c: COPY FROM STDIN after its statement has been executed. False: failed (the error has been sent) */
 bool wr_copyin_run(struct connection *connection, weir_result *result) WR_MUST;

@@ -13,8 +13,7 @@
 static void fail(struct connection *connection)
 {
     connection->skipping = true;
-    if (connection->implicit)
-        wr_implicit_rollback(connection);
+    wr_implicit_fail(connection);
 }
 
 static bool malformed(struct connection *connection)
@@ -185,6 +184,7 @@ static bool start(struct connection *connection, struct portal *portal)
     weir_error error = {.sqlstate = ""};
     bool alone = weir_statement_ends_transaction(statement) || wr_sqltext_begins_transaction(portal->prepared->word);
     TRY(wr_implicit_may_run(connection, statement));
+    TRY(wr_spool_portals(connection));
     if (!alone && is_pipelined(connection) && weir_session_state(connection->session) == 'I')
         TRY(wr_implicit_begin(connection));
     if (weir_execute(statement, portal->params, portal->n_params, &portal->result, &error) == WEIR_ERROR) {
@@ -212,10 +212,11 @@ static bool fetch(struct connection *connection, struct portal *portal, int32_t 
     weir_error error = {.sqlstate = ""};
     weir_code code = WEIR_ROW;
     for (int64_t n = 0; rows_max <= 0 || n < rows_max; n++) {
-        code = weir_result_next(portal->result, &error);
+        code = portal->spooled ? wr_spool_next(connection, portal, &error) : weir_result_next(portal->result, &error);
         if (code != WEIR_ROW || connection->closed)
             break;
-        wr_reply_row(connection, portal->result, portal->formats, portal->n_formats);
+        if (!portal->spooled)
+            wr_reply_row(connection, portal->result, portal->formats, portal->n_formats);
     }
     if (code == WEIR_ERROR)
         wr_connection_report(connection, &error);

@@ -38,6 +38,7 @@ struct weir_session {
     void *notice_context;
     struct setting settings[16];
     int n_settings;
+    weir_result *open; /* the engine has one at a time, too */
 };
 
 enum fake_kind {
@@ -200,7 +201,7 @@ weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, s
     struct weir_statement *made = wr_calloc(1, sizeof *made);
     made->session = session;
     snprintf(made->text, sizeof made->text, "%.*s", (int)WR_MIN(end - start, sizeof made->text - 1), sql + start);
-    made->param_oid = n_params && param_oids[0] ? param_oids[0] : 25;
+    made->param_oid = !n_params || !param_oids[0] ? 25 : param_oids[0] == 21 ? 23 : param_oids[0];
     if (recognise(made, sql, start, error) == WEIR_ERROR) {
         if (session->state == 'T')
             session->state = 'E';
@@ -378,6 +379,9 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
 {
     weir_session *session = statement->session;
     atomic_store(&session->cancelled, false);
+    if (session->open)
+        session->open->row = session->open->rows = 0;
+    session->open = NULL;
     if (session->state == 'E' && !weir_statement_ends_transaction(statement))
         return fail(error, "25P02", 0, "current transaction is aborted");
     weir_result *made = wr_calloc(1, sizeof *made);
@@ -395,7 +399,7 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
         weir_result_free(made);
         return WEIR_ERROR;
     }
-    *result = made;
+    *result = session->open = made;
     return WEIR_OK;
 }
 
@@ -547,6 +551,8 @@ void weir_result_free(weir_result *result)
 {
     if (!result)
         return;
+    if (result->statement.session->open == result)
+        result->statement.session->open = NULL;
     wr_buf_free(&result->param);
     wr_buf_free(&result->cell);
     wr_buf_free(&result->line);

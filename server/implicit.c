@@ -79,10 +79,15 @@ void wr_implicit_commit(struct connection *connection)
         weir_exec(connection->session, "ROLLBACK", NULL);
 }
 
-void wr_implicit_rollback(struct connection *connection)
+/* Errors that only we see (no such portal, bytes that are not UTF-8) fail a transaction like any other; the engine
+ * learns of them through a statement that cannot be parsed. */
+void wr_implicit_fail(struct connection *connection)
 {
+    if (connection->implicit)
+        weir_exec(connection->session, "ROLLBACK", NULL);
+    else if (weir_session_state(connection->session) == 'T')
+        weir_exec(connection->session, "?", NULL);
     connection->implicit = false;
-    weir_exec(connection->session, "ROLLBACK", NULL);
 }
 
 bool wr_implicit_may_run(struct connection *connection, const weir_statement *statement)

@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OID_INT8   20
+#define OID_INT2   21
+#define OID_INT4   23
+#define OID_FLOAT4 700
+#define OID_FLOAT8 701
+
 /* ---- prepared statements */
 
 static void prepared_release(struct prepared *prepared)
@@ -11,6 +17,7 @@ static void prepared_release(struct prepared *prepared)
     if (--prepared->users)
         return;
     weir_statement_free(prepared->statement);
+    free(prepared->declared);
     free(prepared->deallocate.name);
     free(prepared->name);
     free(prepared);
@@ -41,6 +48,10 @@ struct prepared *wr_prepared_add(struct connection *connection, const struct wir
     prepared->name = wr_strdup(message->name);
     prepared->statement = statement;
     prepared->users = 1;
+    prepared->n_declared = message->n_oids;
+    prepared->declared = wr_calloc((size_t)message->n_oids, sizeof(uint32_t));
+    if (message->n_oids)
+        memcpy(prepared->declared, message->oids, (size_t)message->n_oids * sizeof(uint32_t));
     wr_sqltext_first_word(message->sql, message->sql_len, 0, prepared->word);
     size_t n = (size_t)connection->n_prepared++;
     connection->prepared = wr_realloc(connection->prepared, (n + 1) * sizeof(struct prepared *));
@@ -74,6 +85,7 @@ static void portal_free(struct portal *portal)
     free(portal->params);
     free(portal->bytes);
     free(portal->formats);
+    wr_buf_free(&portal->spool);
     free(portal);
 }
 
@@ -93,21 +105,49 @@ struct portal *wr_portal_get(struct connection *connection, const char *name)
     return portal;
 }
 
-/* The parameters outlive their message. Text values get a NUL behind them, for whoever reads them as strings. */
+/* The engine knows no int2 and no float4: what was declared so and comes in binary is widened to what it has. */
+static size_t widen(char *to, const weir_param *param, uint32_t declared, uint32_t wanted)
+{
+    if (param->binary && declared == OID_INT2 && param->len == 2 && (wanted == OID_INT4 || wanted == OID_INT8)) {
+        const unsigned char *bytes = param->data;
+        size_t len = wanted == OID_INT4 ? 4 : 8;
+        memset(to, bytes[0] & 0x80 ? 0xff : 0, len - 2);
+        memcpy(to + len - 2, bytes, 2);
+        return len;
+    }
+    if (param->binary && declared == OID_FLOAT4 && param->len == 4 && wanted == OID_FLOAT8) {
+        uint32_t bits = wr_load_u32be(param->data);
+        float narrow;
+        memcpy(&narrow, &bits, 4);
+        double wide = narrow;
+        uint64_t wide_bits;
+        memcpy(&wide_bits, &wide, 8);
+        wr_store_u64be(to, wide_bits);
+        return 8;
+    }
+    memcpy(to, param->data, param->len);
+    return param->len;
+}
+
+/* The parameters outlive their message. Each gets a NUL behind it, for whoever reads text as a string. */
 static void copy_params(struct portal *portal, const struct wire_bind *message)
 {
+    const struct prepared *prepared = portal->prepared;
     size_t bytes = 0, n = (size_t)message->n_params;
     for (size_t i = 0; i < n; i++)
-        bytes += message->params[i].len + 1;
+        bytes += message->params[i].len + 8; /* NUL, and room to widen */
     portal->n_params = message->n_params;
     portal->params = wr_calloc(n, sizeof(weir_param));
     char *to = portal->bytes = wr_malloc(bytes);
     for (size_t i = 0; i < n; i++) {
-        portal->params[i] = message->params[i];
-        if (!message->params[i].data)
+        weir_param *param = &portal->params[i];
+        *param = message->params[i];
+        if (!param->data)
             continue;
-        portal->params[i].data = memcpy(to, message->params[i].data, message->params[i].len);
-        to += message->params[i].len;
+        uint32_t declared = i < (size_t)prepared->n_declared ? prepared->declared[i] : 0;
+        param->len = widen(to, &message->params[i], declared, weir_statement_param_oid(prepared->statement, (int)i));
+        param->data = to;
+        to += param->len;
         *to++ = '\0';
     }
 }

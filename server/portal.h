@@ -8,8 +8,10 @@ struct prepared {
     char *name;                   /* "" = the unnamed one */
     weir_statement *statement;    /* NULL: the empty query, or DEALLOCATE */
     struct deallocate deallocate; /* name NULL: it is not */
-    char word[16];                /* its first word, lower case */
-    int users;                    /* portals, and the list while it is in it */
+    uint32_t *declared;           /* parameter types as the client declared them */
+    int n_declared;
+    char word[16]; /* its first word, lower case */
+    int users;     /* portals, and the list while it is in it */
 };
 
 struct portal {
@@ -22,6 +24,12 @@ struct portal {
     int n_formats;
     weir_result *result; /* after the first Execute */
     bool done;           /* the result has been read to its end */
+
+    bool spooled; /* spool.c: the rows that were left, as DataRow messages, and what came behind them */
+    struct wr_buf spool;
+    size_t spool_at;
+    weir_code spool_end;
+    weir_error spool_error;
 };
 
 /* find: NULL if absent. get: the error has been sent if absent. */
@@ -35,5 +43,10 @@ struct portal *wr_portal_find(const struct connection *connection, const char *n
 struct portal *wr_portal_get(struct connection *connection, const char *name);
 void wr_portal_add(struct connection *connection, const struct wire_bind *message, struct prepared *prepared);
 void wr_portal_drop(struct connection *connection, const char *name);
+
+/* spool.c: before another statement runs. False: an error has been sent. */
+bool wr_spool_portals(struct connection *connection) WR_MUST;
+/* Sends the next kept row: WEIR_ROW; else what weir_result_next would say. */
+weir_code wr_spool_next(struct connection *connection, struct portal *portal, weir_error *error);
 
 #endif

@@ -16,6 +16,11 @@ size_t wr_reply_begin(struct connection *connection, char type)
 void wr_reply_end(struct connection *connection, size_t mark)
 {
     wr_store_u32be(connection->out.data + mark, (uint32_t)(connection->out.len - mark));
+    wr_reply_flush_if_full(connection);
+}
+
+void wr_reply_flush_if_full(struct connection *connection)
+{
     if (connection->out.len >= CONNECTION_OUT_BYTES)
         wr_socket_flush(connection);
 }
@@ -195,7 +200,7 @@ void wr_reply_result_columns(struct connection *connection, weir_result *result)
     wr_reply_end(connection, mark);
 }
 
-void wr_reply_row(struct connection *connection, weir_result *result, const uint16_t *formats, int n_formats)
+void wr_reply_put_row(struct connection *connection, weir_result *result, const uint16_t *formats, int n_formats)
 {
     struct wr_buf *out = &connection->out;
     int n = weir_result_columns(result);
@@ -212,5 +217,11 @@ void wr_reply_row(struct connection *connection, weir_result *result, const uint
         wr_buf_u32be(out, (uint32_t)len);
         wr_buf_put(out, bytes, len);
     }
-    wr_reply_end(connection, mark);
+    wr_store_u32be(out->data + mark, (uint32_t)(out->len - mark));
+}
+
+void wr_reply_row(struct connection *connection, weir_result *result, const uint16_t *formats, int n_formats)
+{
+    wr_reply_put_row(connection, result, formats, n_formats);
+    wr_reply_flush_if_full(connection);
 }

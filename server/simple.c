@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/connection.h"
+#include "server/portal.h"
 
 struct script {
     const char *sql;
@@ -26,6 +27,7 @@ static bool run(struct connection *connection, weir_statement *statement)
 {
     weir_error error = {.sqlstate = ""};
     weir_result *result = NULL;
+    TRY(wr_spool_portals(connection));
     if (weir_execute(statement, NULL, 0, &result, &error) == WEIR_ERROR) {
         wr_connection_report(connection, &error);
         return false;
@@ -118,10 +120,10 @@ void wr_simple_query(struct connection *connection, const char *sql, size_t len)
         ok = step(connection, &script, &done);
         wr_connection_end_work(connection);
     }
-    if (connection->implicit && ok)
-        wr_implicit_commit(connection);
+    if (!ok)
+        wr_implicit_fail(connection);
     else if (connection->implicit)
-        wr_implicit_rollback(connection);
+        wr_implicit_commit(connection);
     if (!script.any)
         wr_reply_empty(connection, 'I');
     if (weir_session_state(connection->session) == 'I')
