@@ -170,8 +170,8 @@ static void operators(struct system_rows *rows)
 }
 
 static const struct column_row sources_cols[] = {
-    {"object", TYPE_TEXT}, {"connector", TYPE_TEXT},  {"partition", TYPE_INT4},
-    {"offset", TYPE_INT8}, {"end_offset", TYPE_INT8}, {"lag", TYPE_INT8},   {"cpu_us", TYPE_INT8},
+    {"object", TYPE_TEXT},     {"connector", TYPE_TEXT}, {"partition", TYPE_INT4}, {"offset", TYPE_INT8},
+    {"end_offset", TYPE_INT8}, {"lag", TYPE_INT8},       {"cpu_us", TYPE_INT8},
 };
 
 static int64_t end_of(const struct partition_offset *known, uint32_t n, int32_t partition)
@@ -202,13 +202,11 @@ static void sources_on_loop(struct system_rows *rows)
         for (uint32_t p = 0; p < live->input->noffsets; p++) {
             const struct partition_offset *at = &live->input->offsets[p];
             int64_t end = end_of(known, n, at->partition);
-            const struct datum values[] = {text(live->object->name),
-                                           text(live->input->cls->connector),
-                                           small(at->partition),
-                                           number(at->next),
-                                           end < 0 ? none : number(end),
-                                           end < 0 ? none : number(WR_MAX(end - at->next, 0)),
-                                           cpu_of(live->input, p)};
+            const struct datum values[] = {
+                text(live->object->name),     text(live->input->cls->connector),
+                small(at->partition),         number(at->next),
+                end < 0 ? none : number(end), end < 0 ? none : number(WR_MAX(end - at->next, 0)),
+                cpu_of(live->input, p)};
             add(rows, values);
         }
     }

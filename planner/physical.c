@@ -195,7 +195,7 @@ static void number(struct plan *plan, uint32_t *id, uint16_t *state)
 void plan_physical(struct planner *planner, struct plan **plan)
 {
     struct placing p = {planner->arena, planner->multi_worker};
-    uint32_t id = 0;
+    uint32_t id = 1;
     uint16_t state = 0;
     place(&p, planner, *plan);
     if (planner->streaming)
