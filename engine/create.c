@@ -196,7 +196,8 @@ static bool plan_view(struct weir_statement *statement, const PgQuery__Node *que
     wr_planner_of(session, &out->arena, out->catalog, statement->text, &planner);
     planner.streaming = streaming;
     planner.multi_worker = session->db->nworkers > 1;
-    bool ok = wr_plan_bind_query(&planner, query, &out->plan, err);
+    bool ok = wr_plan_check_statement(&planner, statement->parsed, err) &&
+              wr_plan_bind_query(&planner, query, &out->plan, err);
     if (ok)
         ok = wr_plan_optimize(&planner, &out->plan, err);
     return ok;
@@ -300,14 +301,6 @@ static bool create_streaming(struct weir_session *session, const struct object *
     return wr_backfill_run(session->db, object, &session->cancel, err);
 }
 
-static bool refuse_emit(const struct weir_statement *statement, struct wr_error *err)
-{
-    if (!statement->parsed->emit)
-        return true;
-    return wr_fail_at(err, wr_char_position(statement->text, statement->parsed->emit_location),
-                      ERR_FEATURE_NOT_SUPPORTED, "EMIT %s is not supported yet", statement->parsed->emit);
-}
-
 bool wr_create_mv_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                       struct wr_error *err)
 {
@@ -315,7 +308,6 @@ bool wr_create_mv_run(struct weir_statement *statement, const struct datum *para
     const PgQuery__CreateTableAsStmt *stmt = statement->parsed->node->create_table_as_stmt;
     if (statement->parsed->or_replace)
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "CREATE OR REPLACE MATERIALIZED VIEW is not supported yet");
-    TRY(refuse_emit(statement, err));
     const PgQuery__RangeVar *name = stmt->into->rel;
     struct object object = {.kind = OBJECT_MATERIALIZED_VIEW,
                             .schema = name->schemaname && *name->schemaname ? name->schemaname : "public",
@@ -373,7 +365,6 @@ bool wr_create_sink_run(struct weir_statement *statement, const struct datum *pa
 {
     struct weir_session *session = statement->session;
     const struct statement *parsed = statement->parsed;
-    TRY(refuse_emit(statement, err));
     struct object object = {.kind = OBJECT_SINK,
                             .schema = parsed->schema ? parsed->schema : "public",
                             .name = parsed->name,

@@ -373,6 +373,7 @@ static bool plan_select(struct weir_statement *statement, struct read_view *view
     wr_planner_of(statement->session, arena, view->catalog, statement->text, &planner);
     planner.n_params = statement->nparams;
     planner.param_types = statement->param_types;
+    TRY(wr_plan_check_statement(&planner, statement->parsed, err));
     TRY(wr_plan_bind_query(&planner, statement->parsed->node, plan, err));
     return !optimize || wr_plan_optimize(&planner, plan, err);
 }
@@ -419,7 +420,8 @@ bool wr_select_run(struct weir_statement *statement, const struct datum *params,
     planner.n_params = statement->nparams;
     planner.param_types = statement->param_types;
     struct plan *plan = NULL;
-    bool ok = wr_plan_bind_query(&planner, statement->parsed->node, &plan, err);
+    bool ok = wr_plan_check_statement(&planner, statement->parsed, err) &&
+              wr_plan_bind_query(&planner, statement->parsed->node, &plan, err);
     if (ok) {
         /* parameters first: constants may be folded and refused by the passes */
         wr_plan_set_params(&arena, plan, params, statement->nparams);

@@ -42,7 +42,7 @@ uint16_t wr_plan_state_count(const struct plan *plan)
 {
     switch (plan->kind) {
     case PLAN_JOIN:
-        return 2;
+        return 3;
     case PLAN_AGGREGATE:
         return aggregate_states(plan);
     case PLAN_TOPN:

@@ -126,7 +126,7 @@ struct plan {
 };
 
 /* How many state tables a node owns:
- *   join       2  (left rows, right rows)
+ *   join       3  (left rows, right rows, match counts)
  *   aggregate  1  (the groups) + 1 per entry of `aggs` that is `distinct`, + 1 per entry whose class is AGG_ORDERED or AGG_BASIC,
  *                 in the order of `aggs`; an entry that is both has 1. It is an upper bound: distinct entries over the same argument
  *                 may share the first one's table, and min/max over append-only input need none.

@@ -2,8 +2,8 @@
  *
  * A node that keeps state must get rows from the worker that owns the shard of their key (plan_props.hash_columns, in
  * this order): joins of their keys, aggregates of the group, TopN of the partition, DISTINCT of the whole row; without
- * such columns everything goes to shard 0. Scans of keyed relations are spread by the primary key. A streaming root is
- * spread by its key (or its whole row), as the relation it fills is. */
+ * such columns, and for NOT IN, everything goes to shard 0. Scans of keyed relations are spread by the primary key. A
+ * streaming root is spread by its key (or its whole row), as the relation it fills is. */
 #include <string.h>
 
 #include "planner/passes.h"
@@ -80,6 +80,12 @@ static void follow_side(struct placing *p, struct plan *plan, const struct plan 
 static void place_join(struct placing *p, struct plan *plan)
 {
     uint16_t n = plan->join.nkeys;
+    if (plan->join.null_aware) { /* whether a row passes depends on the right side as a whole: one worker sees it */
+        add_exchange(p, &plan->inputs[0], NULL, 0);
+        add_exchange(p, &plan->inputs[1], NULL, 0);
+        set_hash(plan, NULL, 0);
+        return;
+    }
     follow_side(p, plan, plan->inputs[1], true);
     follow_side(p, plan, plan->inputs[0], false);
     add_exchange(p, &plan->inputs[0], plan->join.left_keys, n);

@@ -75,7 +75,8 @@ static void prove_scan(struct proving *p, struct plan *plan)
     const struct object *object = wr_catalog_get(p->planner->catalog, plan->scan.object);
     if (!object)
         return;
-    plan->props.append_only = object->append_only || object->kind == OBJECT_SOURCE;
+    /* a query reads a snapshot: rows only come */
+    plan->props.append_only = object->append_only || object->kind == OBJECT_SOURCE || !p->planner->streaming;
     uint16_t *columns = WR_NEW_ARRAY(p->arena, uint16_t, object->npk), n = 0;
     for (uint16_t k = 0; k < object->npk; k++)
         for (uint16_t c = 0; c < plan->ncols; c++)
