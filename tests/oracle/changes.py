@@ -111,7 +111,7 @@ class Table:
     def delete(self, r):
         if self.key != "none" and r.random() < 0.5:
             return f"DELETE FROM {self.name} WHERE {self.old_key(r)}"
-        return f"DELETE FROM {self.name} WHERE {condition(r, self.scope(), 1)} AND {condition(r, self.scope(), 1)}"
+        return f"DELETE FROM {self.name} WHERE {' AND '.join(condition(r, self.scope(), 1) for _ in range(3))}"
 
     def move_key(self, r):
         if self.key not in ("integer", "bigint"):

@@ -81,6 +81,7 @@ class Shrinker:
                     return actions[:i] + [("step", actions[i][1][:j] + [made] + actions[i][1][j + 1:])] + actions[i + 1:]
 
                 actions = rebuilt(self.less(rows, rebuilt))
+        actions = [a[:3] if a[0] == "view" else a for a in actions]
         for i in reversed(range(len(actions))):
             a = actions[i]
             if a[0] == "view":
