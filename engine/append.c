@@ -32,7 +32,7 @@ static bool begin_list(struct weir_appender *appender, struct wr_error *err)
         appender->list = wr_writes_new(appender->session->db, table);
         appender->relation = wr_writes_relation(appender->list);
         appender->nvisible = appender->relation->ncols - appender->relation->has_row_id;
-        appender->blind = table->overwrite;
+        appender->blind = table->overwrite && !table->append_only;
     } else {
         wr_fail(err, ERR_UNDEFINED_TABLE, "table \"%s\" does not exist", appender->table);
     }

@@ -192,7 +192,7 @@ bool wr_copy_run(struct weir_statement *statement, const struct datum *params, s
         copy->list = wr_writes_new(session->db, table);
         copy->relation = wr_writes_relation(copy->list);
         const char *mode = wr_setting(session, "default_on_conflict");
-        copy->blind = table->overwrite || (mode && !strcmp(mode, "overwrite"));
+        copy->blind = !table->append_only && (table->overwrite || (mode && !strcmp(mode, "overwrite")));
         ok = read_options(copy, stmt, err) && choose_columns(copy, table, stmt, err) &&
              fill_defaults(copy, catalog, table, err);
     }

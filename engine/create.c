@@ -121,6 +121,19 @@ static bool check_connector(const struct object *object, struct wr_error *err)
     return !cls->check || cls->check(object, err);
 }
 
+/* Append-only is a promise that plans rely on: what may overwrite or delete rows cannot give it. */
+static bool check_append_only(const struct object *object, struct wr_error *err)
+{
+    if (!object->append_only || object->kind != OBJECT_TABLE)
+        return true;
+    bool keyed = object->npk && !(object->ncols && object->cols[object->ncols - 1].hidden);
+    if (object->format && strcmp(object->format, "PLAIN") != 0)
+        return wr_fail(err, ERR_INVALID_TABLE_DEFINITION, "a table with FORMAT %s cannot be append-only", object->format);
+    if (keyed && object->overwrite)
+        return wr_fail(err, ERR_INVALID_TABLE_DEFINITION, "an append-only table whose rows are overwritten by key is not possible");
+    return true;
+}
+
 bool wr_create_table_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                          struct wr_error *err)
 {
@@ -141,6 +154,7 @@ bool wr_create_table_run(struct weir_statement *statement, const struct datum *p
         object.schema = "public";
     if (option_value(&object, "connector"))
         object.overwrite = true;
+    TRY(check_append_only(&object, err));
     bool hidden = object.ncols && object.cols[object.ncols - 1].hidden;
     if (!hidden)
         add_row_id(&result->arena, &object);

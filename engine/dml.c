@@ -140,7 +140,7 @@ static bool evaluate(struct weir_statement *statement, const struct datum *param
     }
     if (ok) {
         const char *mode = wr_setting(session, "default_on_conflict");
-        dml->blind = dml->table->overwrite || (mode && !strcmp(mode, "overwrite"));
+        dml->blind = !dml->table->append_only && (dml->table->overwrite || (mode && !strcmp(mode, "overwrite")));
         dml->list = wr_writes_new(session->db, dml->table);
         ok = wr_plan_collect(session, view, plan, take_rows, dml, err);
     }

@@ -6,6 +6,10 @@ static bool check_target(struct binder *binder, const PgQuery__RangeVar *name, c
 {
     static const char *const kinds[] = {"", "table", "source", "view", "materialized view", "sink", "system relation"};
     TRY(wr_plan_relation(binder->planner, name, table, binder->err));
+    /* views over it rely on rows that never go */
+    if ((*table)->kind == OBJECT_TABLE && (*table)->append_only && strcmp(verb, "insert into") != 0)
+        return bind_fail(binder, name->location, ERR_WRONG_OBJECT_TYPE, "cannot %s append-only table \"%s\"", verb,
+                         (*table)->name);
     if ((*table)->kind == OBJECT_TABLE)
         return true;
     return bind_fail(binder, name->location, ERR_WRONG_OBJECT_TYPE, "cannot %s %s \"%s\"", verb, kinds[(*table)->kind],
