@@ -128,9 +128,11 @@ static bool check_append_only(const struct object *object, struct wr_error *err)
         return true;
     bool keyed = object->npk && !(object->ncols && object->cols[object->ncols - 1].hidden);
     if (object->format && strcmp(object->format, "PLAIN") != 0)
-        return wr_fail(err, ERR_INVALID_TABLE_DEFINITION, "a table with FORMAT %s cannot be append-only", object->format);
+        return wr_fail(err, ERR_INVALID_TABLE_DEFINITION, "a table with FORMAT %s cannot be append-only",
+                       object->format);
     if (keyed && object->overwrite)
-        return wr_fail(err, ERR_INVALID_TABLE_DEFINITION, "an append-only table whose rows are overwritten by key is not possible");
+        return wr_fail(err, ERR_INVALID_TABLE_DEFINITION,
+                       "an append-only table whose rows are overwritten by key is not possible");
     return true;
 }
 

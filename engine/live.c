@@ -42,6 +42,8 @@ struct relation *wr_relation_of(struct wr_arena *arena, const struct object *obj
     relation->is_table = object->kind == OBJECT_TABLE;
     relation->trace_id = (uint64_t)object->id << 16 | RELATION_STATE;
     relation_columns(arena, relation, object);
+    relation->hash_ids =
+        relation->is_table && relation->has_row_id && object->format && !strcmp(object->format, "DEBEZIUM");
     relation_key(arena, relation, object->pk, object->npk);
     return relation;
 }

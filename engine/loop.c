@@ -296,7 +296,9 @@ static void take_chunks(weir_db *db, struct fed *fed)
                 break;
             struct fed_chunk *item = &fed->items[fed->n++];
             *item = (struct fed_chunk){.live = live, .chunk = chunk, .worker = (uint32_t)k % db->nworkers};
-            if (db->nworkers > 1 && live->object->kind == OBJECT_TABLE)
+            if (live->relation->hash_ids)
+                item->worker = 0;
+            else if (db->nworkers > 1 && live->object->kind == OBJECT_TABLE)
                 cut_chunk(db, fed, item);
             note_offsets(live->input, chunk);
             atomic_fetch_add(&db->rows_in, chunk->changes.rows.nrows);

@@ -32,6 +32,7 @@ struct weir_subscription {
     /* the commit being handed out */
     struct change_buffer changes;
     uint32_t at;
+    bool inserting; /* retractions of a commit come first */
     uint64_t commit;
     const char *row;
     struct wr_buf *texts;
@@ -152,6 +153,7 @@ static bool next_commit(struct weir_subscription *s)
 {
     wr_change_buffer_clear(&s->changes);
     s->at = 0;
+    s->inserting = false;
     uint64_t durable = wr_store_committed(s->db->store);
     pthread_mutex_lock(&s->lock);
     uint64_t commit = s->first && s->first->commit <= durable ? s->first->commit : 0;
@@ -204,8 +206,14 @@ weir_code weir_subscription_next(weir_subscription *s, int timeout_ms, int64_t *
     }
     int64_t until = clock_ms() + timeout_ms;
     for (;;) {
+        if (s->at == s->changes.n && s->changes.n && !s->inserting) {
+            s->at = 0;
+            s->inserting = true;
+        }
         if (s->at < s->changes.n) {
             const struct buffered_change *change = &s->changes.items[s->at++];
+            if ((change->weight > 0) != s->inserting)
+                continue;
             s->row = change->key + change->key_len;
             *weight = change->weight;
             *commit = s->commit;

@@ -293,6 +293,9 @@ static bool delete_entries(struct op *op, const struct entry *const *entries, ui
 
 static bool owns(const struct op *op, const struct entry *entry)
 {
+    const struct table *table = op->impl;
+    if (table->relation->hash_ids)
+        return op->worker->index == 0;
     uint8_t shard = (uint8_t)entry->key[0];
     return (uint32_t)shard * op->worker->count / KEY_SHARDS == op->worker->index;
 }
@@ -331,8 +334,6 @@ static bool truncate_table(struct op *op, table_deliver deliver, void *context)
     return ok;
 }
 
-/* ---- entry points */
-
 static struct changes slice(struct wr_arena *arena, const struct changes *changes, uint32_t from, uint32_t to)
 {
     struct changes part = *changes;
@@ -357,6 +358,74 @@ static struct changes slice(struct wr_arena *arena, const struct changes *change
     return part;
 }
 
+/* ---- tables fed by Debezium without a key: a bag; a delete takes one row equal to its image
+ *
+ * Row id = 48 bits of the row's hash, then which of the equal rows it is. Such tables are small or append mostly (a
+ * database table without a key can hardly be updated), so events are applied one by one. All of them on worker 0. */
+
+#define EQUAL_ROWS_MAX 65536
+
+static bool bag_live(struct op *op, int64_t row_id, bool *live)
+{
+    struct table *table = op->impl;
+    struct wr_buf key = WR_BUF_INIT;
+    struct datum id = {.type = TYPE(TYPE_INT8), .i64 = row_id};
+    wr_buf_byte(&key, 0);
+    wr_key_put(&key, &id, false, false);
+    key.data[0] = (char)wr_key_shard(wr_key_hash(key.data + 1, key.len - 1));
+    struct vmap_entry *entry = NULL;
+    bool ok = wr_vmap_find_one(table->map, key.data, (uint32_t)key.len, &entry, &op->worker->error);
+    *live = entry && wr_vmap_is_live(entry);
+    wr_buf_free(&key);
+    return ok;
+}
+
+/* The row id that an event is about: the first free one to insert, the last taken one to delete (-1: there is none). */
+static bool bag_row_id(struct op *op, const struct changes *one, bool insert, int64_t *row_id)
+{
+    struct table *table = op->impl;
+    struct wr_arena *arena = &op->worker->arena;
+    int64_t zero = 0;
+    struct changes blank = *one;
+    blank.row_ids = &zero;
+    struct batch row = full_rows(arena, table->relation, &blank);
+    char *bytes;
+    uint32_t size;
+    wr_row_encode_all(arena, table->relation->layout, &row, NULL, &bytes, &size);
+    int64_t base = (int64_t)(wr_key_hash(bytes, size) >> 17 << 16);
+    bool live = true;
+    int64_t k = 0;
+    for (; k < EQUAL_ROWS_MAX; k++) {
+        TRY(bag_live(op, base + k, &live));
+        if (!live)
+            break;
+    }
+    *row_id = insert ? base + WR_MIN(k, EQUAL_ROWS_MAX - 1) : k ? base + k - 1 : -1;
+    return true;
+}
+
+static bool apply_bag(struct op *op, const struct changes *changes, table_deliver deliver, void *context)
+{
+    struct wr_arena *arena = &op->worker->arena;
+    for (uint32_t i = 0; i < changes->rows.nrows; i++) {
+        struct wr_mark mark = wr_arena_mark(arena);
+        struct changes one = slice(arena, changes, i, i + 1);
+        bool delete = one.ops && one.ops[0] == CHANGE_DELETE;
+        int64_t row_id;
+        bool ok = bag_row_id(op, &one, !delete, &row_id);
+        one.row_ids = &row_id;
+        if (ok && row_id >= 0)
+            ok = apply_rows(op, &one, APPLY_CONNECTOR, deliver, context);
+        else if (ok && op->worker->on_eval_error)
+            ok = op->worker->on_eval_error(op->worker, op, 1, "02000", "no row equals the one to delete", &one.rows, 0);
+        wr_arena_release(arena, mark);
+        TRY(ok);
+    }
+    return true;
+}
+
+/* ---- entry points */
+
 bool wr_table_apply(struct op *op, const struct changes *changes, enum apply_mode mode, table_deliver deliver,
                     void *context)
 {
@@ -371,7 +440,9 @@ bool wr_table_apply(struct op *op, const struct changes *changes, enum apply_mod
         if (i > from) {
             struct wr_mark mark = wr_arena_mark(arena);
             struct changes part = slice(arena, changes, from, i);
-            bool ok = apply_rows(op, &part, mode, deliver, context);
+            const struct table *table = op->impl;
+            bool ok = table->relation->hash_ids ? apply_bag(op, &part, deliver, context)
+                                                : apply_rows(op, &part, mode, deliver, context);
             wr_arena_release(arena, mark);
             TRY(ok);
         }

@@ -23,6 +23,7 @@ struct relation {
     bool single_row;        /* a key of no columns: at most one row */
     bool is_table;          /* TRACE_UPSERT, else TRACE_ZSET */
     bool has_row_id;        /* last column is the hidden row id */
+    bool hash_ids;          /* row ids come from the row's hash: deletes name equal rows (Debezium without a key) */
     uint64_t trace_id;
     uint64_t errors_trace_id;
 };
