@@ -43,6 +43,7 @@ struct loop_call {
     loop_fn fn;
     void *argument;
     bool ok, done;
+    bool taken;   /* the loop has it: its memory must stay until it is done */
     bool durable; /* answered when the commit that holds its effect is durable */
     uint64_t commit;
     struct wr_error err;
@@ -109,8 +110,8 @@ struct live {
     const struct object *object; /* own copy, in arena */
     struct wr_arena arena;
     struct relation *relation; /* tables, materialized views, system; sinks: the rows they send; sources: their rows */
-    struct plan *plan;       /* materialized views, sinks: with what a sink puts on top */
-    struct plan *query_plan; /* the query's alone */
+    struct plan *plan;         /* materialized views, sinks: with what a sink puts on top */
+    struct plan *query_plan;   /* the query's alone */
     struct io_settings io;
     struct dataflow *flows[WORKERS_MAX];
     struct live_source *input; /* tables with a connector, sources with readers */
@@ -189,7 +190,6 @@ void wr_backfill_cancel(weir_db *db, uint32_t object);
 
 bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **runner, struct wr_error *err) WR_MUST;
 void wr_sink_runner_stop(struct sink_runner *runner);
-void wr_sink_runner_notify(struct sink_runner *runner);
 uint64_t wr_sink_runner_delivered(struct sink_runner *runner); /* commit */
 struct sink_status {
     uint64_t delivered_commit;

@@ -79,7 +79,7 @@ bool wr_loop_call(weir_db *db, loop_fn fn, void *argument, bool durable, struct 
         db->calls_first = &call;
     db->calls_last = &call;
     pthread_cond_signal(&db->wake);
-    while (!call.done && !db->failed && !(db->stopping && !db->loop_started))
+    while (!call.done && (call.taken || (!db->failed && !(db->stopping && !db->loop_started))))
         pthread_cond_wait(&db->progress, &db->lock);
     while (call.done && call.ok && durable && db->durable_commit < call.commit && !db->failed)
         pthread_cond_wait(&db->progress, &db->lock);
@@ -114,6 +114,7 @@ static bool run_calls(weir_db *db)
         pthread_mutex_lock(&db->lock);
         struct loop_call *call = db->calls_first;
         if (call) {
+            call->taken = true;
             db->calls_first = call->next;
             if (!db->calls_first)
                 db->calls_last = NULL;
@@ -399,9 +400,6 @@ static bool commit(weir_db *db, struct wr_error *err)
     db->dirty = db->commit_wanted = false;
     db->last_commit_ms = clock_ms();
     atomic_fetch_add(&db->commits, 1);
-    for (uint32_t i = 0; i < db->nlive; i++)
-        if (db->live[i]->sink)
-            wr_sink_runner_notify(db->live[i]->sink);
     return true;
 }
 
@@ -413,8 +411,11 @@ bool wr_loop_commit_sync(weir_db *db, struct wr_error *err)
     pthread_mutex_lock(&db->lock);
     while (db->durable_commit < db->last_submitted && !db->failed)
         pthread_cond_wait(&db->progress, &db->lock);
+    bool failed = db->failed;
+    if (failed)
+        *err = db->failure;
     pthread_mutex_unlock(&db->lock);
-    return true;
+    return !failed;
 }
 
 static bool commit_due(weir_db *db, bool idle)

@@ -104,9 +104,10 @@ static void prefetch_groups(struct multimap *map, const uint64_t *hashes, uint32
         const struct region *region = map->regions[wr_region_of(hashes[i])];
         if (!region || !region->slots)
             continue;
-        const char *group = (const char *)wr_slot_group(region->slots[hashes[i] & region->slot_mask]);
-        __builtin_prefetch(group);
-        __builtin_prefetch(group + 64);
+        /* as a number: an empty slot has no group to point into, and prefetching address 64 is harmless */
+        uintptr_t group = (uintptr_t)wr_slot_group(region->slots[hashes[i] & region->slot_mask]);
+        __builtin_prefetch((const void *)group);
+        __builtin_prefetch((const void *)(group + 64));
     }
 }
 
