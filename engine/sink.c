@@ -19,7 +19,7 @@ struct sink_runner {
     atomic_bool stop;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool notified;
+    uint64_t committed; /* when the runner was made: what a marker is compared with */
     uint64_t delivered; /* record number */
     uint64_t through;   /* every commit up to this one is delivered */
     uint64_t version_base;
@@ -121,11 +121,12 @@ static bool deliver(struct sink_runner *runner, struct next_record *next, struct
     return true;
 }
 
-/* Deliver all that is durable. */
-static bool drain(struct sink_runner *runner, struct wr_error *err)
+/* Deliver all that is durable; *seen is the last commit looked at. */
+static bool drain(struct sink_runner *runner, uint64_t *seen, struct wr_error *err)
 {
     for (;;) {
         uint64_t durable = wr_store_committed(runner->db->store);
+        *seen = durable;
         struct next_record next = {.after = runner->delivered, .commit = UINT64_MAX};
         uint64_t from = runner->delivered >> 16;
         wr_store_log_scan(runner->db->store, runner->live->id, from ? from - 1 : 0, pick_record, &next);
@@ -164,11 +165,13 @@ static bool put_base(weir_db *db, void *argument, struct wr_error *err)
     return true;
 }
 
+/* A marker is compared with what was committed when the directory was opened: sources go on meanwhile, and a copy of
+ * the directory would soon have overtaken the marker. */
 static bool recover(struct sink_runner *runner, struct wr_error *err)
 {
     weir_db *db = runner->db;
     uint64_t last = 0, floor = 0;
-    TRY(runner->cls->recover(runner->sink, wr_store_committed(db->store) << 16 | 0xffff, &last, &floor, err));
+    TRY(runner->cls->recover(runner->sink, runner->committed << 16 | 0xffff, &last, &floor, err));
     runner->delivered = last;
     char key[32];
     int len = snprintf(key, sizeof key, "sink/%u", runner->live->id);
@@ -192,10 +195,22 @@ static void nap(struct sink_runner *runner, int ms)
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&runner->lock);
-    if (!runner->notified && !atomic_load(&runner->stop))
+    if (!atomic_load(&runner->stop))
         pthread_cond_timedwait(&runner->wake, &runner->lock, &until);
-    runner->notified = false;
     pthread_mutex_unlock(&runner->lock);
+}
+
+/* Until a commit behind `seen` is durable. */
+static void await_commit(struct sink_runner *runner, uint64_t seen)
+{
+    weir_db *db = runner->db;
+    pthread_mutex_lock(&db->lock);
+    while (db->durable_commit <= seen && !db->failed && !atomic_load(&runner->stop))
+        pthread_cond_wait(&db->progress, &db->lock);
+    bool failed = db->failed;
+    pthread_mutex_unlock(&db->lock);
+    if (failed)
+        nap(runner, 1000);
 }
 
 static void stop_with(struct sink_runner *runner, const struct wr_error *err)
@@ -226,13 +241,14 @@ static void *runner_main(void *argument)
         runner->sink = NULL;
         nap(runner, 1000);
     }
+    uint64_t seen = 0;
     while (!atomic_load(&runner->stop)) {
-        if (!drain(runner, &err)) {
+        if (!drain(runner, &seen, &err)) {
             if (!atomic_load(&runner->stop))
                 stop_with(runner, &err);
             return NULL;
         }
-        nap(runner, 1000);
+        await_commit(runner, seen);
     }
     return NULL;
 }
@@ -253,6 +269,7 @@ bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **o
     runner->db = db;
     runner->live = live;
     runner->cls = cls;
+    runner->committed = wr_store_committed(db->store);
     wr_arena_init(&runner->arena, NULL);
     wr_sink_config_of(&runner->arena, db, live, &runner->config);
     pthread_mutex_init(&runner->lock, NULL);
@@ -262,18 +279,15 @@ bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **o
     return true;
 }
 
-void wr_sink_runner_notify(struct sink_runner *runner)
-{
-    pthread_mutex_lock(&runner->lock);
-    runner->notified = true;
-    pthread_cond_signal(&runner->wake);
-    pthread_mutex_unlock(&runner->lock);
-}
-
 void wr_sink_runner_stop(struct sink_runner *runner)
 {
+    pthread_mutex_lock(&runner->db->lock);
     atomic_store(&runner->stop, true);
-    wr_sink_runner_notify(runner);
+    pthread_cond_broadcast(&runner->db->progress);
+    pthread_mutex_unlock(&runner->db->lock);
+    pthread_mutex_lock(&runner->lock);
+    pthread_cond_signal(&runner->wake);
+    pthread_mutex_unlock(&runner->lock);
     pthread_join(runner->thread, NULL);
     if (runner->sink)
         runner->cls->close(runner->sink);
