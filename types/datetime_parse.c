@@ -399,7 +399,8 @@ static enum result zone_named(struct stamp *s, const char *text)
     if (!s->zone) {
         for (size_t i = 0; text[i] && i + 1 < sizeof s->bad_zone; i++)
             s->bad_zone[i] = (char)tolower((unsigned char)text[i]);
-        return strpbrk(text, "+-/_.:") ? BAD_ZONE : BAD_FORMAT;
+        /* a word with punctuation is a zone's name only behind a date; before, it would have to be the date */
+        return s->has_month && s->has_day && strpbrk(text, "+-/_.:") ? BAD_ZONE : BAD_FORMAT;
     }
     s->has_zone = true;
     return DONE;

@@ -4,7 +4,9 @@
 
 #define MIN_SIG_DIGITS    16   /* a quotient shows at least this many significant digits */
 #define MAX_DISPLAY_SCALE 1000 /* and at most this many after the point */
-#define MAX_RESULT_SCALE  2000 /* round() and trunc() clamp their argument to this */
+/* round() and trunc() clamp their argument to what a numeric can have (PostgreSQL 15.9 and later; 2000 before) */
+#define MAX_ROUND_SCALE 16383
+#define MIN_ROUND_SCALE (-131073)
 
 static void pow10_big(mpz_t z, int n)
 {
@@ -507,7 +509,7 @@ static bool to_scale(struct wr_arena *arena, struct str bytes, int32_t digits, b
 {
     struct numeric value;
     wr_numeric_decode(bytes, &value);
-    wr_numeric_rescale(&value, WR_MIN(WR_MAX(digits, -MAX_RESULT_SCALE), MAX_RESULT_SCALE), round);
+    wr_numeric_rescale(&value, WR_MIN(WR_MAX(digits, MIN_ROUND_SCALE), MAX_ROUND_SCALE), round);
     return wr_numeric_finish(arena, &value, out, err);
 }
 

@@ -494,7 +494,11 @@ static bool power_whole(const struct numeric *base, long exponent, struct numeri
 static bool power_real(const struct numeric *base, const struct numeric *exponent, struct numeric *out,
                        struct wr_error *err)
 {
-    double x = approximate(exponent) * log10_of(base) / LOG10_E;
+    /* PostgreSQL estimates the result's weight from a logarithm of eight digits; its rounding decides the scale shown
+     */
+    double ln_base = log10_of(base) / LOG10_E;
+    double unit = fabs(ln_base) >= 1 ? pow(10, WR_MAX(8 - (int)log10(fabs(ln_base)), 0)) : 1e15;
+    double x = round(round(ln_base * unit) / unit * approximate(exponent) * unit) / unit;
     if (fabs(x) >= MAX_RESULT_SCALE * 3) {
         *out = wr_numeric_of_small(0, MAX_DISPLAY_SCALE);
         return x < 0 || fail_overflow(err);
