@@ -9,6 +9,8 @@
 #define EPOCH_CHUNKS_PER_SOURCE 16
 /* Commit early when the open commit holds this much, and by pressure. */
 #define COMMIT_BYTES_MAX ((int64_t)32 << 20)
+/* Above this share of the budget sources are slowed. */
+#define SOURCE_PRESSURE_PERCENT 90
 /* On an idle server a commit may follow the last one this soon. */
 #define COMMIT_INTERVAL_MIN_MS 5
 
@@ -285,13 +287,22 @@ static void note_offsets(struct live_source *input, const struct source_chunk *c
     input->offsets_dirty = true;
 }
 
+/* Memory is short (L5): sources wait while there is something to commit, and trickle when there is not. */
+static int chunks_to_take(weir_db *db)
+{
+    if (wr_budget_pressure(&db->budget) < SOURCE_PRESSURE_PERCENT)
+        return EPOCH_CHUNKS_PER_SOURCE;
+    return db->dirty ? 0 : 1;
+}
+
 static void take_chunks(weir_db *db, struct fed *fed)
 {
+    int most = chunks_to_take(db);
     for (uint32_t i = 0; i < db->nlive; i++) {
         struct live *live = db->live[i];
         if (!live->input)
             continue;
-        for (int k = 0; k < EPOCH_CHUNKS_PER_SOURCE && fed->n < FED_MAX; k++) {
+        for (int k = 0; k < most && fed->n < FED_MAX; k++) {
             struct source_chunk *chunk = live->input->cls->poll(live->input->source);
             if (!chunk)
                 break;
@@ -422,7 +433,7 @@ static bool commit_due(weir_db *db, bool idle)
 {
     if (!db->dirty)
         return false;
-    if (db->commit_wanted)
+    if (db->commit_wanted || wr_budget_pressure(&db->budget) >= SOURCE_PRESSURE_PERCENT)
         return true;
     uint64_t since = clock_ms() - db->last_commit_ms;
     if (since >= (uint64_t)db->options.commit_interval_ms || wr_commit_bytes(db->commit) > COMMIT_BYTES_MAX)
