@@ -4,9 +4,9 @@
  * all others "done" and works off the own inbox until every worker has said so: after it, all rows of the epoch have
  * passed.
  *
- * Inboxes are bounded. A worker that finds one full works off its own inboxes of this and later exchanges while it
- * waits: later ones only, so no operator is entered twice; and as every waiting worker does that, somebody can always
- * go on.
+ * Inboxes are bounded. A worker that finds one full, or waits for the others to be done, works off its own inboxes of
+ * this and later exchanges meanwhile: later ones only, so no operator is entered twice; and as every waiting worker
+ * does that, somebody can always go on.
  *
  * State: none. */
 #include "executor/op_exchange.h"
@@ -293,8 +293,11 @@ static bool exchange_flush(struct op *op)
         } else if (inbox->done == registry->workers) {
             inbox->done = 0;
             break;
-        } else {
-            pthread_cond_wait(&registry->moved, &registry->lock);
+        } else { /* whoever is not here yet may wait for room in an inbox of ours, at a later exchange */
+            bool worked;
+            ok = work_off_any(hub, op->worker->index, &worked);
+            if (ok && !worked && !inbox->first && inbox->done != registry->workers && !registry->aborted)
+                pthread_cond_wait(&registry->moved, &registry->lock);
         }
     }
     pthread_mutex_unlock(&registry->lock);
