@@ -109,8 +109,10 @@ def number(r, scope, type, depth):
             return f"length({expression(r, scope, 'text', depth - 1).sql})"
         if type == "bigint":
             return f"({expression(r, scope, 'integer', depth - 1).sql})::bigint"
-        other = r.choice([t for t in others if t != "double precision"])
+        other = r.choice([t for t in others if t not in ("double precision", "numeric")])  # sums of doubles stay exact
         return f"({expression(r, scope, other, depth - 1).sql})::{type}"
+    if kind == 8 and type == "double precision":
+        return f"round({expression(r, scope, type, depth - 1).sql})"
     if kind == 8 and type == "numeric":
         return f"round({expression(r, scope, type, depth - 1).sql}, {r.randint(0, 3)})"
     if kind == 8 and type == "integer":

@@ -54,7 +54,7 @@ class Weir:
                     raise
                 time.sleep(0.01)
 
-    def link(self, timeout=120):
+    def link(self, timeout=20):
         return Link(port=self.port, timeout=timeout)
 
     def tail(self, size=2000):
