@@ -5,6 +5,12 @@
 #include "base/failpoint.h"
 #include "cli/cli.h"
 
+/* Read by jemalloc at start. Freed pages go back soon, and few arenas keep little each: the memory limit is about what
+ * the process holds, not only about what we count (L5). */
+extern const char *malloc_conf;
+__attribute__((visibility("default"))) const char *malloc_conf =
+    "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,narenas:4";
+
 static const char usage[] =
     "weir " WEIR_VERSION ", a streaming SQL database\n"
     "\n"
