@@ -52,7 +52,7 @@ struct backfill {
     struct tapped *first, *last;
     int64_t queued_bytes;
     struct held_batch *errors; /* error rows met on the way, pushed at attach */
-    const atomic_bool *cancel;
+    atomic_bool *cancel;       /* what operators look at: the session's, or own_cancel */
     atomic_bool own_cancel;
     atomic_llong rows_done, rows_total;
     bool finished, spawned;
@@ -101,12 +101,20 @@ static bool under_way(weir_db *db, uint32_t object)
     return false;
 }
 
+/* Both flags, under db->lock: while a backfill is listed its session is still inside the statement, whose flag the
+ * operators look at between any two batches. */
+static void ask_to_stop(struct backfill *bf)
+{
+    atomic_store(&bf->own_cancel, true);
+    atomic_store(bf->cancel, true);
+}
+
 void wr_backfill_cancel(weir_db *db, uint32_t object)
 {
     pthread_mutex_lock(&db->lock);
     for (struct backfill *bf = db->backfills; bf; bf = bf->next)
         if (bf->object->id == object)
-            atomic_store(&bf->own_cancel, true);
+            ask_to_stop(bf);
     while (under_way(db, object))
         pthread_cond_wait(&db->progress, &db->lock);
     pthread_mutex_unlock(&db->lock);
@@ -116,7 +124,7 @@ void wr_backfill_stop_all(weir_db *db)
 {
     pthread_mutex_lock(&db->lock);
     for (struct backfill *bf = db->backfills; bf; bf = bf->next)
-        atomic_store(&bf->own_cancel, true);
+        ask_to_stop(bf);
     while (db->backfills)
         pthread_cond_wait(&db->progress, &db->lock);
     pthread_mutex_unlock(&db->lock);
@@ -700,7 +708,8 @@ static bool run(struct backfill *bf, struct wr_error *err)
     return ok;
 }
 
-static struct backfill *backfill_new(weir_db *db, const struct object *object, struct wr_error *err)
+static struct backfill *backfill_new(weir_db *db, const struct object *object, atomic_bool *cancel,
+                                     struct wr_error *err)
 {
     struct backfill *bf = wr_calloc(1, sizeof *bf);
     bf->db = db;
@@ -712,7 +721,7 @@ static struct backfill *backfill_new(weir_db *db, const struct object *object, s
     bool ok = wr_object_decode(&bf->arena, wr_arena_strndup(&bf->arena, buf.data, buf.len), buf.len, &copy, err);
     wr_buf_free(&buf);
     bf->object = copy;
-    bf->cancel = &bf->own_cancel;
+    bf->cancel = cancel ? cancel : &bf->own_cancel;
     if (ok && !object->id)
         ok = wr_loop_call(db, reserve, bf, false, err);
     if (!ok) {
@@ -723,13 +732,11 @@ static struct backfill *backfill_new(weir_db *db, const struct object *object, s
     return bf;
 }
 
-bool wr_backfill_run(weir_db *db, const struct object *object, const atomic_bool *cancel, struct wr_error *err)
+bool wr_backfill_run(weir_db *db, const struct object *object, atomic_bool *cancel, struct wr_error *err)
 {
-    struct backfill *bf = backfill_new(db, object, err);
+    struct backfill *bf = backfill_new(db, object, cancel, err);
     if (!bf)
         return false;
-    if (cancel)
-        bf->cancel = cancel;
     bool ok = run(bf, err);
     backfill_free(bf);
     return ok;
@@ -750,13 +757,18 @@ static void *spawned_main(void *argument)
 
 bool wr_backfill_spawn(weir_db *db, const struct object *object, struct wr_error *err)
 {
-    struct backfill *bf = backfill_new(db, object, err);
+    struct backfill *bf = backfill_new(db, object, NULL, err);
     if (!bf)
         return false;
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_create(&bf->thread, &attr, spawned_main, bf);
+    bool ok = pthread_create(&bf->thread, &attr, spawned_main, bf) == 0;
     pthread_attr_destroy(&attr);
-    return true;
+    if (ok)
+        return true;
+    struct wr_error ignored = WR_ERROR_INIT;
+    (void)!wr_loop_call(db, undo, bf, false, &ignored);
+    backfill_free(bf);
+    return wr_fail(err, ERR_OUT_OF_MEMORY, "could not start a thread for the backfill");
 }

@@ -175,7 +175,7 @@ struct backfill_progress {
     bool done;
 };
 /* Create a materialized view or sink over what is there: returns when it is live and durable. *cancel is checked. */
-bool wr_backfill_run(weir_db *db, const struct object *object, const atomic_bool *cancel, struct wr_error *err) WR_MUST;
+bool wr_backfill_run(weir_db *db, const struct object *object, atomic_bool *cancel, struct wr_error *err) WR_MUST;
 /* The same on a thread of its own (background_ddl, resume after restart). */
 bool wr_backfill_spawn(weir_db *db, const struct object *object, struct wr_error *err) WR_MUST;
 void wr_backfill_stop_all(weir_db *db);

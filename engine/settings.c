@@ -1,6 +1,7 @@
 /* Session settings: a table of rows; SHOW, SET, RESET and the reference page read it. */
 #include "engine/session.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -107,6 +108,32 @@ static bool allowed(const char *list, const char *value)
     return false;
 }
 
+/* "0", "1500", "5s", "2 min": milliseconds without a unit. */
+static bool check_timeout(const char *name, const char *value, struct wr_error *err)
+{
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"", 1}, {"ms", 1}, {"us", 1e-3}, {"s", 1e3}, {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
+    char *unit;
+    double number = strtod(value, &unit);
+    bool digits = unit != value;
+    while (isspace((unsigned char)*unit))
+        unit++;
+    for (size_t i = 0; digits && i < WR_COUNT(units); i++) {
+        if (strcmp(unit, units[i].unit) != 0)
+            continue;
+        double ms = number * units[i].ms;
+        if (ms >= 0 && ms <= INT32_MAX)
+            return true;
+        return wr_fail(err, ERR_INVALID_PARAMETER, "%.0f%s is outside the valid range for parameter \"%s\" (0 .. %d)",
+                       ms, *unit ? " ms" : "", name, INT32_MAX);
+    }
+    wr_fail(err, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\": \"%s\"", name, value);
+    return digits &&
+           wr_fail_hint(err, "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".");
+}
+
 bool wr_setting_set(struct weir_session *session, const char *name, const char *value, struct wr_error *err)
 {
     int at = find(name);
@@ -120,6 +147,8 @@ bool wr_setting_set(struct weir_session *session, const char *name, const char *
         return wr_fail(err, ERR_CANT_CHANGE_PARAMETER, "parameter \"%s\" cannot be changed", row->name);
     if (value && !allowed(row->allowed, value))
         return wr_fail(err, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\": \"%s\"", row->name, value);
+    if (value && strstr(row->name, "_timeout"))
+        TRY(check_timeout(row->name, value, err));
     if (!strcmp(row->name, "TimeZone")) {
         const struct timezone *zone = wr_timezone_find(value ? value : row->initial);
         if (!zone)

@@ -1,7 +1,7 @@
 /* Listening, one thread per connection, cancel requests, the clock of statement_timeout, and the orderly end.
  *
  * The accept thread sleeps in poll() on the listening sockets and a pipe; bytes in the pipe mean "look": stop, or a
- * deadline has been set. While any deadline is pending it wakes every TICK_MS. */
+ * deadline has been set. While any deadline is pending it wakes every TICK_MS, else every GONE_MS. */
 #include "server/server.h"
 
 #include <errno.h>
@@ -23,6 +23,7 @@
 #define SPARE           32 /* connections beyond the limit: they may cancel, or are told that there are too many */
 #define LISTEN_MAX      4
 #define TICK_MS         20
+#define GONE_MS         1000 /* how often to look whether clients of running statements are still there */
 #define GOODBYE_SECONDS 5
 
 struct server {
@@ -192,6 +193,18 @@ static void check_deadlines(struct server *server)
         atomic_store(&server->watching, true);
 }
 
+/* Nobody waits any more for what a client that has hung up asked for. */
+static void cancel_for_gone(struct server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    for (int i = 0; i < server->n_connections; i++) {
+        struct pollfd fd = {server->connections[i]->fd, POLLRDHUP, 0};
+        if (poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)))
+            wr_connection_cancel(server->connections[i]);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
 static void drain(int fd)
 {
     char bytes[64];
@@ -215,8 +228,9 @@ static void *accept_loop(void *arg)
     for (int i = 0; i < server->n_listen; i++)
         polled[i] = (struct pollfd){server->listen_fds[i], POLLIN, 0};
     polled[server->n_listen] = (struct pollfd){server->wake[0], POLLIN, 0};
+    int64_t next_gone_us = 0;
     while (!atomic_load(&server->stopping)) {
-        int timeout = atomic_load(&server->watching) ? TICK_MS : -1;
+        int timeout = atomic_load(&server->watching) ? TICK_MS : GONE_MS;
         if (poll(polled, (nfds_t)server->n_listen + 1, timeout) > 0) {
             if (polled[server->n_listen].revents)
                 drain(server->wake[0]);
@@ -226,6 +240,10 @@ static void *accept_loop(void *arg)
         }
         if (atomic_load(&server->watching))
             check_deadlines(server);
+        if (wr_connection_now_us() >= next_gone_us) {
+            cancel_for_gone(server);
+            next_gone_us = wr_connection_now_us() + GONE_MS * 1000;
+        }
     }
     return NULL;
 }
