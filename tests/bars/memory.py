@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""Memory: anonymous memory (RssAnon, sampled every 50 ms) never passes the limit by more than a tenth.
+
+Under --memory 256MB (quick: 64MB): state of ten times that (twice), one update whose join has 10 M rows (500 k), a COPY
+of 1 GB (100 MB) in one statement, SELECT * of a view larger than the limit, streamed.
+"""
+import time
+
+from bar import FULL, Server, check, copy, report
+
+LIMIT_MB = 256 if FULL else 64
+STATE = LIMIT_MB * (10 if FULL else 2) << 20
+FAN_OUT = 10_000_000 if FULL else 500_000
+COPY_BYTES = 1000 << 20 if FULL else 100 << 20
+PAD = "abcdefghijklmnopqrstuvwxyz" * 12
+PEAK_MAX = LIMIT_MB * 1.1
+
+
+class Phase:
+    """One phase on a server of its own; its peak of anonymous memory is checked at the end."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        self.start = time.time()
+        self.server = Server("memory", memory=f"{LIMIT_MB}MB")
+        self.idle = self.server.rss_anon() >> 20
+        self.server.sample_memory()
+        return self.server, self.server.connect()
+
+    def __exit__(self, kind, error, trace):
+        peak = self.server.peak / (1 << 20)
+        if error:
+            check(False, f"{self.name}: {error}")
+        check(self.server.alive(), f"{self.name}: the server lives")
+        check(peak <= PEAK_MAX, f"{self.name}: peak {peak:.0f} MB of {PEAK_MAX:.0f} (limit {LIMIT_MB} MB, idle"
+              f" {self.idle} MB), {time.time() - self.start:.1f} s")
+        self.server.stop()
+        return True
+
+
+def big_state():
+    """A table, a keyed view, an aggregate with one group per two rows: rows of about 350 bytes, state several times."""
+    rows = STATE // 3 // 380
+    with Phase("big state") as (server, connection):
+        connection.execute("CREATE TABLE t (k int PRIMARY KEY, g int, s text)")
+        connection.execute("CREATE TABLE u (g int PRIMARY KEY, name text)")
+        connection.execute("CREATE MATERIALIZED VIEW j AS SELECT t.k, t.s, u.name FROM t JOIN u ON t.g = u.g")
+        connection.execute("CREATE MATERIALIZED VIEW a AS SELECT g, max(s) AS s, count(*) AS n FROM t GROUP BY g")
+        copy(connection, "u", rows // 2 + 1, lambda i: f"{i}\tname {i}\n")
+        for start in range(0, rows, 50_000):
+            copy(connection, "t", min(50_000, rows - start), lambda i: f"{start + i}\t{(start + i) // 2}\t{start + i}{PAD}\n")
+        state = connection.execute("SELECT sum(state_bytes) FROM weir_catalog.operators").fetchone()[0]
+        print(f"        {rows} rows, state {int(state) >> 20} MB, disk {store_mb(connection)} MB")
+        for i in range(200):
+            connection.execute(f"UPDATE t SET g = g + 1 WHERE k = {i * 7919 % rows}")
+        n = connection.execute("SELECT count(*), sum(n) FROM a").fetchone()
+        check(int(n[1]) == rows, f"big state: the view counts {n[1]} rows of {rows}")
+        # a view larger than the limit, streamed to the client
+        got = 0
+        with connection.cursor(name=None) as cursor:
+            for _ in cursor.stream("SELECT * FROM j"):
+                got += 1
+        check(got == rows, f"SELECT * of {got} rows of {rows}")
+
+
+def store_mb(connection):
+    return connection.execute("SELECT value FROM weir_catalog.store WHERE name = 'disk_bytes'").fetchone()[0] >> 20
+
+
+def fan_out():
+    with Phase("fan-out") as (server, connection):
+        connection.execute("CREATE TABLE f (k int PRIMARY KEY, g int)")
+        connection.execute("CREATE TABLE d (g int PRIMARY KEY, v int)")
+        connection.execute("CREATE MATERIALIZED VIEW j AS SELECT f.k, d.v FROM f JOIN d ON f.g = d.g")
+        connection.execute("CREATE MATERIALIZED VIEW s AS SELECT v % 10 AS m, count(*) AS n FROM j GROUP BY v % 10")
+        for start in range(0, FAN_OUT, 250_000):
+            copy(connection, "f", min(250_000, FAN_OUT - start), lambda i: f"{start + i}\t1\n")
+        connection.execute("INSERT INTO d VALUES (1, 5)")
+        got = connection.execute("SELECT n FROM s").fetchone()[0]
+        check(got == FAN_OUT, f"fan-out: one insert gives {got} rows")
+        start = time.time()
+        connection.execute("UPDATE d SET v = 6")
+        seconds = time.time() - start
+        got = connection.execute("SELECT m, n FROM s").fetchall()
+        check(got == [(6, FAN_OUT)], f"fan-out: one update gives {got}, {seconds:.1f} s")
+
+
+def big_copy():
+    line = len(PAD) + 20
+    rows = COPY_BYTES // line
+    with Phase("big COPY") as (server, connection):
+        connection.execute("CREATE TABLE t (k int PRIMARY KEY, g int, s text)")
+        connection.execute("CREATE MATERIALIZED VIEW a AS SELECT g, count(*) AS n FROM t GROUP BY g")
+        start = time.time()
+        copy(connection, "t", rows, lambda i: f"{i:09}\t{i % 100}\t{i:06}{PAD}\n")
+        seconds = time.time() - start
+        got = connection.execute("SELECT sum(n) FROM a").fetchone()[0]
+        check(int(got) == rows, f"big COPY: {got} rows of {rows}, {COPY_BYTES / seconds / (1 << 20):.0f} MB/s")
+
+
+fan_out()
+big_copy()
+big_state()
+report("bar memory")
