@@ -9,7 +9,7 @@
  * the process holds, not only about what we count (L5). */
 extern const char *malloc_conf;
 __attribute__((visibility("default"))) const char *malloc_conf =
-    "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,narenas:4";
+    "background_thread:true,dirty_decay_ms:100,muzzy_decay_ms:0,narenas:4";
 
 static const char usage[] =
     "weir " WEIR_VERSION ", a streaming SQL database\n"

@@ -174,27 +174,6 @@ bool wr_create_table_run(struct weir_statement *statement, const struct datum *p
 
 /* ---- views */
 
-/* The part of the statement's text that is the query: after AS of the right place. The node's own position is exact. */
-static const char *query_text(struct weir_statement *statement, struct wr_arena *arena, const PgQuery__Node *query)
-{
-    PgQuery__RawStmt raw = PG_QUERY__RAW_STMT__INIT;
-    raw.stmt = (PgQuery__Node *)query;
-    PgQuery__RawStmt *list[1] = {&raw};
-    PgQuery__ParseResult tree = PG_QUERY__PARSE_RESULT__INIT;
-    tree.version = statement->parsed->tree->version;
-    tree.n_stmts = 1;
-    tree.stmts = list;
-    PgQueryProtobuf packed;
-    packed.len = pg_query__parse_result__get_packed_size(&tree);
-    packed.data = wr_malloc(packed.len);
-    pg_query__parse_result__pack(&tree, (uint8_t *)packed.data);
-    PgQueryDeparseResult text = pg_query_deparse_protobuf(packed);
-    char *copy = text.query ? wr_arena_strdup(arena, text.query) : NULL;
-    pg_query_free_deparse_result(text);
-    free(packed.data);
-    return copy;
-}
-
 struct view_plan {
     struct catalog *catalog;
     struct plan *plan;
@@ -260,10 +239,10 @@ static void view_key(struct wr_arena *arena, const struct plan *plan, struct obj
 }
 
 static void view_common(struct weir_statement *statement, struct wr_arena *arena, const struct catalog *catalog,
-                        const PgQuery__Node *query, struct object *object)
+                        const PgQuery__Node *query, const char *text, struct object *object)
 {
     object->definition = statement->parsed->text;
-    object->query = query_text(statement, arena, query);
+    object->query = text;
     object->timezone = wr_setting(statement->session, "TimeZone");
     object->search_path = wr_setting(statement->session, "search_path");
     object->deps = WR_NEW_ARRAY(arena, uint32_t, DEPS_MAX);
@@ -285,7 +264,7 @@ bool wr_create_view_run(struct weir_statement *statement, const struct datum *pa
     bool ok = plan_view(statement, stmt->query, &vp, false, err) &&
               view_columns(&result->arena, vp.plan, stmt->n_aliases, stmt->aliases, &object, err);
     if (ok)
-        view_common(statement, &result->arena, vp.catalog, stmt->query, &object);
+        view_common(statement, &result->arena, vp.catalog, stmt->query, statement->parsed->query, &object);
     view_plan_end(&vp);
     TRY(ok);
     snprintf(result->tag, sizeof result->tag, "CREATE VIEW");
@@ -334,7 +313,7 @@ bool wr_create_mv_run(struct weir_statement *statement, const struct datum *para
               view_columns(&result->arena, vp.plan, stmt->into->n_col_names, stmt->into->col_names, &object, err);
     if (ok) {
         view_key(&result->arena, vp.plan, &object);
-        view_common(statement, &result->arena, vp.catalog, stmt->query, &object);
+        view_common(statement, &result->arena, vp.catalog, stmt->query, statement->parsed->query, &object);
     }
     view_plan_end(&vp);
     TRY(ok);
@@ -397,11 +376,7 @@ bool wr_create_sink_run(struct weir_statement *statement, const struct datum *pa
             plan_view(statement, query, &vp, true, err) && view_columns(&result->arena, vp.plan, 0, NULL, &object, err);
         if (ok) {
             view_key(&result->arena, vp.plan, &object);
-            PgQuery__ParseResult *tree = statement->parsed->tree;
-            if (inner)
-                statement->parsed->tree = inner->tree;
-            view_common(statement, &result->arena, vp.catalog, query, &object);
-            statement->parsed->tree = tree;
+            view_common(statement, &result->arena, vp.catalog, query, inner ? inner->text : parsed->query, &object);
         }
         if (parsed->from_relation && !ok)
             err->position = wr_char_position(statement->text, parsed->from_location);

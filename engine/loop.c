@@ -10,7 +10,7 @@
 /* Commit early when the open commit holds this much, and by pressure. */
 #define COMMIT_BYTES_MAX ((int64_t)32 << 20)
 /* Above this share of the budget sources are slowed. */
-#define SOURCE_PRESSURE_PERCENT 90
+#define SOURCE_PRESSURE_PERCENT 80
 /* On an idle server a commit may follow the last one this soon. */
 #define COMMIT_INTERVAL_MIN_MS 5
 
@@ -436,7 +436,8 @@ static bool commit_due(weir_db *db, bool idle)
     if (db->commit_wanted || wr_budget_pressure(&db->budget) >= SOURCE_PRESSURE_PERCENT)
         return true;
     uint64_t since = clock_ms() - db->last_commit_ms;
-    if (since >= (uint64_t)db->options.commit_interval_ms || wr_commit_bytes(db->commit) > COMMIT_BYTES_MAX)
+    if (since >= (uint64_t)db->options.commit_interval_ms ||
+        wr_commit_bytes(db->commit) > WR_MIN(COMMIT_BYTES_MAX, db->budget.limit_bytes / 32))
         return true;
     return idle && since >= COMMIT_INTERVAL_MIN_MS && db->durable_commit >= db->last_submitted;
 }

@@ -5,8 +5,8 @@
 #include <time.h>
 
 /* Above this share of the budget operators give memory back before they work on (C7). */
-#define PRESSURE_PERCENT 80
-#define RELIEF_PERCENT   65
+#define PRESSURE_PERCENT 70
+#define RELIEF_PERCENT   55
 
 static uint64_t now_ns(void)
 {
