@@ -7,6 +7,7 @@
 /* Above this share of the budget operators give memory back before they work on (C7). */
 #define PRESSURE_PERCENT 70
 #define RELIEF_PERCENT   55
+#define RELIEF_BYTES_MIN ((int64_t)1 << 20)
 
 static uint64_t now_ns(void)
 {
@@ -34,6 +35,12 @@ static bool relieve(struct op *op)
         return wr_fail_hint(&worker->error, "Reduce the rows it has to hold, or raise --memory.");
     }
     if (!wr_worker_pressed(worker) || !op->cls->relieve)
+        return true;
+    /* Others may hold the memory: sealing a few rows at every step would only make many small runs. */
+    struct op_stats stats = op->stats;
+    if (op->cls->stats)
+        op->cls->stats(op, &stats);
+    if (stats.state_bytes < RELIEF_BYTES_MIN)
         return true;
     if (op->cls->seal)
         TRY(op->cls->seal(op, worker->commit));

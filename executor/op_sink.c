@@ -93,6 +93,13 @@ static void sink_relieve(struct op *op, int64_t bytes)
     /* all it holds was logged before this call */
 }
 
+static void sink_stats(struct op *op, struct op_stats *stats)
+{
+    struct sink_op *sink = op->impl;
+    stats->state_rows = sink->buffer.n;
+    stats->state_bytes = sink->buffer.bytes;
+}
+
 static void sink_close(struct op *op)
 {
     struct sink_op *sink = op->impl;
@@ -105,6 +112,7 @@ const struct op_class op_sink = {.name = "sink",
                                  .step = sink_step,
                                  .seal = sink_seal,
                                  .relieve = sink_relieve,
+                                 .stats = sink_stats,
                                  .close = sink_close};
 
 /* ---- tap: records what passes, for a backfill that must catch up with it */
