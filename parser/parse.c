@@ -71,6 +71,21 @@ static void set_extent(const struct scan *scan, struct statement *statement, int
     statement->text = wr_arena_strndup(scan->arena, scan->orig + start, (size_t)(end - start));
 }
 
+/* The query of a view or sink as written: pg_query's deparser drops brackets that matter, (NOT a)::int among them. */
+static void set_query(struct scan *scan, int i, struct statement *statement)
+{
+    bool sink = statement->kind == STMT_CREATE_SINK;
+    bool view = statement->kind == STMT_CREATE_MATERIALIZED_VIEW ||
+                (statement->kind == STMT_POSTGRES && statement->node->node_case == PG_QUERY__NODE__NODE_VIEW_STMT);
+    int as = sink ? 0 : wr_scan_find(scan, i, "as"), last = scan->n;
+    if ((!sink && !view) || as == scan->n || !statement->node)
+        return;
+    if (last > 2 && wr_scan_is(scan, last - 1, "data"))
+        last -= wr_scan_is(scan, last - 2, "no") ? 3 : wr_scan_is(scan, last - 2, "with") ? 2 : 0;
+    int start = sink ? 0 : scan->tokens[as].end, end = last < scan->n ? scan->tokens[last].start : scan->body;
+    statement->query = wr_arena_strndup(scan->arena, scan->work + start, (size_t)(end - start));
+}
+
 static bool parse_from(struct scan *scan, int i, struct statement *statement)
 {
     bool postgres;
@@ -87,6 +102,7 @@ static bool parse_from(struct scan *scan, int i, struct statement *statement)
     /* CREATE TABLE AS: the node says it. */
     if (statement->kind == STMT_CREATE_TABLE && statement->node->node_case != PG_QUERY__NODE__NODE_CREATE_STMT)
         statement->kind = STMT_POSTGRES;
+    set_query(scan, i, statement);
     return true;
 }
 

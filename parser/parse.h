@@ -64,6 +64,7 @@ struct statement {
     const PgQuery__Node *node; /* owned by `tree` */
     int location, length;      /* bytes of this statement in the text, without the semicolon */
     const char *text;          /* the statement's own text (arena), exactly as written */
+    const char *query;         /* CREATE [MATERIALIZED] VIEW, CREATE SINK AS: the query's text, without the dialect's clauses */
 
     bool or_replace, if_not_exists, if_exists, cascade, temporary;
     const char *name, *schema; /* sink, show create, describe, drop */

@@ -209,6 +209,26 @@ static void test_sinks(void)
     wr_statement_free(s);
 }
 
+/* What a view keeps: the query as written, brackets and all, without what the dialect adds. */
+static void test_query_text(void)
+{
+    static const char *const cases[][2] = {
+        {"create materialized view v (x) as select (not a)::int + 1 as x from t;",
+         " select (not a)::int + 1 as x from t"},
+        {"create view v as select cast(a as int) from t", " select cast(a as int) from t"},
+        {"create materialized view v as table t with no data", " table t "},
+        {"create sink s as select a as b from t with (connector = 'k')", NULL}};
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct statement *s = must(cases[i][0]);
+        CHECK(s->query != NULL);
+        if (s->query && cases[i][1])
+            CHECK_STR(s->query, cases[i][1]);
+        if (s->query && !cases[i][1])
+            CHECK(strstr(s->query, " select a as b from t ") && !strstr(s->query, "connector"));
+        wr_statement_free(s);
+    }
+}
+
 static void test_words(void)
 {
     CHECK_INT(must("flush")->kind, STMT_FLUSH);
@@ -346,6 +366,7 @@ int main(void)
     test_table_shapes();
     test_views();
     test_sinks();
+    test_query_text();
     test_words();
     test_explain();
     test_errors();
