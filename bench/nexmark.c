@@ -2,8 +2,8 @@
  *
  *   nexmark DIR QUERY.sql SOURCES.sql EVENTS EVENTS_PER_SECOND WORKERS TSV
  *
- * Prints: query, events, wall s, engine CPU us/event (user + system of all threads, background merges included, less the
- * generators' thread clocks), generator us/event, peak RSS MiB, state MiB on disk. */
+ * Prints: query, events, wall s, engine CPU us/event (user + system of all threads, background merges included, less
+ * the generators' thread clocks), generator us/event, peak RSS MiB, state MiB on disk. */
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +60,8 @@ static double cpu(void)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
 static long long disk_bytes;
@@ -122,7 +123,8 @@ int main(int argc, char **argv)
     char name[32];
     snprintf(name, sizeof name, "%s", slash ? slash + 1 : argv[2]);
     name[strcspn(name, ".")] = '\0';
-    const char *format = atoi(argv[7]) ? "%s\t%.0f\t%.2f\t%.3f\t%.3f\t%.0f\t%.0f\n" : "%-5s %12.0f %8.2f %12.3f %12.3f %8.0f %8.0f\n";
+    const char *format =
+        atoi(argv[7]) ? "%s\t%.0f\t%.2f\t%.3f\t%.3f\t%.0f\t%.0f\n" : "%-5s %12.0f %8.2f %12.3f %12.3f %8.0f %8.0f\n";
     printf(format, name, events, wall, engine * 1e6 / events, generator * 1e6 / events, (double)usage.ru_maxrss / 1024,
            (double)disk_bytes / 1048576);
     return 0;

@@ -1,5 +1,6 @@
-/* The catalog: objects by id and by name. The engine owns one; changes are made in a copy-on-write transaction and become
- * durable with the commit that carries the DDL (contract "DDL" of the design). Readers hold a counted, immutable version. */
+/* The catalog: objects by id and by name. The engine owns one; changes are made in a copy-on-write transaction and
+ * become durable with the commit that carries the DDL (contract "DDL" of the design). Readers hold a counted, immutable
+ * version. */
 #ifndef WEIR_CATALOG_CATALOG_H
 #define WEIR_CATALOG_CATALOG_H
 
@@ -9,14 +10,21 @@
 #include "functions/expr.h"
 #include "types/type.h"
 
-enum object_kind { OBJECT_TABLE = 1, OBJECT_SOURCE = 2, OBJECT_VIEW = 3, OBJECT_MATERIALIZED_VIEW = 4, OBJECT_SINK = 5, OBJECT_SYSTEM = 6 };
+enum object_kind {
+    OBJECT_TABLE = 1,
+    OBJECT_SOURCE = 2,
+    OBJECT_VIEW = 3,
+    OBJECT_MATERIALIZED_VIEW = 4,
+    OBJECT_SINK = 5,
+    OBJECT_SYSTEM = 6
+};
 
 struct object_column {
     uint32_t id; /* permanent within the object */
     const char *name;
     struct type type;
     bool not_null;
-    bool hidden;              /* the row id of a table without a primary key: `_row_id` bigint, always the last column */
+    bool hidden; /* the row id of a table without a primary key: `_row_id` bigint, always the last column */
     const char *default_text; /* SQL text of DEFAULT, or NULL */
 };
 
@@ -32,7 +40,8 @@ struct object {
     uint16_t ncols; /* hidden column included */
     struct object_column *cols;
     uint16_t npk;
-    uint16_t *pk; /* column numbers; a table without a primary key: its hidden column. Sources: none. Views: their key if proven */
+    uint16_t *pk; /* column numbers; a table without a primary key: its hidden column. Sources: none. Views: their key
+                     if proven */
     bool append_only;
     bool overwrite; /* ON CONFLICT OVERWRITE, or fed by a connector */
     uint16_t noptions;
@@ -40,8 +49,8 @@ struct object {
     const char *format, *encode;   /* NULL: none */
     uint16_t nformat_options;
     struct object_option *format_options;
-    const char *definition; /* the statement as written */
-    const char *query;      /* views, sinks: text of the query (sinks FROM rel: "SELECT * FROM rel") */
+    const char *definition;             /* the statement as written */
+    const char *query;                  /* views, sinks: text of the query (sinks FROM rel: "SELECT * FROM rel") */
     const char *search_path, *timezone; /* settings stored at creation */
     uint16_t ndeps;
     uint32_t *deps; /* objects it reads */
@@ -67,6 +76,7 @@ const struct object *wr_catalog_at(const struct catalog *catalog, size_t index);
 size_t wr_catalog_dependents(const struct catalog *catalog, uint32_t id, uint32_t *ids, size_t max);
 /* Stable bytes of one object, for the meta record "object/<id>". */
 void wr_object_encode(struct wr_buf *buf, const struct object *object);
-bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, struct object **object, struct wr_error *err) WR_MUST;
+bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, struct object **object,
+                      struct wr_error *err) WR_MUST;
 
 #endif

@@ -35,7 +35,8 @@ int main(int argc, char **argv)
     must(weir_session_open(db, &session, &error), &error);
     must(weir_exec(session,
                    "CREATE TABLE sales (id int PRIMARY KEY, region text, amount numeric);"
-                   "CREATE MATERIALIZED VIEW totals AS SELECT region, count(*) AS n, sum(amount) AS total FROM sales GROUP BY region;",
+                   "CREATE MATERIALIZED VIEW totals AS SELECT region, count(*) AS n, sum(amount) AS total FROM sales "
+                   "GROUP BY region;",
                    &error),
          &error);
 

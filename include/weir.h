@@ -54,10 +54,10 @@ typedef struct weir_error {
 /* ---- database */
 
 typedef struct weir_options {
-    size_t struct_size;    /* sizeof(weir_options): lets the struct grow */
-    int64_t memory_bytes;  /* 0 = a quarter of the machine's or the cgroup's memory */
-    int workers;           /* dataflow threads; 0 = 1 */
-    bool embedded_broker;  /* start a Kafka mock broker in the process; see weir_embedded_broker() */
+    size_t struct_size;     /* sizeof(weir_options): lets the struct grow */
+    int64_t memory_bytes;   /* 0 = a quarter of the machine's or the cgroup's memory */
+    int workers;            /* dataflow threads; 0 = 1 */
+    bool embedded_broker;   /* start a Kafka mock broker in the process; see weir_embedded_broker() */
     int commit_interval_ms; /* longest time between commits; 0 = 100 */
 } weir_options;
 
@@ -105,9 +105,11 @@ WEIR_API void weir_session_skip_existing(weir_session *session, bool on);
 
 /* Split a script: parses the next statement of `sql` from byte *offset on and moves *offset behind it.
  * Returns WEIR_DONE when nothing but white space and comments is left. error.position counts from the start of sql.
- * The statement may hold $n parameters. `param_oids` (may be NULL, n_params 0) fixes parameter types by PostgreSQL oid, 0 = infer. */
+ * The statement may hold $n parameters. `param_oids` (may be NULL, n_params 0) fixes parameter types by PostgreSQL oid,
+ * 0 = infer. */
 WEIR_API weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, size_t *offset,
-                                const uint32_t *param_oids, int n_params, weir_statement **statement, weir_error *error);
+                                const uint32_t *param_oids, int n_params, weir_statement **statement,
+                                weir_error *error);
 WEIR_API void weir_statement_free(weir_statement *statement);
 WEIR_API int weir_statement_params(const weir_statement *statement);
 WEIR_API uint32_t weir_statement_param_oid(const weir_statement *statement, int index);
@@ -137,7 +139,8 @@ WEIR_API weir_code weir_query(weir_session *session, const char *sql, weir_resul
 
 /* ---- results */
 
-/* Moves to the next row: WEIR_ROW, WEIR_DONE or WEIR_ERROR. Rows are streamed: a large result is never held in memory. */
+/* Moves to the next row: WEIR_ROW, WEIR_DONE or WEIR_ERROR. Rows are streamed: a large result is never held in memory.
+ */
 WEIR_API weir_code weir_result_next(weir_result *result, weir_error *error);
 WEIR_API int weir_result_columns(const weir_result *result);
 WEIR_API const char *weir_result_column_name(const weir_result *result, int column);
@@ -147,7 +150,7 @@ WEIR_API int32_t weir_result_column_typmod(const weir_result *result, int column
 WEIR_API bool weir_result_is_null(weir_result *result, int column);
 WEIR_API const char *weir_result_text(weir_result *result, int column, size_t *len);
 WEIR_API const void *weir_result_binary(weir_result *result, int column, size_t *len);
-WEIR_API int64_t weir_result_int64(weir_result *result, int column);  /* integers; 0 otherwise */
+WEIR_API int64_t weir_result_int64(weir_result *result, int column); /* integers; 0 otherwise */
 WEIR_API double weir_result_double(weir_result *result, int column); /* any number; 0 otherwise */
 /* "SELECT 3", "INSERT 0 1", "CREATE TABLE" ...; complete once WEIR_DONE was returned. */
 WEIR_API const char *weir_result_tag(weir_result *result);
@@ -156,9 +159,9 @@ WEIR_API void weir_result_free(weir_result *result); /* may be called early: end
 /* Whole columns: the current chunk of the result. Each call to weir_result_chunk moves to the next chunk. */
 typedef struct weir_column {
     uint32_t oid;
-    const uint8_t *nulls; /* one byte per row, 1 = NULL; NULL pointer = none */
-    const void *data;     /* bool uint8_t, int4/date int32_t, int8/timestamp[tz] int64_t (microseconds since 1970),
-                             float8 double; others: NULL, use offsets and bytes: text form of the value */
+    const uint8_t *nulls;    /* one byte per row, 1 = NULL; NULL pointer = none */
+    const void *data;        /* bool uint8_t, int4/date int32_t, int8/timestamp[tz] int64_t (microseconds since 1970),
+                                float8 double; others: NULL, use offsets and bytes: text form of the value */
     const uint32_t *offsets; /* rows + 1 */
     const char *bytes;
 } weir_column;
@@ -174,7 +177,8 @@ WEIR_API weir_code weir_copy_end(weir_result *result, weir_error *error);
 
 /* Columns in table order. Values are given as text (weir_append_text) or natively; a row ends with weir_append_row.
  * Rows become visible and durable at weir_appender_flush, all or none of those since the last flush. */
-WEIR_API weir_code weir_appender_open(weir_session *session, const char *table, weir_appender **appender, weir_error *error);
+WEIR_API weir_code weir_appender_open(weir_session *session, const char *table, weir_appender **appender,
+                                      weir_error *error);
 WEIR_API void weir_append_null(weir_appender *appender);
 WEIR_API void weir_append_int64(weir_appender *appender, int64_t value);
 WEIR_API void weir_append_double(weir_appender *appender, double value);
@@ -190,14 +194,15 @@ WEIR_API void weir_appender_close(weir_appender *appender); /* drops unflushed r
  * The result's columns are the view's; weir_subscription_next works like weir_result_next and also gives the row's
  * weight (+n / -n) and the commit it belongs to. Changes of one commit are consolidated. Waits up to timeout_ms
  * (0 = do not wait, -1 = for ever); WEIR_DONE = nothing in that time. */
-WEIR_API weir_code weir_subscribe(weir_session *session, const char *relation, bool snapshot, weir_subscription **subscription,
-                                  weir_error *error);
-WEIR_API weir_code weir_subscription_next(weir_subscription *subscription, int timeout_ms, int64_t *weight, uint64_t *commit,
-                                          weir_error *error);
+WEIR_API weir_code weir_subscribe(weir_session *session, const char *relation, bool snapshot,
+                                  weir_subscription **subscription, weir_error *error);
+WEIR_API weir_code weir_subscription_next(weir_subscription *subscription, int timeout_ms, int64_t *weight,
+                                          uint64_t *commit, weir_error *error);
 WEIR_API int weir_subscription_columns(const weir_subscription *subscription);
 WEIR_API const char *weir_subscription_column_name(const weir_subscription *subscription, int column);
 WEIR_API uint32_t weir_subscription_column_oid(const weir_subscription *subscription, int column);
-WEIR_API const char *weir_subscription_text(weir_subscription *subscription, int column, size_t *len); /* NULL = SQL NULL */
+WEIR_API const char *weir_subscription_text(weir_subscription *subscription, int column,
+                                            size_t *len); /* NULL = SQL NULL */
 WEIR_API void weir_subscription_close(weir_subscription *subscription);
 
 #ifdef __cplusplus

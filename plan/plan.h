@@ -11,17 +11,17 @@
 #include "types/key.h"
 
 enum plan_kind {
-    PLAN_SCAN,      /* rows of a relation (table, source, materialized view) */
-    PLAN_VALUES,    /* constant rows */
+    PLAN_SCAN,   /* rows of a relation (table, source, materialized view) */
+    PLAN_VALUES, /* constant rows */
     PLAN_FILTER,
     PLAN_PROJECT,
     PLAN_JOIN,
     PLAN_AGGREGATE,
     PLAN_DISTINCT,
-    PLAN_UNION,     /* UNION ALL of its inputs (same types) */
-    PLAN_TOPN,      /* per partition, rows number offset+1 .. offset+limit in order */
-    PLAN_SORT,      /* ad hoc only, at the root or below the root's projection: order of the result */
-    PLAN_EXCHANGE,  /* physical: rows move to the worker that owns their hash columns */
+    PLAN_UNION,    /* UNION ALL of its inputs (same types) */
+    PLAN_TOPN,     /* per partition, rows number offset+1 .. offset+limit in order */
+    PLAN_SORT,     /* ad hoc only, at the root or below the root's projection: order of the result */
+    PLAN_EXCHANGE, /* physical: rows move to the worker that owns their hash columns */
     PLAN_KIND_COUNT
 };
 
@@ -67,9 +67,9 @@ struct plan {
     uint16_t ninputs;
     struct plan **inputs;
     struct plan_props props;
-    uint32_t id;          /* physical: number in the tree, pre-order, stable for the same plan; names the node in metrics */
-    /* physical: state tables first_state .. first_state + nstates of the object, numbered in pre-order (a node's own before
-     * its inputs'). nstates is a pure function of the node: wr_plan_state_count(). */
+    uint32_t id; /* physical: number in the tree, pre-order, stable for the same plan; names the node in metrics */
+    /* physical: state tables first_state .. first_state + nstates of the object, numbered in pre-order (a node's own
+     * before its inputs'). nstates is a pure function of the node: wr_plan_state_count(). */
     uint16_t first_state, nstates;
 
     union {
@@ -98,7 +98,8 @@ struct plan {
         } join;
         struct {
             uint16_t ngroup;
-            uint16_t *group; /* input columns; output = group columns then aggregates. ngroup 0: one row always, unless `grouped` */
+            uint16_t *group; /* input columns; output = group columns then aggregates. ngroup 0: one row always, unless
+                                `grouped` */
             bool grouped;    /* written with GROUP BY (then no input rows = no output row) */
             uint16_t naggs;
             struct plan_agg *aggs;
@@ -111,8 +112,10 @@ struct plan {
             struct plan_order *order; /* ties: the row's encoding decides */
             int64_t limit;            /* -1 = none */
             int64_t offset;
-            uint16_t limit_param, offset_param; /* $n whose value wr_plan_set_params() puts into limit / offset; 0 = none */
-            bool emit_rank; /* last output column is row_number() as bigint; a row whose rank changes is retracted and emitted again */
+            uint16_t limit_param,
+                offset_param; /* $n whose value wr_plan_set_params() puts into limit / offset; 0 = none */
+            bool emit_rank;   /* last output column is row_number() as bigint; a row whose rank changes is retracted and
+                                 emitted again */
         } topn;
         struct {
             uint16_t norder;
@@ -127,18 +130,17 @@ struct plan {
 
 /* How many state tables a node owns:
  *   join       3  (left rows, right rows, match counts)
- *   aggregate  1  (the groups) + 1 per entry of `aggs` that is `distinct`, + 1 per entry whose class is AGG_ORDERED or AGG_BASIC,
- *                 in the order of `aggs`; an entry that is both has 1. It is an upper bound: distinct entries over the same argument
- *                 may share the first one's table, and min/max over append-only input need none.
- *   topn, distinct  1
- *   others     0 */
+ *   aggregate  1  (the groups) + 1 per entry of `aggs` that is `distinct`, + 1 per entry whose class is AGG_ORDERED or
+ * AGG_BASIC, in the order of `aggs`; an entry that is both has 1. It is an upper bound: distinct entries over the same
+ * argument may share the first one's table, and min/max over append-only input need none. topn, distinct  1 others 0 */
 uint16_t wr_plan_state_count(const struct plan *plan);
 /* Left plus right columns: what a join's condition sees. */
 uint16_t wr_plan_join_width(const struct plan *plan);
 
 struct plan *wr_plan_new(struct wr_arena *arena, enum plan_kind kind, uint16_t ncols, uint16_t ninputs);
 const char *wr_plan_kind_name(enum plan_kind kind); /* "Join" ... */
-/* One node's line for EXPLAIN, without indentation: "Join inner on a.id = b.id and a.x > b.y [key: id; append-only]". */
+/* One node's line for EXPLAIN, without indentation: "Join inner on a.id = b.id and a.x > b.y [key: id; append-only]".
+ */
 void wr_plan_describe(struct wr_buf *buf, const struct plan *plan);
 /* The tree with indentation, root first. */
 void wr_plan_print(struct wr_buf *buf, const struct plan *plan);

@@ -26,7 +26,7 @@ bool pass_prune(struct planner *planner, struct plan **plan, bool *changed, stru
 
 /* properties.c: props.keys and props.append_only of every node. */
 void plan_properties(struct planner *planner, struct plan *plan);
-void plan_forget(struct plan *plan); /* a rewrite makes them stale */
+void plan_forget(struct plan *plan);                                             /* a rewrite makes them stale */
 bool plan_has_key(const struct plan *plan, const uint16_t *columns, uint16_t n); /* do these columns contain a key? */
 /* physical.c: exchanges, ids, state numbers. */
 void plan_physical(struct planner *planner, struct plan **plan);

@@ -156,10 +156,12 @@ bool wr_version_excludes(struct version *version, const char *prefix, uint32_t l
 
 /* Ordered scan of live, consolidated entries with lo <= key < hi (NULL hi = to the end; lo NULL = from the start).
  * The entry returned stays valid until the next call. */
-struct cursor *wr_cursor_open(struct version *version, const char *lo, uint32_t lo_len, const char *hi, uint32_t hi_len);
+struct cursor *wr_cursor_open(struct version *version, const char *lo, uint32_t lo_len, const char *hi,
+                              uint32_t hi_len);
 /* The same, for all keys that start with the prefix; consults Bloom filters when `is_lookup`. */
 struct cursor *wr_cursor_open_prefix(struct version *version, const char *prefix, uint32_t len, bool is_lookup);
-const struct entry *wr_cursor_next(struct cursor *cursor, struct wr_error *err); /* NULL at the end, or on error: err->sqlstate set */
+const struct entry *wr_cursor_next(struct cursor *cursor,
+                                   struct wr_error *err); /* NULL at the end, or on error: err->sqlstate set */
 void wr_cursor_close(struct cursor *cursor);
 
 /* ---- snapshots */

@@ -7,38 +7,36 @@
 
 static int check_passed, check_failed;
 
-#define CHECK(cond)                                                              \
-    do {                                                                         \
-        if (cond) {                                                              \
-            check_passed++;                                                      \
-        } else {                                                                 \
-            check_failed++;                                                      \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #cond);   \
-        }                                                                        \
+#define CHECK(cond)                                                            \
+    do {                                                                       \
+        if (cond) {                                                            \
+            check_passed++;                                                    \
+        } else {                                                               \
+            check_failed++;                                                    \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #cond); \
+        }                                                                      \
     } while (0)
 
-#define CHECK_INT(got, want)                                                                        \
-    do {                                                                                            \
-        long long check_got = (long long)(got), check_want = (long long)(want);                     \
-        if (check_got == check_want) {                                                              \
-            check_passed++;                                                                         \
-        } else {                                                                                    \
-            check_failed++;                                                                         \
-            fprintf(stderr, "%s:%d: %s is %lld, want %lld\n", __FILE__, __LINE__, #got, check_got,  \
-                    check_want);                                                                    \
-        }                                                                                           \
+#define CHECK_INT(got, want)                                                                                    \
+    do {                                                                                                        \
+        long long check_got = (long long)(got), check_want = (long long)(want);                                 \
+        if (check_got == check_want) {                                                                          \
+            check_passed++;                                                                                     \
+        } else {                                                                                                \
+            check_failed++;                                                                                     \
+            fprintf(stderr, "%s:%d: %s is %lld, want %lld\n", __FILE__, __LINE__, #got, check_got, check_want); \
+        }                                                                                                       \
     } while (0)
 
-#define CHECK_STR(got, want)                                                                             \
-    do {                                                                                                 \
-        const char *check_got = (got), *check_want = (want);                                             \
-        if (!strcmp(check_got, check_want)) {                                                            \
-            check_passed++;                                                                              \
-        } else {                                                                                         \
-            check_failed++;                                                                              \
-            fprintf(stderr, "%s:%d: %s is\n  %s\nwant\n  %s\n", __FILE__, __LINE__, #got, check_got,     \
-                    check_want);                                                                         \
-        }                                                                                                \
+#define CHECK_STR(got, want)                                                                                      \
+    do {                                                                                                          \
+        const char *check_got = (got), *check_want = (want);                                                      \
+        if (!strcmp(check_got, check_want)) {                                                                     \
+            check_passed++;                                                                                       \
+        } else {                                                                                                  \
+            check_failed++;                                                                                       \
+            fprintf(stderr, "%s:%d: %s is\n  %s\nwant\n  %s\n", __FILE__, __LINE__, #got, check_got, check_want); \
+        }                                                                                                         \
     } while (0)
 
 static inline int check_report(const char *name)
