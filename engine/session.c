@@ -394,10 +394,12 @@ static void end_open_result(struct weir_session *session)
     session->open_result = NULL;
 }
 
-static void ddl_in_transaction(struct weir_session *session)
+/* DDL is a commit of its own, whatever surrounds it: say so where the user could think otherwise. */
+static void ddl_in_transaction(struct weir_session *session, const char *statement)
 {
     if (session->state != 'T')
         return;
+    wr_session_notice(session, "WARNING", "01000", "%s takes effect at once: ROLLBACK will not undo it", statement);
     if (!session->overlay) { /* read what DDL leaves behind */
         wr_transaction_end(session);
         session->state = 'T';
@@ -426,7 +428,7 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
     if (ok)
         ok = statement->cls->run(statement, values, result, &err);
     if (ok && statement->cls->is_ddl)
-        ddl_in_transaction(session);
+        ddl_in_transaction(session, statement->cls->name);
     if (ok) {
         *out = result;
         return WEIR_OK;
