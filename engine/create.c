@@ -11,34 +11,45 @@
 
 /* ---- an object that exists already */
 
-/* Equal but for white space outside of quotes, case of nothing, and a final semicolon. */
-static bool same_definition(const char *a, const char *b)
+static const char *skip_space(const char *at)
 {
+    while (isspace((unsigned char)*at))
+        at++;
+    return at;
+}
+
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '"';
+}
+
+/* Where two definitions part: equal but for white space outside of quotes and a final semicolon -> false. */
+static bool definitions_differ(const char *a, const char *b, const char **at_a, const char **at_b)
+{
+    const char *start = a;
     bool quoted = false;
-    for (;;) {
-        if (!quoted) {
+    for (a = skip_space(a), b = skip_space(b); *a || *b; a++, b++) {
+        *at_a = a;
+        *at_b = b;
+        if (!quoted && (isspace((unsigned char)*a) || isspace((unsigned char)*b))) {
             bool gap_a = isspace((unsigned char)*a), gap_b = isspace((unsigned char)*b);
-            while (isspace((unsigned char)*a))
-                a++;
-            while (isspace((unsigned char)*b))
-                b++;
-            if (gap_a != gap_b && *a && *b &&
-                (isalnum((unsigned char)*a) && isalnum((unsigned char)*b) && a[-1] != b[-1]))
-                return false;
+            bool before = a > start && is_word(a[-1]);
+            a = skip_space(a);
+            b = skip_space(b);
+            if (gap_a != gap_b && before && is_word(*a) && is_word(*b))
+                return true; /* one word here, two there */
         }
-        while (*a == ';' && !quoted && !a[1 + strspn(a + 1, " \t\n")])
-            a++;
-        while (*b == ';' && !quoted && !b[1 + strspn(b + 1, " \t\n")])
-            b++;
-        if (*a != *b)
-            return !quoted && !a[strspn(a, " \t\n;")] && !b[strspn(b, " \t\n;")];
-        if (!*a)
+        if (!quoted && (!*a || !*b || *a == ';' || *b == ';'))
+            return a[strspn(a, " \t\r\n;")] || b[strspn(b, " \t\r\n;")];
+        if (*a != *b) {
+            *at_a = a;
+            *at_b = b;
             return true;
+        }
         if (*a == '\'')
             quoted = !quoted;
-        a++;
-        b++;
     }
+    return false;
 }
 
 static const char *kind_word(enum object_kind kind)
@@ -56,14 +67,16 @@ static bool exists(struct weir_session *session, const struct statement *parsed,
     const struct object *object = wr_catalog_find(catalog, wanted->schema, wanted->name);
     bool there = object && object->kind != OBJECT_SYSTEM;
     if (there && session->skip_existing) {
-        if (object->kind == wanted->kind && same_definition(object->definition, wanted->definition)) {
+        const char *old_at = object->definition, *new_at = wanted->definition;
+        if (object->kind == wanted->kind &&
+            !definitions_differ(object->definition, wanted->definition, &old_at, &new_at)) {
             wr_session_notice(session, "NOTICE", "42P07", "%s \"%s\" already exists with this definition, skipping",
                               kind_word(object->kind), object->name);
         } else {
             *failed = true;
             wr_fail(err, ERR_DUPLICATE_TABLE, "%s \"%s\" already exists with another definition",
                     kind_word(object->kind), object->name);
-            wr_fail_detail(err, "It was created by: %.440s", object->definition);
+            wr_fail_detail(err, "It has \"%.120s\" where this statement has \"%.120s\".", old_at, new_at);
             wr_fail_hint(err, "Drop it first, or give the new one another name.");
         }
     } else if (there && if_not_exists) {
