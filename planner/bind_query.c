@@ -51,7 +51,12 @@ static void flush_filter(struct block *block, struct expr **conds, uint16_t *n)
 }
 
 /* A correlated condition is checked by the join, after all conditions of the subquery itself: where those that
- * follow it can fail, that would evaluate them for more rows than written. */
+ * follow it can fail, that would evaluate them for more rows than written. The join then checks these too. */
+static bool is_for_join(const struct correlation *corr, const struct expr *expr)
+{
+    return corr && corr->n && !corr->scalar && wr_expr_can_fail(expr);
+}
+
 static bool check_order(struct block *block, const struct correlation *corr, const struct expr *expr)
 {
     if (!corr || !corr->n || !wr_expr_can_fail(expr))
@@ -88,7 +93,7 @@ bool bind_where(struct block *block, const PgQuery__Node *where, struct correlat
             flush_filter(block, conds, &nconds);
             TRY(bind_attach_scalars(block, exprs, 1));
         }
-        if (has_outer(expr)) {
+        if (has_outer(expr) || is_for_join(corr, expr)) {
             TRY(add_correlated(block, corr, expr));
             continue;
         }
