@@ -94,8 +94,8 @@ class Table:
                 e = f"mod({e}, 100)"
             elif type == "bigint":
                 e = f"mod({e}, 10000000)"
-            elif type == "double precision" and "SELECT" not in e:
-                e = f"least(greatest({e}, -1000), 1000)"
+            elif type == "double precision":
+                e = f"(least(greatest({e}, -1000), 1000) + 0.0::double precision)"  # no -0
             elif type == "numeric":
                 e = f"mod({e}, 100000)"
             elif type == "text":
@@ -130,6 +130,8 @@ class Table:
             e = expression(r, scope, type, 1).sql
             if type in ("integer", "bigint", "numeric"):
                 e = f"mod({e}, 1000)"
+            elif type == "double precision":
+                e = f"({e} + 0.0::double precision)"
             names.append(c)
             items.append(f"COALESCE({e}, {literal(r, type)})" if not_null else e)
         return f"INSERT INTO {self.name} ({', '.join(names)}) SELECT {', '.join(items)} FROM {other.name} WHERE {condition(r, scope, 1)} AND {condition(r, scope, 1)}"
