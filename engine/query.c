@@ -131,11 +131,68 @@ static bool feed_row(void *context, const char *row, uint32_t len)
     return feed->n < BATCH_ROWS_MAX || feed_flush(feed);
 }
 
+/* ---- a key given by the condition right above the scan: a lookup instead of a scan */
+
+/* Note `column = constant` conditions joined by AND; values[] is by column of the scan. */
+static void note_equalities(const struct expr *expr, const struct datum **values)
+{
+    if (expr->kind == EXPR_AND) {
+        for (uint16_t i = 0; i < expr->nargs; i++)
+            note_equalities(expr->args[i], values);
+        return;
+    }
+    if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "=") != 0)
+        return;
+    const struct expr *column = expr->args[0], *value = expr->args[1];
+    if (column->kind == EXPR_CONST) {
+        column = expr->args[1];
+        value = expr->args[0];
+    }
+    if (column->kind == EXPR_COLUMN && value->kind == EXPR_CONST && !value->value.null &&
+        column->type.id == value->type.id)
+        values[column->column] = &value->value;
+}
+
+static bool lookup_key(const struct feed *feed, struct wr_arena *arena, struct wr_buf *key)
+{
+    const struct op *scan = feed->scan;
+    const struct plan *above = scan->nouts == 1 ? scan->outs[0].op->plan : NULL;
+    const struct relation *relation = feed->relation;
+    if (!above || above->kind != PLAN_FILTER || !relation->nkey)
+        return false;
+    const struct datum **values = WR_NEW_ARRAY(arena, const struct datum *, scan->plan->ncols + 1);
+    note_equalities(above->filter.predicate, values);
+    wr_buf_byte(key, 0);
+    for (uint16_t k = 0; k < relation->nkey; k++) {
+        uint16_t c = 0;
+        while (c < scan->plan->ncols && (scan->plan->scan.columns[c] != relation->key[k].column || !values[c]))
+            c++;
+        if (c == scan->plan->ncols)
+            return false;
+        wr_key_put(key, values[c], false, false);
+    }
+    key->data[0] = (char)wr_key_shard(wr_key_hash(key->data + 1, key->len - 1));
+    return true;
+}
+
+static struct cursor *open_cursor(const struct feed *feed, struct version *version)
+{
+    struct wr_arena arena;
+    wr_arena_init(&arena, NULL);
+    struct wr_buf key = WR_BUF_INIT;
+    struct cursor *cursor = lookup_key(feed, &arena, &key)
+                                ? wr_cursor_open_prefix(version, key.data, (uint32_t)key.len, true)
+                                : wr_cursor_open(version, NULL, 0, NULL, 0);
+    wr_buf_free(&key);
+    wr_arena_reset(&arena);
+    return cursor;
+}
+
 static bool feed_version(struct feed *feed, struct version *version)
 {
     struct wr_error *err = &feed->scan->worker->error;
     bool overlaid = wr_overlay_any(feed->view->overlay, feed->relation->object);
-    struct cursor *cursor = wr_cursor_open(version, NULL, 0, NULL, 0);
+    struct cursor *cursor = open_cursor(feed, version);
     bool ok = true;
     const struct entry *entry;
     wr_error_clear(err);
