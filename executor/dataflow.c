@@ -23,7 +23,7 @@ bool wr_worker_pressed(const struct worker *worker)
     return worker->budget && wr_budget_pressure(worker->budget) >= PRESSURE_PERCENT;
 }
 
-static bool relieve(struct op *op)
+bool wr_op_relieve(struct op *op)
 {
     struct worker *worker = op->worker;
     if (worker->one_shot) {
@@ -78,7 +78,7 @@ bool wr_op_step(struct op *op, unsigned port, const struct batch *batch)
         return true;
     if (WR_UNLIKELY(canceled(worker)))
         return false;
-    TRY(relieve(op));
+    TRY(wr_op_relieve(op));
     struct op *from = charge_time(worker, op);
     struct wr_mark mark = wr_arena_mark(&worker->arena);
     op->stats.rows_in += batch->nrows;

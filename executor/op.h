@@ -118,6 +118,8 @@ struct dataflow {
 bool wr_op_emit(struct op *op, const struct batch *batch) WR_MUST;
 /* The same, entered from outside (engine pushing into a scan op). */
 bool wr_op_step(struct op *op, unsigned port, const struct batch *batch) WR_MUST;
+/* What step() does first: memory is given back where it is short. For operators that are fed in another way. */
+bool wr_op_relieve(struct op *op) WR_MUST;
 bool wr_op_flush(struct op *op) WR_MUST;
 /* The operator's n-th state table (0 <= n < plan->nstates); NULL in one-shot dataflows (state stays in RAM). */
 struct trace *wr_op_trace(struct op *op, unsigned n, enum trace_kind kind);

@@ -243,6 +243,7 @@ static bool fold_events(struct resolve *r, const struct changes *changes, const 
 static bool apply_rows(struct op *op, const struct changes *changes, enum apply_mode mode, table_deliver deliver,
                        void *context)
 {
+    TRY(wr_op_relieve(op));
     struct table *table = op->impl;
     struct wr_arena *arena = &op->worker->arena;
     struct wr_mark mark = wr_arena_mark(arena);
@@ -478,6 +479,7 @@ bool wr_table_check(struct op *op, const struct table_write *writes, uint32_t n,
     struct wr_arena *arena = &op->worker->arena;
     struct wr_mark mark = wr_arena_mark(arena);
     *conflict = UINT32_MAX;
+    TRY(wr_op_relieve(op));
     struct keys keys;
     keys_of_writes(arena, writes, n, &keys);
     struct resolve r;
@@ -508,6 +510,7 @@ bool wr_table_write(struct op *op, const struct table_write *writes, uint32_t n,
     op->stats.rows_in += n;
     for (uint32_t from = 0; from < n; from += BATCH_ROWS_MAX) {
         uint32_t count = WR_MIN(n - from, (uint32_t)BATCH_ROWS_MAX);
+        TRY(wr_op_relieve(op));
         struct wr_mark mark = wr_arena_mark(arena);
         struct keys keys;
         keys_of_writes(arena, writes + from, count, &keys);
