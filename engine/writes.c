@@ -5,8 +5,9 @@
 
 #define CHUNK_WRITES 4096
 #define CHUNK_BYTES  ((size_t)4 << 20)
-/* In RAM; beyond it chunks go to an unnamed file. */
+/* In RAM; beyond it, or beyond a sixteenth of the memory limit, chunks go to an unnamed file. */
 #define LIST_BYTES_MAX ((int64_t)16 << 20)
+#define LIST_SHARE     16
 /* Chunks applied per epoch. */
 #define EPOCH_CHUNKS 16
 
@@ -100,7 +101,7 @@ static bool close_chunk(struct write_list *list, struct wr_error *err)
     struct write_chunk *chunk = list->last;
     if (!chunk)
         return true;
-    if (list->ram_bytes > LIST_BYTES_MAX)
+    if (list->ram_bytes > WR_MIN(LIST_BYTES_MAX, list->db->budget.limit_bytes / LIST_SHARE))
         return spool_chunk(list, chunk, err);
     return true;
 }
@@ -296,20 +297,14 @@ static void split_by_worker(struct apply *apply, struct loaded *item)
     }
 }
 
-static bool conflict_error(const struct loaded *item, const struct table_write *write, bool exists,
-                           struct wr_error *err)
+bool wr_duplicate_key(const struct relation *relation, const char *row, struct wr_error *err)
 {
-    const struct relation *relation = item->list->relation;
-    if (write->expected || !exists || !write->next) {
-        wr_fail(err, ERR_SERIALIZATION, "could not serialize access due to concurrent update");
-        return false;
-    }
     wr_fail(err, ERR_UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"%s_pkey\"", relation->name);
     struct wr_buf names = WR_BUF_INIT, values = WR_BUF_INIT;
     struct io_settings io = {NULL};
     for (uint16_t k = 0; k < relation->nkey; k++) {
         uint16_t c = relation->key[k].column;
-        struct datum value = wr_row_get(relation->layout, write->next, c);
+        struct datum value = wr_row_get(relation->layout, row, c);
         wr_buf_printf(&names, "%s%s", k ? ", " : "", relation->names[c]);
         if (k)
             wr_buf_puts(&values, ", ");
@@ -319,6 +314,14 @@ static bool conflict_error(const struct loaded *item, const struct table_write *
     wr_buf_free(&names);
     wr_buf_free(&values);
     return false;
+}
+
+static bool conflict_error(const struct loaded *item, const struct table_write *write, bool exists,
+                           struct wr_error *err)
+{
+    if (write->expected || !exists || !write->next)
+        return wr_fail(err, ERR_SERIALIZATION, "could not serialize access due to concurrent update");
+    return wr_duplicate_key(item->list->relation, write->next, err);
 }
 
 static bool check_item(struct apply *apply, struct loaded *item, struct wr_error *err)
