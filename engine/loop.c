@@ -218,7 +218,7 @@ static bool feed_worker(void *context, struct worker *worker)
         if (!changes->rows.nrows)
             continue;
         if (item->live->object->kind == OBJECT_TABLE)
-            TRY(wr_table_apply(root, changes, APPLY_CONNECTOR, emit_delta, NULL));
+            TRY(wr_table_apply(root, changes, emit_delta, NULL));
         else
             TRY(wr_op_step(root, 0, &changes->rows));
     }

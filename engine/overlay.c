@@ -130,25 +130,6 @@ static bool seen(struct add *add, const struct table_write *write, const struct 
     return true;
 }
 
-static bool duplicate(const struct relation *relation, const struct table_write *write, struct wr_error *err)
-{
-    wr_fail(err, ERR_UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"%s_pkey\"", relation->name);
-    struct wr_buf names = WR_BUF_INIT, values = WR_BUF_INIT;
-    struct io_settings io = {NULL};
-    for (uint16_t k = 0; k < relation->nkey; k++) {
-        uint16_t c = relation->key[k].column;
-        struct datum value = wr_row_get(relation->layout, write->next, c);
-        wr_buf_printf(&names, "%s%s", k ? ", " : "", relation->names[c]);
-        if (k)
-            wr_buf_puts(&values, ", ");
-        wr_value_out(&values, &value, &io);
-    }
-    wr_fail_detail(err, "Key (%s)=(%.300s) already exists.", wr_buf_cstr(&names), wr_buf_cstr(&values));
-    wr_buf_free(&names);
-    wr_buf_free(&values);
-    return false;
-}
-
 static bool add_write(void *context, const struct table_write *write, struct wr_error *err)
 {
     struct add *add = context;
@@ -161,7 +142,7 @@ static bool add_write(void *context, const struct table_write *write, struct wr_
     struct cell cell;
     TRY(seen(add, write, entry, &cell, err));
     if (!write->blind && !write->expected && cell.now)
-        return duplicate(wr_writes_relation(add->list), write, err);
+        return wr_duplicate_key(wr_writes_relation(add->list), write->next, err);
     struct wr_buf value = WR_BUF_INIT;
     put_part(&value, cell.expected, cell.expected_len);
     put_part(&value, write->next, write->next_len);

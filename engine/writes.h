@@ -20,6 +20,9 @@ bool wr_writes_insert(struct write_list *list, struct wr_arena *arena, const str
 bool wr_writes_insert_visible(struct write_list *list, struct wr_arena *arena, const struct batch *visible, bool blind,
                               struct wr_error *err) WR_MUST;
 
+/* 23505 in PostgreSQL's words for this row of the relation; returns false. */
+bool wr_duplicate_key(const struct relation *relation, const char *row, struct wr_error *err);
+
 /* Apply several lists in one commit: all or nothing, durable and visible when it returns. 23505: a key exists already;
  * 40001: a row is not what the writer saw. */
 bool wr_writes_apply(weir_db *db, struct write_list *const *lists, size_t n, struct wr_error *err) WR_MUST;

@@ -200,28 +200,8 @@ static void fill_kept(struct resolve *r, const struct changes *changes, const st
     wr_row_encode_all(r->arena, layout, one, NULL, encoded, size);
 }
 
-static bool duplicate_key(struct resolve *r, const struct batch *rows, uint32_t row)
-{
-    const struct relation *relation = r->table->relation;
-    struct wr_error *err = &r->op->worker->error;
-    wr_fail(err, ERR_UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"%s_pkey\"", relation->name);
-    struct wr_buf names = WR_BUF_INIT, values = WR_BUF_INIT;
-    for (uint16_t k = 0; k < relation->nkey; k++) {
-        uint16_t c = relation->key[k].column;
-        struct datum value = wr_column_get(&rows->cols[c], row);
-        wr_buf_printf(&names, "%s%s", k ? ", " : "", relation->names[c]);
-        if (k)
-            wr_buf_puts(&values, ", ");
-        wr_value_out(&values, &value, &(struct io_settings){NULL});
-    }
-    wr_fail_detail(err, "Key (%s)=(%s) already exists.", wr_buf_cstr(&names), wr_buf_cstr(&values));
-    wr_buf_free(&names);
-    wr_buf_free(&values);
-    return false;
-}
-
-static bool fold_events(struct resolve *r, const struct changes *changes, const struct batch *rows, char **encoded,
-                        uint32_t *sizes, enum apply_mode mode)
+static void fold_events(struct resolve *r, const struct changes *changes, const struct batch *rows, char **encoded,
+                        uint32_t *sizes)
 {
     for (uint32_t i = 0; i < rows->nrows; i++) {
         struct fold *fold = &r->folds[r->found.of[i]];
@@ -230,18 +210,14 @@ static bool fold_events(struct resolve *r, const struct changes *changes, const 
             fold->after = NULL;
             continue;
         }
-        if (kind == CHANGE_INSERT && mode == APPLY_STRICT && fold->after)
-            return duplicate_key(r, rows, i);
         if (WR_UNLIKELY(row_keeps(changes, i)))
             fill_kept(r, changes, rows, i, fold, &encoded[i], &sizes[i]);
         fold->after = encoded[i];
         fold->after_len = sizes[i];
     }
-    return true;
 }
 
-static bool apply_rows(struct op *op, const struct changes *changes, enum apply_mode mode, table_deliver deliver,
-                       void *context)
+static bool apply_rows(struct op *op, const struct changes *changes, table_deliver deliver, void *context)
 {
     TRY(wr_op_relieve(op));
     struct table *table = op->impl;
@@ -256,11 +232,8 @@ static bool apply_rows(struct op *op, const struct changes *changes, enum apply_
     struct resolve r;
     bool ok = resolve_begin(&r, op, &keys, sizes);
     if (ok) {
-        ok = fold_events(&r, changes, &rows, encoded, sizes, mode);
-        if (ok)
-            ok = resolve_end(&r, deliver, context);
-        else
-            wr_vmap_reclaim(table->map);
+        fold_events(&r, changes, &rows, encoded, sizes);
+        ok = resolve_end(&r, deliver, context);
     }
     wr_arena_release(arena, mark);
     return ok;
@@ -416,7 +389,7 @@ static bool apply_bag(struct op *op, const struct changes *changes, table_delive
         bool ok = bag_row_id(op, &one, !delete, &row_id);
         one.row_ids = &row_id;
         if (ok && row_id >= 0)
-            ok = apply_rows(op, &one, APPLY_CONNECTOR, deliver, context);
+            ok = apply_rows(op, &one, deliver, context);
         else if (ok && op->worker->on_eval_error)
             ok = op->worker->on_eval_error(op->worker, op, 1, "02000", "no row equals the one to delete", &one.rows, 0);
         wr_arena_release(arena, mark);
@@ -427,8 +400,7 @@ static bool apply_bag(struct op *op, const struct changes *changes, table_delive
 
 /* ---- entry points */
 
-bool wr_table_apply(struct op *op, const struct changes *changes, enum apply_mode mode, table_deliver deliver,
-                    void *context)
+bool wr_table_apply(struct op *op, const struct changes *changes, table_deliver deliver, void *context)
 {
     struct wr_arena *arena = &op->worker->arena;
     uint32_t n = changes->rows.nrows;
@@ -443,7 +415,7 @@ bool wr_table_apply(struct op *op, const struct changes *changes, enum apply_mod
             struct changes part = slice(arena, changes, from, i);
             const struct table *table = op->impl;
             bool ok = table->relation->hash_ids ? apply_bag(op, &part, deliver, context)
-                                                : apply_rows(op, &part, mode, deliver, context);
+                                                : apply_rows(op, &part, deliver, context);
             wr_arena_release(arena, mark);
             TRY(ok);
         }

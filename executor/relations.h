@@ -41,18 +41,12 @@ extern const struct op_class op_table;       /* argument: const struct relation 
 
 /* ---- tables */
 
-enum apply_mode {
-    APPLY_CONNECTOR, /* CHANGE_INSERT on an existing key overwrites */
-    APPLY_STRICT,    /* CHANGE_INSERT on an existing key: 23505, nothing of the call is applied */
-};
-
 /* Where the resolved delta goes: usually wr_op_emit; the engine may keep it for another thread. */
 typedef bool (*table_deliver)(void *context, struct op *table, const struct batch *delta);
 
 /* Resolve changes against the table's rows: fold events per key in order, compute -old +new, update the state, deliver
  * the delta. All rows must belong to this worker's shards. false: worker->error (23505: err detail as PostgreSQL's). */
-bool wr_table_apply(struct op *table, const struct changes *changes, enum apply_mode mode, table_deliver deliver,
-                    void *context) WR_MUST;
+bool wr_table_apply(struct op *table, const struct changes *changes, table_deliver deliver, void *context) WR_MUST;
 /* Hash of the table's key per row: decides the worker. */
 void wr_table_hashes(struct wr_arena *arena, const struct relation *relation, const struct changes *changes,
                      uint64_t *hashes);
