@@ -4,6 +4,8 @@
 Under --memory 256MB (quick: 64MB): state of ten times that (twice), one update whose join has 10 M rows (500 k), a COPY
 of 1 GB (100 MB) in one statement, SELECT * of a view larger than the limit, streamed.
 """
+import base64
+import os
 import time
 
 from bar import FULL, Server, check, copy, report
@@ -12,8 +14,14 @@ LIMIT_MB = 256 if FULL else 64
 STATE = LIMIT_MB * (10 if FULL else 2) << 20
 FAN_OUT = 10_000_000 if FULL else 500_000
 COPY_BYTES = 1000 << 20 if FULL else 100 << 20
-PAD = "abcdefghijklmnopqrstuvwxyz" * 12
+PAD_LEN = 312
+NOISE = base64.b64encode(os.urandom(1 << 20)).decode()  # text that compression does little for
 PEAK_MAX = LIMIT_MB * 1.1
+
+
+def pad(i):
+    at = i * 7919 % (len(NOISE) - PAD_LEN)
+    return NOISE[at:at + PAD_LEN]
 
 
 class Phase:
@@ -50,7 +58,7 @@ def big_state():
         connection.execute("CREATE MATERIALIZED VIEW a AS SELECT g, max(s) AS s, count(*) AS n FROM t GROUP BY g")
         copy(connection, "u", rows // 2 + 1, lambda i: f"{i}\tname {i}\n")
         for start in range(0, rows, 50_000):
-            copy(connection, "t", min(50_000, rows - start), lambda i: f"{start + i}\t{(start + i) // 2}\t{start + i}{PAD}\n")
+            copy(connection, "t", min(50_000, rows - start), lambda i: f"{start + i}\t{(start + i) // 2}\t{start + i}{pad(start + i)}\n")
         state = connection.execute("SELECT sum(state_bytes) FROM weir_catalog.operators").fetchone()[0]
         print(f"        {rows} rows, state {int(state) >> 20} MB, disk {store_mb(connection)} MB")
         for i in range(200):
@@ -88,13 +96,13 @@ def fan_out():
 
 
 def big_copy():
-    line = len(PAD) + 20
+    line = PAD_LEN + 20
     rows = COPY_BYTES // line
     with Phase("big COPY") as (server, connection):
         connection.execute("CREATE TABLE t (k int PRIMARY KEY, g int, s text)")
         connection.execute("CREATE MATERIALIZED VIEW a AS SELECT g, count(*) AS n FROM t GROUP BY g")
         start = time.time()
-        copy(connection, "t", rows, lambda i: f"{i:09}\t{i % 100}\t{i:06}{PAD}\n")
+        copy(connection, "t", rows, lambda i: f"{i:09}\t{i % 100}\t{i:06}{pad(i)}\n")
         seconds = time.time() - start
         got = connection.execute("SELECT sum(n) FROM a").fetchone()[0]
         check(int(got) == rows, f"big COPY: {got} rows of {rows}, {COPY_BYTES / seconds / (1 << 20):.0f} MB/s")
