@@ -48,12 +48,22 @@ static bool styles_of(const struct object *object, bool *force_append_only, bool
     return true;
 }
 
+static bool append_only_check(const struct encoder_class *class, const struct object *object, bool forced,
+                              struct wr_error *err)
+{
+    if (strcmp(class->format, "PLAIN") != 0 || object->append_only || forced)
+        return true;
+    wr_fail(err, ERR_INVALID_PARAMETER, "FORMAT PLAIN needs an append-only query");
+    return wr_fail_hint(err, "Use FORMAT UPSERT or CHANGELOG, or force_append_only = 'true' to drop deletes.");
+}
+
 bool wr_encoder_check(const struct object *object, struct wr_error *err)
 {
     const struct encoder_class *class;
     bool force_append_only = false, jsonb_dynamic;
     TRY(class_of(object, &class, err));
     TRY(styles_of(object, &force_append_only, &jsonb_dynamic, err));
+    TRY(append_only_check(class, object, force_append_only, err));
     return !class->check || class->check(object, err);
 }
 
@@ -121,10 +131,7 @@ static bool init(struct encoder *encoder, struct wr_error *err)
     encoder->style.io = encoder->config->io;
     encoder->style.clickhouse = encoder->class->clickhouse;
     encoder->append_only = !strcmp(encoder->class->format, "PLAIN");
-    if (encoder->append_only && !object->append_only && !force_append_only) {
-        wr_fail(err, ERR_INVALID_PARAMETER, "FORMAT PLAIN needs an append-only query");
-        return wr_fail_hint(err, "Use FORMAT UPSERT or CHANGELOG, or force_append_only = 'true' to drop deletes.");
-    }
+    TRY(append_only_check(encoder->class, object, force_append_only, err));
     TRY(key_of(encoder, err));
     if (encoder->class->needs_key && !encoder->config->nkey && !wr_option_get(object, "primary_key"))
         return wr_fail(err, ERR_INVALID_PARAMETER, "primary key not defined for FORMAT %s", encoder->class->format) ||

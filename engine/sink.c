@@ -231,7 +231,7 @@ static void *runner_main(void *argument)
         ready = runner->cls->open(&runner->config, &runner->sink, &err) && recover(runner, &err);
         if (ready || atomic_load(&runner->stop))
             break;
-        if (!strcmp(err.sqlstate, ERR_NOT_READY)) {
+        if (strncmp(err.sqlstate, "08", 2) != 0) { /* only a broker that is away is waited for */
             stop_with(runner, &err);
             return NULL;
         }
