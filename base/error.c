@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static void fill(struct wr_error *err, const char *sqlstate, int position, const char *fmt, va_list args)
 {
     wr_error_clear(err);
@@ -11,6 +13,7 @@ static void fill(struct wr_error *err, const char *sqlstate, int position, const
     err->sqlstate[5] = '\0';
     err->position = position;
     vsnprintf(err->message, sizeof err->message, fmt, args);
+    wr_utf8_mend(err->message);
 }
 
 bool wr_fail(struct wr_error *err, const char *sqlstate, const char *fmt, ...)
@@ -36,6 +39,7 @@ bool wr_fail_hint(struct wr_error *err, const char *fmt, ...)
     va_list args;
     va_start(args, fmt);
     vsnprintf(err->hint, sizeof err->hint, fmt, args);
+    wr_utf8_mend(err->hint);
     va_end(args);
     return false;
 }
@@ -45,6 +49,7 @@ bool wr_fail_detail(struct wr_error *err, const char *fmt, ...)
     va_list args;
     va_start(args, fmt);
     vsnprintf(err->detail, sizeof err->detail, fmt, args);
+    wr_utf8_mend(err->detail);
     va_end(args);
     return false;
 }

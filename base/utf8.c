@@ -54,3 +54,26 @@ bool wr_utf8_check(const char *bytes, size_t len, struct wr_error *err)
     }
     return true;
 }
+
+void wr_utf8_mend(char *text)
+{
+    unsigned char *at = (unsigned char *)text, *end = at + strlen(text);
+    while (at < end) {
+        int n = character_bytes(at, end);
+        if (n) {
+            at += n;
+            continue;
+        }
+        int claimed = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc2 ? 2 : 1;
+        if (end - at < claimed) { /* cut: nothing but its own bytes may follow */
+            int i = 1;
+            while (at + i < end && (at[i] & 0xc0) == 0x80)
+                i++;
+            if (at + i == end) {
+                *at = '\0';
+                return;
+            }
+        }
+        *at++ = '?';
+    }
+}

@@ -2,6 +2,8 @@
  * (writes.h); nothing is applied before the end, so a COPY is all or nothing whatever the client does. */
 #include "engine/session.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <strings.h>
 
@@ -335,6 +337,10 @@ static bool take_line(struct copy_in *copy, const char *line, size_t len, struct
     if (len == 2 && line[0] == '\\' && line[1] == '.') {
         copy->ended = true;
         return true;
+    }
+    if (!wr_utf8_check(line, len, err)) {
+        wr_fail_detail(err, "COPY %s, line %lld", copy->relation->name, (long long)copy->line);
+        return false;
     }
     if (!copy->batch)
         begin_batch(copy);

@@ -1,6 +1,8 @@
 /* Sessions and statements: prepare, execute. */
 #include "engine/session.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -80,6 +82,7 @@ void wr_session_notice(struct weir_session *session, const char *severity, const
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    wr_utf8_mend(text);
     session->notice(session->notice_context, severity, sqlstate, text);
 }
 

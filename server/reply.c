@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "server/connection.h"
 
 size_t wr_reply_begin(struct connection *connection, char type)
@@ -93,6 +94,7 @@ void wr_reply_notice(struct connection *connection, const char *severity, const 
     weir_error notice = {.sqlstate = ""};
     snprintf(notice.sqlstate, sizeof notice.sqlstate, "%s", sqlstate ? sqlstate : "00000");
     snprintf(notice.message, sizeof notice.message, "%s", message);
+    wr_utf8_mend(notice.message);
     report(connection, 'N', severity, &notice);
 }
 
@@ -102,6 +104,7 @@ static void fail(struct connection *connection, const char *severity, const char
     weir_error error = {.sqlstate = ""};
     memcpy(error.sqlstate, sqlstate, 5);
     vsnprintf(error.message, sizeof error.message, fmt, args);
+    wr_utf8_mend(error.message);
     report(connection, 'E', severity, &error);
 }
 
