@@ -91,7 +91,8 @@ class QueryMaker:
         """A scalar subquery, correlated or not, of type t."""
         r = self.r
         self.kinds.add("subquery")
-        where = f" WHERE {self.equality(scope, inner_scope, False)}" if r.random() < 0.7 else ""
+        meets = any(of_type(scope, [x]) and of_type(inner_scope, [x]) for x in JOINABLE)
+        where = f" WHERE {self.equality(scope, inner_scope, False)}" if meets and r.random() < 0.7 else ""
         source = stabilised(column(r, inner_scope, t)).sql
         if t == "boolean":
             return f"(SELECT count(*) > 1 FROM {inner}{where})"
