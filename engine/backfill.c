@@ -566,6 +566,8 @@ static bool catch_up(struct backfill *bf, struct wr_error *err)
         struct tapped *items = take_queue(bf, &bytes);
         TRY(push_queue(bf, items, err));
         TRY(seal_all(bf, err));
+        /* written here, not by the commit in attach(), for which everybody waits */
+        TRY(wr_commit_lighten(bf->commit, err));
         if (bytes < CATCH_UP_BYTES)
             return true;
         if (canceled(bf, err))
@@ -760,12 +762,7 @@ bool wr_backfill_spawn(weir_db *db, const struct object *object, struct wr_error
     struct backfill *bf = backfill_new(db, object, NULL, err);
     if (!bf)
         return false;
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    bool ok = pthread_create(&bf->thread, &attr, spawned_main, bf) == 0;
-    pthread_attr_destroy(&attr);
-    if (ok)
+    if (wr_thread_start(&bf->thread, spawned_main, bf, true))
         return true;
     struct wr_error ignored = WR_ERROR_INIT;
     (void)!wr_loop_call(db, undo, bf, false, &ignored);

@@ -112,7 +112,7 @@ static struct trace *biggest_trace(struct commit *commit)
     return best;
 }
 
-bool wr_commit_spill(struct commit *commit, struct wr_error *err)
+static bool spill_down_to(struct commit *commit, int64_t keep_bytes, struct wr_error *err)
 {
     pthread_mutex_lock(&commit->lock);
     if (commit->spilling) { /* another worker is at it */
@@ -121,7 +121,7 @@ bool wr_commit_spill(struct commit *commit, struct wr_error *err)
     }
     commit->spilling = true;
     bool ok = true;
-    while (ok && commit->ram_bytes > commit->store->spill_bytes / 2) {
+    while (ok && commit->ram_bytes > keep_bytes) {
         struct trace *trace = biggest_trace(commit);
         if (!trace)
             break;
@@ -140,4 +140,14 @@ bool wr_commit_spill(struct commit *commit, struct wr_error *err)
     if (!ok)
         wr_store_fail(commit->store, err);
     return ok;
+}
+
+bool wr_commit_spill(struct commit *commit, struct wr_error *err)
+{
+    return spill_down_to(commit, commit->store->spill_bytes / 2, err);
+}
+
+bool wr_commit_lighten(struct commit *commit, struct wr_error *err)
+{
+    return !commit->store->dir || spill_down_to(commit, 0, err);
 }

@@ -65,6 +65,8 @@ struct commit *wr_commit_begin(struct store *store);    /* number not yet assign
 struct commit *wr_commit_detached(struct store *store); /* for a backfill */
 /* Moves all of `from` (runs, meta, log, drops) into `into` and frees `from`. */
 void wr_commit_absorb(struct commit *into, struct commit *from);
+/* Writes what it holds in RAM to disk now, so that submitting it (or what absorbs it) is short. */
+bool wr_commit_lighten(struct commit *commit, struct wr_error *err) WR_MUST;
 /* Give it up: its runs are dropped, early written files deleted. Traces it alone created vanish. */
 void wr_commit_abandon(struct commit *commit);
 /* Takes the run. Visible at once through wr_trace_current(trace). */
