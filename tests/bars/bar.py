@@ -107,6 +107,15 @@ def store(connection, name):
     return connection.execute("SELECT value FROM weir_catalog.store WHERE name = %s", (name,)).fetchone()[0]
 
 
+def slack():
+    """How much longer things may take because others use the machine too: its load per processor, at least 1. A figure
+    that counts is measured on an idle machine; all are printed as they were."""
+    factor = max(1.0, os.getloadavg()[0] / os.cpu_count() - 0.5)
+    if factor > 1:
+        print(f"        the machine is busy: times may be {factor:.1f} times as long")
+    return factor
+
+
 def percentile(values, share):
     values = sorted(values)
     return values[min(len(values) - 1, int(len(values) * share))]

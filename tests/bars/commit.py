@@ -7,7 +7,7 @@ Over 2 M rows (quick: 200 k) in a table and three views, a commit of ten changed
 import threading
 import time
 
-from bar import FULL, Server, check, copy, percentile, report, store
+from bar import FULL, Server, check, copy, percentile, report, slack, store
 
 ROWS = 2_000_000 if FULL else 200_000
 COMMITS = 300 if FULL else 100
@@ -63,7 +63,7 @@ def main():
     merges = store(connection, "merges") - merges
     p99 = percentile(times, 0.99)
     check(merges > 0, f"{merges} merges ran during {len(times)} commits of ten rows")
-    check(p99 < 0.02, f"while they ran: p50 {percentile(times, 0.5) * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms,"
+    check(p99 < 0.02 * slack(), f"while they ran: p50 {percentile(times, 0.5) * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms,"
           f" slowest {max(times) * 1e3:.1f} ms")
     server.stop()
     report("bar commit")
