@@ -351,6 +351,20 @@ static bool check_sink(const struct object *object, struct wr_error *err)
     return !cls->check || cls->check(object, err);
 }
 
+static const char *quoted(struct wr_arena *arena, const char *name)
+{
+    char *out = wr_arena_bytes(arena, 2 * strlen(name) + 3), *at = out;
+    *at++ = '"';
+    for (; *name; name++) {
+        if (*name == '"')
+            *at++ = '"';
+        *at++ = *name;
+    }
+    *at++ = '"';
+    *at = '\0';
+    return out;
+}
+
 static bool sink_query(struct weir_statement *statement, struct wr_arena *arena, const PgQuery__Node **query,
                        struct statement **inner, struct wr_error *err)
 {
@@ -360,8 +374,9 @@ static bool sink_query(struct weir_statement *statement, struct wr_arena *arena,
         *query = parsed->node;
         return true;
     }
-    char *text = wr_arena_printf(arena, "SELECT * FROM \"%s\".\"%s\"",
-                                 parsed->from_schema ? parsed->from_schema : "public", parsed->from_relation);
+    char *text = wr_arena_printf(arena, "SELECT * FROM %s.%s",
+                                 quoted(arena, parsed->from_schema ? parsed->from_schema : "public"),
+                                 quoted(arena, parsed->from_relation));
     size_t offset = 0;
     TRY(wr_parse_next(arena, text, strlen(text), &offset, inner, err));
     *query = (*inner)->node;

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include "base/failpoint.h"
+#include "parser/deep_stack.h"
 
 #include <stdio.h>
 #include <sys/random.h>
@@ -161,6 +162,25 @@ static bool open_steps(weir_db *db, struct wr_error *err)
     return resume_backfills(db, err);
 }
 
+/* Views are planned again, and their queries may be deep. */
+struct open_job {
+    weir_db *db;
+    struct wr_error *err;
+    bool ok;
+};
+
+static void run_open(void *context)
+{
+    struct open_job *job = context;
+    job->ok = open_steps(job->db, job->err);
+}
+
+static bool open_deep(weir_db *db, struct wr_error *err)
+{
+    struct open_job job = {db, err, false};
+    return wr_deep_stack_run(run_open, &job, err) && job.ok;
+}
+
 static void close_steps(weir_db *db)
 {
     pthread_mutex_lock(&db->lock);
@@ -222,7 +242,7 @@ weir_code weir_open(const char *dir, const weir_options *options, weir_db **out,
         close_steps(db);
         return WEIR_ERROR;
     }
-    if (!open_steps(db, &err)) {
+    if (!open_deep(db, &err)) {
         set_error(error, &err);
         close_steps(db);
         return WEIR_ERROR;

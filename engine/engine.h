@@ -154,6 +154,9 @@ void wr_db_log_line(void *db, const char *line);
 
 /* ---- workers (worker.c) */
 
+/* A thread of the engine's, with a stack for deep expressions. */
+bool wr_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached) WR_MUST;
+
 struct worker_pool *wr_worker_pool_new(weir_db *db);
 void wr_worker_pool_free(struct worker_pool *pool);
 /* Runs job(context, worker) for every worker, each on its thread; false: the first failure's error. */

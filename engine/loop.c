@@ -498,7 +498,7 @@ static void *loop_main(void *argument)
 
 bool wr_loop_start(weir_db *db, struct wr_error *err)
 {
-    if (pthread_create(&db->loop_thread, NULL, loop_main, db))
+    if (!wr_thread_start(&db->loop_thread, loop_main, db, false))
         return wr_fail(err, ERR_OUT_OF_MEMORY, "could not start the epoch thread");
     db->loop_started = true;
     return true;

@@ -365,7 +365,7 @@ bool wr_query_start(struct weir_session *session, struct read_view *view, struct
     query->plan = plan;
     pthread_mutex_init(&query->lock, NULL);
     pthread_cond_init(&query->changed, NULL);
-    if (pthread_create(&query->thread, NULL, query_main, query)) {
+    if (!wr_thread_start(&query->thread, query_main, query, false)) {
         wr_read_view_end(session, &query->view);
         wr_arena_reset(&query->arena);
         free(query);

@@ -1,5 +1,7 @@
-/* Which relations a statement names: a walk over the whole parse tree for RangeVars, views included (the plan has them
- * expanded). A common table expression may share a relation's name: one dependency too many does no harm. */
+/* What a statement names, by a walk over the whole parse tree.
+ *
+ * Relations: RangeVars, views included (the plan has them expanded). A common table expression may share a relation's
+ * name: one dependency too many does no harm. Parameters: the highest $n. */
 #include "engine/relations_read.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -8,6 +10,7 @@ struct walk {
     const struct catalog *catalog;
     uint32_t *ids;
     uint16_t n, max;
+    int highest_param;
 };
 
 static void note(struct walk *walk, const PgQuery__RangeVar *name)
@@ -48,7 +51,9 @@ static void visit(struct walk *walk, const ProtobufCMessage *message)
 {
     if (!message)
         return;
-    if (message->descriptor == &pg_query__range_var__descriptor)
+    if (message->descriptor == &pg_query__param_ref__descriptor)
+        walk->highest_param = WR_MAX(walk->highest_param, ((const PgQuery__ParamRef *)message)->number);
+    if (walk->catalog && message->descriptor == &pg_query__range_var__descriptor)
         note(walk, (const PgQuery__RangeVar *)message);
     for (unsigned f = 0; f < message->descriptor->n_fields; f++)
         visit_field(walk, message, &message->descriptor->fields[f]);
@@ -56,7 +61,14 @@ static void visit(struct walk *walk, const ProtobufCMessage *message)
 
 uint16_t wr_relations_read(const struct catalog *catalog, const PgQuery__Node *node, uint32_t *ids, uint16_t max)
 {
-    struct walk walk = {catalog, ids, 0, max};
+    struct walk walk = {.catalog = catalog, .ids = ids, .max = max};
     visit(&walk, (const ProtobufCMessage *)node);
     return walk.n;
+}
+
+int wr_params_read(const PgQuery__ParseResult *tree)
+{
+    struct walk walk = {0};
+    visit(&walk, (const ProtobufCMessage *)tree);
+    return walk.highest_param;
 }

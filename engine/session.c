@@ -2,6 +2,8 @@
 #include "engine/session.h"
 
 #include "base/utf8.h"
+#include "engine/relations_read.h"
+#include "parser/deep_stack.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -221,19 +223,14 @@ static bool set_param_types(struct weir_statement *statement, const uint32_t *oi
     return true;
 }
 
-/* $n in the text: the highest n (literals and comments may fool it upwards only; the binder decides what is used). */
+/* The highest $n. The tree is walked only where the text can hold one: a bulk INSERT is spared. */
 static int count_params(const struct weir_statement *statement)
 {
-    int highest = 0;
-    const char *text = statement->parsed->text;
-    bool quoted = false;
-    for (const char *at = text; text && *at; at++) {
-        if (*at == '\'')
-            quoted = !quoted;
-        if (!quoted && *at == '$' && at[1] >= '1' && at[1] <= '9')
-            highest = WR_MAX(highest, atoi(at + 1));
-    }
-    return highest;
+    const struct statement *parsed = statement->parsed;
+    for (const char *at = parsed->text; at && (at = strchr(at, '$')); at++)
+        if (at[1] >= '0' && at[1] <= '9')
+            return wr_params_read(parsed->inner ? parsed->inner->tree : parsed->tree);
+    return 0;
 }
 
 static bool not_supported(struct weir_statement *statement, struct wr_error *err)
@@ -257,8 +254,8 @@ static bool in_failed_transaction(struct weir_session *session, const struct sta
     return true;
 }
 
-static bool prepare(struct weir_statement *statement, size_t *offset, bool *none, const uint32_t *oids, int n,
-                    struct wr_error *err)
+static bool prepare_here(struct weir_statement *statement, size_t *offset, bool *none, const uint32_t *oids, int n,
+                         struct wr_error *err)
 {
     *none = false;
     TRY(wr_parse_next(&statement->arena, statement->text, statement->text_len, offset, &statement->parsed, err));
@@ -282,6 +279,31 @@ static bool prepare(struct weir_statement *statement, size_t *offset, bool *none
         if (!statement->param_types[i].id)
             statement->param_types[i] = TYPE(TYPE_TEXT);
     return true;
+}
+
+/* Trees are as deep as the user's text, and so are parsing, binding and planning: they run on the deep stack. */
+struct prepare_job {
+    struct weir_statement *statement;
+    size_t *offset;
+    bool *none;
+    const uint32_t *oids;
+    int n;
+    struct wr_error *err;
+    bool ok;
+};
+
+static void run_prepare(void *context)
+{
+    struct prepare_job *job = context;
+    job->ok = prepare_here(job->statement, job->offset, job->none, job->oids, job->n, job->err);
+}
+
+static bool prepare(struct weir_statement *statement, size_t *offset, bool *none, const uint32_t *oids, int n,
+                    struct wr_error *err)
+{
+    struct prepare_job job = {statement, offset, none, oids, n, err, false};
+    *none = false;
+    return wr_deep_stack_run(run_prepare, &job, err) && job.ok;
 }
 
 static int64_t wall_us(void)
@@ -409,6 +431,20 @@ static void ddl_in_transaction(struct weir_session *session, const char *stateme
     }
 }
 
+struct execute_job {
+    struct weir_statement *statement;
+    const struct datum *params;
+    struct weir_result *result;
+    struct wr_error *err;
+    bool ok;
+};
+
+static void run_execute(void *context)
+{
+    struct execute_job *job = context;
+    job->ok = job->statement->cls->run(job->statement, job->params, job->result, job->err);
+}
+
 weir_code weir_execute(weir_statement *statement, const weir_param *params, int n_params, weir_result **out,
                        weir_error *error)
 {
@@ -428,8 +464,10 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
     wr_arena_init(&result->arena, &session->db->pool_sessions);
     struct datum *values = WR_NEW_ARRAY(&result->arena, struct datum, statement->nparams + 1);
     bool ok = read_params(statement, params, n_params, &result->arena, values, &err);
-    if (ok)
-        ok = statement->cls->run(statement, values, result, &err);
+    if (ok) {
+        struct execute_job job = {statement, values, result, &err, false};
+        ok = wr_deep_stack_run(run_execute, &job, &err) && job.ok;
+    }
     if (ok && statement->cls->is_ddl)
         ddl_in_transaction(session, statement->cls->name);
     if (ok) {

@@ -48,6 +48,22 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
+/* Expressions are evaluated recursively, and are as deep as the user wrote them. Pages of a stack are taken as they are
+ * touched, so a large one costs address space only. */
+#define THREAD_STACK_BYTES ((size_t)32 << 20)
+
+bool wr_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached)
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+    if (detached)
+        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    bool ok = pthread_create(thread, &attr, run, argument) == 0;
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
 struct worker_pool *wr_worker_pool_new(weir_db *db)
 {
     struct worker_pool *pool = wr_calloc(1, sizeof *pool);
@@ -59,7 +75,8 @@ struct worker_pool *wr_worker_pool_new(weir_db *db)
     pool->slots = wr_calloc(pool->n, sizeof *pool->slots);
     for (uint32_t i = 1; i < pool->n; i++) {
         pool->slots[i] = (struct thread_slot){.pool = pool, .index = i};
-        pthread_create(&pool->slots[i].thread, NULL, thread_main, &pool->slots[i]);
+        if (!wr_thread_start(&pool->slots[i].thread, thread_main, &pool->slots[i], false))
+            abort(); /* at start only: nothing has been promised yet */
     }
     return pool;
 }

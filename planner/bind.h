@@ -22,7 +22,7 @@
 #define COLUMNS_MAX   0x2000
 
 /* Nested expressions and subqueries allowed: what the stack holds is a limit, not a crash (law L8). */
-#define BIND_DEPTH_MAX 1500
+#define BIND_DEPTH_MAX 6000
 
 struct cte {
     const char *name;
