@@ -127,6 +127,17 @@ static int64_t committed_offset(const struct source *source, int32_t id)
     return -1;
 }
 
+/* Where a bounded read ends; partitions that it does not list yield nothing. */
+static int64_t stop_of(const struct source *source, int32_t id)
+{
+    if (!source->config.stop)
+        return INT64_MAX;
+    for (uint32_t i = 0; i < source->config.nstop; i++)
+        if (source->config.stop[i].partition == id)
+            return source->config.stop[i].next;
+    return 0;
+}
+
 static bool watermarks(struct source *source, int32_t id, int64_t *low, int64_t *high)
 {
     rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(source->rk, source->topic, id, low, high, TIMEOUT_MS);
@@ -170,7 +181,7 @@ static void add_partition(struct source *source, int32_t id, int64_t next, int64
         .id = id,
         .next = next,
         .end = high,
-        .target = source->first_look_done ? 0 : high,
+        .target = source->first_look_done ? 0 : WR_MIN(high, stop_of(source, id)),
         .handed_out = next,
         /* Where to start is a decision to be kept: at the next start "latest" would be later. */
         .moved = committed_offset(source, id) < 0,
@@ -304,6 +315,11 @@ static int64_t take_message(struct source *source, const rd_kafka_message_t *in,
     struct partition *partition = find_partition(source, in->partition);
     if (!partition || in->offset < partition->next)
         return 0; /* fetched before a new assignment: it comes again, or has been */
+    int64_t stop = stop_of(source, in->partition);
+    if (in->offset >= stop) {
+        advance(source, in->partition, stop, false);
+        return 0;
+    }
     struct message message = {in->partition, in->offset, in->key, in->payload, in->key_len, in->len};
     source->format->decode(source->decoder, &message, builder);
     advance(source, in->partition, in->offset + 1, false);

@@ -266,6 +266,8 @@ static bool nexmark_open(const struct source_config *config, struct source **out
     for (uint32_t i = 0; i < config->npartitions; i++)
         if (config->partitions[i].partition == 0)
             source->start = WR_MAX(config->partitions[i].next, 0);
+    if (config->stop) /* a bounded read: the sequence ends there */
+        source->event_num = WR_MIN(source->event_num, config->nstop ? config->stop[0].next : 0);
     atomic_store(&source->handed_out, source->start);
     wr_source_queue_init(&source->queue, config);
     if (pthread_create(&source->thread, NULL, generate, source)) {
