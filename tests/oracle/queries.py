@@ -235,7 +235,7 @@ class QueryMaker:
                 e = column(r, scope, c.type, stable=not all) or expression(r, scope, c.type, 1)
                 e = e if all else stabilised(e)
                 items.append(f"{e.sql} AS c{i}")
-                if not e.stable:
+                if not e.stable or c.type == "numeric":  # scales may differ
                     columns[i] = Column(c.sql, c.type, False)
             parts.append(f"SELECT {', '.join(items)} FROM {sql}{self.where(scope)}")
         return (" UNION ALL " if all else " UNION ").join(parts), columns
@@ -247,4 +247,4 @@ class QueryMaker:
 
 
 def all_stable(columns):
-    return all(c.stable and c.type != "jsonb" for c in columns)
+    return all(c.stable and c.type not in ("jsonb", "numeric") for c in columns)
