@@ -72,8 +72,8 @@ static void send_line(rd_kafka_t *rk, char *line)
     if (equals)
         rd_kafka_header_add(headers, header, equals - header, equals + 1, -1);
     rd_kafka_resp_err_t err =
-        rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(*key ? key : NULL, strlen(key)),
-                          RD_KAFKA_V_VALUE(*value ? value : NULL, strlen(value)),
+        rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY((*key ? key : NULL), strlen(key)),
+                          RD_KAFKA_V_VALUE((*value ? value : NULL), strlen(value)),
                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
     if (err)
         die(topic, rd_kafka_err2str(err));
