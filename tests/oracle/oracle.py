@@ -307,6 +307,46 @@ def job(number, options, results):
     results.put((stats, failures))
 
 
+def run_case(path):
+    """A script of statements; `-- check` compares every view, `-- kill` and `-- term` restart, `-- workers N` at the top."""
+    with open(path) as f:
+        text = f.read()
+    workers = int(text.split("-- workers ")[1].split()[0]) if "-- workers " in text else 1
+    pair = Pair(f"oracle_case_{os.getpid()}", workers, "128MB")
+    try:
+        for line in text.split("\n"):
+            if line in ("-- kill", "-- term"):
+                pair.restart(line[3:])
+            elif line.startswith("CREATE MATERIALIZED VIEW "):
+                name, query = line[len("CREATE MATERIALIZED VIEW "):].rstrip(";").split(" AS ", 1)
+                if not pair.create(name, query):
+                    raise Failure("generator", name, query)
+            elif line and not line.startswith("--"):
+                pair.both(line.rstrip(";"))
+            if line == "-- check":
+                for name in pair.views:
+                    pair.compare(name, True)
+        for name in pair.views:
+            pair.compare(name, True)
+        return None
+    except Failure as f:
+        return f
+    finally:
+        pair.close()
+
+
+def run_cases(directory):
+    passed = failed = 0
+    for name in sorted(os.listdir(directory)):
+        failure = run_case(os.path.join(directory, name))
+        if failure:
+            print(f"FAILED {name}: {failure.kind}\n{failure}")
+        passed += not failure
+        failed += failure is not None
+    print(f"oracle cases: {passed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--steps", type=int, default=10000, help="view-steps: comparisons of a view with PostgreSQL")
@@ -319,7 +359,10 @@ def main():
     p.add_argument("--shrink", type=float, default=40, help="seconds for shrinking a failure; 0: no shrinking")
     p.add_argument("--skip-refused", action="store_true", help="count refused views instead of failing")
     p.add_argument("--verbose", action="store_true")
+    p.add_argument("--cases", default=None, help="replay the scripts of this directory: what was found before")
     options = p.parse_args()
+    if options.cases:
+        run_cases(options.cases)
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1000000)
     if options.round is not None:
@@ -327,7 +370,7 @@ def main():
     print(f"oracle: seed {options.seed}", flush=True)
     began = time.monotonic()
     results = multiprocessing.Queue()
-    jobs = [multiprocessing.Process(target=job, args=(n, options, results)) for n in range(options.jobs)]
+    jobs = [multiprocessing.Process(target=job, args=(n, options, results), daemon=True) for n in range(options.jobs)]
     for j in jobs:
         j.start()
     stats, failures = collections.Counter(), 0

@@ -4,10 +4,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 from wire import Disconnected, Link, SqlError, conninfo
+
+
+# A timeout of the caller ends a test with SIGTERM: its servers and directories go too.
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
 
 
 def free_port():
