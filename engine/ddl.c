@@ -238,6 +238,8 @@ bool wr_ddl_drop(weir_db *db, void *argument, struct wr_error *err)
     for (size_t i = 0; i < n; i++)
         if (wr_catalog_get(db->catalog, ids[i])->creating)
             return wr_fail(err, ERR_LOCKED, "\"%s\" is still being created", wr_catalog_get(db->catalog, ids[i])->name);
+    for (size_t i = 0; i < n; i++)
+        TRY(wr_errors_forget(db, wr_catalog_get(db->catalog, ids[i])->name, err));
     qsort(ids, n, sizeof *ids, id_cmp_desc); /* readers before what they read */
     struct catalog *catalog = wr_catalog_retain(db->catalog);
     for (size_t i = 0; i < n; i++) {

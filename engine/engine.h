@@ -168,6 +168,7 @@ void wr_worker_setup(weir_db *db, struct worker *worker, uint32_t index);
 bool wr_errors_open(weir_db *db, struct wr_error *err) WR_MUST;
 bool wr_on_eval_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
                       const struct batch *batch, uint32_t row);
+bool wr_errors_forget(weir_db *db, const char *object, struct wr_error *err) WR_MUST;
 bool wr_dead_letters_add(weir_db *db, struct worker *worker, const struct live *live,
                          const struct source_chunk *chunk) WR_MUST;
 

@@ -101,6 +101,38 @@ bool wr_on_eval_error(struct worker *worker, struct op *op, int64_t weight, cons
     return wr_op_step(db->errors->flows[worker->index]->root, 0, out);
 }
 
+/* Error rows of a view that goes. On the loop thread; part of the open commit. */
+bool wr_errors_forget(weir_db *db, const char *object, struct wr_error *err)
+{
+    struct dataflow **flows = db->errors->flows;
+    struct worker *worker = &db->workers[0];
+    const struct relation *relation = db->errors->relation;
+    for (uint32_t w = 0; w < db->nworkers; w++)
+        if (!wr_dataflow_seal(flows[w], db->commit)) {
+            *err = db->workers[w].error;
+            return false;
+        }
+    struct version *version = wr_trace_current(wr_relation_trace(worker, relation));
+    struct cursor *cursor = wr_cursor_open(version, NULL, 0, NULL, 0);
+    struct wr_mark mark = wr_arena_mark(&worker->arena);
+    bool ok = true;
+    const struct entry *entry;
+    wr_error_clear(err);
+    while (ok && (entry = wr_cursor_next(cursor, err))) {
+        const char *row = wr_arena_strndup(&worker->arena, entry->payload, entry->payload_len);
+        struct batch *batch = wr_row_decode(&worker->arena, relation->layout, &row, 1);
+        wr_batch_weights(&worker->arena, batch)[0] = -entry->weight;
+        if (wr_str_eq(batch->cols[0].str[0], wr_str_of(object)) && !wr_op_step(flows[0]->root, 0, batch)) {
+            *err = worker->error;
+            ok = false;
+        }
+        wr_arena_release(&worker->arena, mark);
+    }
+    wr_cursor_close(cursor);
+    wr_version_release(version);
+    return ok && !err->sqlstate[0];
+}
+
 /* ---- dead letters */
 
 bool wr_dead_letters_add(weir_db *db, struct worker *worker, const struct live *live, const struct source_chunk *chunk)

@@ -393,11 +393,28 @@ static void lines_to_rows(struct weir_result *result, char *text)
     }
 }
 
+/* Only the text form, without running anything: other options are refused, not ignored. */
+static bool explain_supported(const struct statement *parsed, struct wr_error *err)
+{
+    static const char *const known[] = {"stages", "trace", "verbose", "costs", "type", "logical", "physical"};
+    for (int i = 0; i < parsed->explain_options.n; i++) {
+        const struct option *option = &parsed->explain_options.items[i];
+        bool found = !strcasecmp(option->key, "format") && option->value && !strcasecmp(option->value, "text");
+        for (size_t k = 0; k < WR_COUNT(known); k++)
+            found |= !strcasecmp(option->key, known[k]);
+        if (!found && explain_option(parsed, option->key))
+            return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN option \"%s\" is not supported yet",
+                           option->value ? option->value : option->key);
+    }
+    return true;
+}
+
 bool wr_explain_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                     struct wr_error *err)
 {
     const struct statement *inner = statement->parsed->inner;
     struct weir_session *session = statement->session;
+    TRY(explain_supported(statement->parsed, err));
     begin_result(statement, result, "EXPLAIN");
     bool streaming;
     const PgQuery__Node *query = explained_query(inner, &streaming);
@@ -424,9 +441,8 @@ bool wr_explain_run(struct weir_statement *statement, const struct datum *params
     struct plan *plan = NULL;
     bool ok = wr_plan_bind_query(&planner, query, &plan, err) && wr_plan_optimize(&planner, &plan, err);
     if (ok) {
-        if (planner.trace)
-            wr_buf_puts(&text, "Physical:\n");
-        wr_plan_print(&text, plan);
+        if (!planner.trace) /* else the last stage is the physical plan */
+            wr_plan_print(&text, plan);
         lines_to_rows(result, wr_buf_cstr(&text));
     }
     wr_buf_free(&text);
