@@ -404,7 +404,7 @@ static bool explain_supported(const struct statement *parsed, struct wr_error *e
             found |= !strcasecmp(option->key, known[k]);
         if (!found && explain_option(parsed, option->key))
             return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN option \"%s\" is not supported yet",
-                           option->value ? option->value : option->key);
+                           option->value && *option->value ? option->value : option->key);
     }
     return true;
 }
