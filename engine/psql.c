@@ -129,6 +129,9 @@ static bool listed(struct answer *answer, const struct object *object, const cha
     char quoted[8];
     snprintf(quoted, sizeof quoted, "'%s'", relkind(object));
     const char *end = strchr(kinds, ')'), *at = strstr(kinds, quoted);
+    const char *all = strstr(kinds, "'v'"); /* sinks are no relations: only the list of everything has them */
+    if (object->kind == OBJECT_SINK && (!all || all > end))
+        return false;
     if (!at || at > end || !matches(name, object->name) || !matches(schema, object->schema))
         return false;
     return schema || !strcmp(object->schema, "public");
