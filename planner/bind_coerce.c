@@ -61,9 +61,14 @@ bool bind_coerce(struct binder *binder, struct expr **expr, struct type target, 
     bool same;
     if (target.id == TYPE_UNKNOWN)
         return true;
-    if (from->type.id == TYPE_UNKNOWN && from->kind == EXPR_CONST)
-        return coerce_literal(binder, expr, target);
-    if (from->type.id == TYPE_UNKNOWN && from->kind == EXPR_PARAM) {
+    if (from->type.id == TYPE_UNKNOWN && from->kind == EXPR_CONST) {
+        if (target.id != TYPE_TEXT || target.precision <= 0 || context != CAST_EXPLICIT)
+            return coerce_literal(binder, expr, target);
+        struct type whole = target; /* 'abc'::varchar(2) cuts, where a column of that type refuses */
+        whole.precision = 0;
+        TRY(coerce_literal(binder, expr, whole));
+        from = *expr;
+    } else if (from->type.id == TYPE_UNKNOWN && from->kind == EXPR_PARAM) {
         TRY(coerce_param(binder, from, target));
         from->type.varchar = target.varchar;
     }
