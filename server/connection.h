@@ -77,7 +77,7 @@ const char *wr_socket_unread(const struct connection *connection, size_t *len);
 /* Next whole message. False: closed, or malformed (the client has been told). */
 bool wr_socket_message(struct connection *connection, struct wire_message *message) WR_MUST;
 /* Type of the message that follows, if its first byte is here already; else 0. */
-char wr_socket_peek(const struct connection *connection, const struct wire_message *message);
+char wr_socket_peek(struct connection *connection, const struct wire_message *message);
 /* Closes; after an error of ours only when the client has had time to read it. */
 void wr_socket_close(struct connection *connection);
 void wr_socket_consume(struct connection *connection, size_t bytes);

@@ -171,11 +171,11 @@ static bool close_target(struct connection *connection, const struct wire_messag
 
 /* ---- Execute */
 
-/* Does more than a Sync follow? Then this statement shares a transaction with what comes. */
+/* Does more than a Sync follow, or nothing yet? Then this statement shares a transaction with what may come. */
 static bool is_pipelined(const struct connection *connection)
 {
     char next = connection->next_type;
-    return next == 'P' || next == 'B' || next == 'E';
+    return next == 'P' || next == 'B' || next == 'E' || next == 'H' || !next;
 }
 
 static bool start(struct connection *connection, struct portal *portal)

@@ -50,6 +50,16 @@ bool wr_socket_fill(struct connection *connection)
     return true;
 }
 
+/* What has arrived meanwhile, without waiting. An end or an error shows at the next real read. */
+static void fill_ready(struct connection *connection)
+{
+    compact(connection);
+    char *to = wr_buf_reserve(&connection->in, RECEIVE_BYTES);
+    ssize_t got = recv(connection->fd, to, connection->in.cap - connection->in.len, MSG_DONTWAIT);
+    if (got > 0)
+        connection->in.len += (size_t)got;
+}
+
 void wr_socket_flush(struct connection *connection)
 {
     struct wr_buf *out = &connection->out;
@@ -92,8 +102,10 @@ bool wr_socket_message(struct connection *connection, struct wire_message *messa
     }
 }
 
-char wr_socket_peek(const struct connection *connection, const struct wire_message *message)
+char wr_socket_peek(struct connection *connection, const struct wire_message *message)
 {
+    if (connection->in_at + message->used >= connection->in.len && !connection->closed)
+        fill_ready(connection);
     size_t next = connection->in_at + message->used;
     return next < connection->in.len ? connection->in.data[next] : '\0';
 }

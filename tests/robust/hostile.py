@@ -412,7 +412,8 @@ def main():
     if weir.process.poll() is None:
         link = weir.link()
         equal(link.value("SELECT 1"), "1", "still there")
-        print(f"RSS {start >> 20} MB at first, {rss(weir) >> 20} MB at the end; charged {int(link.value("SELECT used_bytes FROM weir_catalog.memory WHERE pool = 'total'")) >> 20} MB")
+        charged = int(link.value("SELECT used_bytes FROM weir_catalog.memory WHERE pool = 'total'"))
+        print(f"RSS {start >> 20} MB at first, {rss(weir) >> 20} MB at the end; charged {charged >> 20} MB")
         link.close()
     ended(weir, "hostile")
 

@@ -1,0 +1,390 @@
+"""What drivers do: psycopg 3 with parameters of all types in both formats, prepared statements, portals with row
+limits, executemany, pipelines, COPY, transactions and their errors, notices, and what drivers ask at connect."""
+import datetime
+import decimal
+import random
+import struct
+import threading
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from checks import FULL, Weir, check, ended, equal, report
+
+D = decimal.Decimal
+UTC = datetime.timezone.utc
+
+
+def connect(weir, **options):
+    return psycopg.connect(**{**dict(host="127.0.0.1", port=weir.port, user="root", dbname="dev", autocommit=True, connect_timeout=10), **options})
+
+
+def sqlstate(c, sql, params=None, **options):
+    try:
+        c.execute(sql, params, **options)
+        return None
+    except psycopg.Error as e:
+        return e.sqlstate
+
+
+VALUES = [
+    ("int", [0, 1, -1, 2**31 - 1, -2**31]),
+    ("smallint", [0, 32767, -32768]),
+    ("bigint", [0, 2**63 - 1, -2**63]),
+    ("boolean", [True, False]),
+    ("double precision", [0.0, -1.5, 1e308, 5e-324, float("inf"), float("-inf"), 0.1]),
+    ("real", [0.5, -2.25]),
+    ("numeric", [D("0"), D("1.50"), D("-12345678901234567890.123456789"), D("1E+20"), D("1E-20"), D("NaN"), D("0.000")]),
+    ("text", ["", "x", "é日本🦦", "a'b\"c\\d", "\n\t", "x" * 100000]),
+    ("varchar", ["", "varying"]),
+    ("bytea", [b"", b"\x00\xff\\x", bytes(range(256)) * 50]),
+    ("date", [datetime.date(2024, 2, 29), datetime.date(1, 1, 1), datetime.date(9999, 12, 31)]),
+    ("time", [datetime.time(0, 0), datetime.time(23, 59, 59, 999999)]),
+    ("timestamp", [datetime.datetime(2024, 2, 29, 12, 34, 56, 789012), datetime.datetime(1, 1, 1), datetime.datetime(9999, 12, 31, 23, 59, 59, 999999)]),
+    ("timestamptz", [datetime.datetime(2024, 2, 29, 12, 34, 56, 789012, UTC), datetime.datetime(1970, 1, 1, tzinfo=UTC)]),
+    ("interval", [datetime.timedelta(0), datetime.timedelta(days=3, seconds=5, microseconds=7), -datetime.timedelta(days=1)]),
+    ("jsonb", [{"a": [1, None, "é", {"b": 1.5}]}, [], "text", 0, None, True]),
+]
+
+
+def same(a, b):
+    if isinstance(a, (float, D)) and isinstance(b, (float, D)) and a != a:
+        return b != b
+    return a == b and (not isinstance(a, D) or str(a.as_tuple().exponent) == str(b.as_tuple().exponent) or a.as_tuple().exponent > 0)
+
+
+def types(weir):
+    """Every value there and back, as parameter and result, in text and binary, and by a table."""
+    with connect(weir) as c:
+        for name, values in VALUES:
+            if sqlstate(c, f"SELECT NULL::{name}") == "0A000":
+                print(f"type {name}: not supported yet")
+                continue
+            stored = not sqlstate(c, f"CREATE TABLE kept (id int PRIMARY KEY, v {name})")
+            for i, value in enumerate(values):
+                given = Jsonb(value) if name == "jsonb" else value
+                for binary in (False, True):
+                    for p in ("%s", "%t", "%b"):
+                        try:
+                            got = c.execute(f"SELECT {p}::{name}, {p}::{name} IS NULL", (given, given), binary=binary).fetchone()
+                            check(same(value, got[0]) and got[1] is False, f"{name} {value!r:.60} by {p} binary={binary}: {got!r:.100}")
+                        except psycopg.Error as e:
+                            check(False, f"{name} {value!r:.60} by {p} binary={binary}: {e}")
+                if stored:
+                    try:
+                        c.execute("INSERT INTO kept VALUES (%s, %s)", (i, given))
+                        got = c.execute("SELECT v FROM kept WHERE id = %s", (i,), binary=i % 2 == 0).fetchone()
+                        check(got and same(value, got[0]), f"{name} {value!r:.60} by a table: {got!r:.100}")
+                    except psycopg.Error as e:
+                        check(False, f"{name} {value!r:.60} by a table: {e}")
+            for binary in (False, True):
+                equal(c.execute(f"SELECT %s::{name}", (None,), binary=binary).fetchone(), (None,), f"{name} NULL")
+            if stored:
+                with c.cursor(binary=True) as cur:
+                    equal(len(cur.execute("SELECT * FROM kept").fetchall()), len(values), f"{name}: rows in binary")
+                c.execute("DROP TABLE kept")
+        for name, bad in (("int", "x"), ("int", "99999999999"), ("date", "2024-02-30"), ("timestamptz", "soon"), ("boolean", "perhaps"), ("jsonb", "{"), ("numeric", "1.2.3"), ("bytea", "\\xf")):
+            state = sqlstate(c, f"SELECT %s::{name}", (bad,))
+            check(state in ("22P02", "22003", "22008", "22007", "22023"), f"{name} from {bad!r}: {state}")
+        equal(sqlstate(c, "SELECT %s::text", (b"\xff".decode("latin1"),)), None, "latin1 as UTF-8")
+
+
+def bad_binary(weir):
+    """Binary parameters of the wrong length, or that are not what their type says."""
+    from hostile import message, startup
+    import socket
+    rng = random.Random(2)
+    oids = [16, 20, 21, 23, 25, 17, 700, 701, 1700, 1082, 1083, 1114, 1184, 1186, 3802, 114, 1043, 0, 2950, 1007, 4294967295]
+    answers = {}
+    with socket.create_connection(("127.0.0.1", weir.port), timeout=20) as s:
+        s.sendall(startup())
+        buffer = b""
+
+        def ready(until):
+            nonlocal buffer
+            errors = []
+            while until:
+                while len(buffer) < 5 or len(buffer) < 1 + struct.unpack_from("!I", buffer, 1)[0]:
+                    data = s.recv(65536)
+                    if not data:
+                        return ["closed"]
+                    buffer += data
+                size = 1 + struct.unpack_from("!I", buffer, 1)[0]
+                kind, body, buffer = buffer[:1], buffer[5:size], buffer[size:]
+                if kind == b"E":
+                    errors.append(dict((f[:1], f[1:]) for f in body.split(b"\0") if f)[b"C"].decode())
+                until -= kind == b"Z"
+            return errors
+        ready(1)
+        for n in range(1500 if FULL else 400):
+            oid = rng.choice(oids)
+            value = rng.choice([rng.randbytes(rng.choice([0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 16, 17, 40])), b"\0" * rng.randrange(20), b"\xff" * rng.randrange(20),
+                                struct.pack("!hhhh", 32767, 0, 0, 0), struct.pack("!hhhHh", 1, 32767, 0, 16383, 9999), struct.pack("!hhhHh", 1, 0, 0, 0, -1), b"\x01{", b"\x01[1,2", b"\x02{}"])
+            s.sendall(message(b"P", b"\0SELECT $1\0" + struct.pack("!HI", 1, oid)) + message(b"B", b"\0\0" + struct.pack("!HHHi", 1, 1, 1, len(value)) + value + struct.pack("!HH", 1, rng.randrange(2)))
+                      + message(b"E", b"\0" + struct.pack("!i", 0)) + message(b"S", b""))
+            got = ready(1)
+            for state in got or ["ok"]:
+                answers[state] = answers.get(state, 0) + 1
+            # PostgreSQL, too, has XX000 for a jsonb of another version
+            if "closed" in got or any(state.startswith("XX") for state in got) and oid != 3802:
+                check(False, f"binary parameter oid {oid} {value!r}: {got}")
+                break
+    check(True, "binary parameters")
+    print("binary parameters:", answers)
+
+
+def prepared(weir):
+    with connect(weir, prepare_threshold=1) as c:
+        c.execute("CREATE TABLE p (id int PRIMARY KEY, v text)")
+        for i in range(50):
+            c.execute("INSERT INTO p VALUES (%s, %s)", (i, f"v{i}"))
+        for i in range(50):
+            equal(c.execute("SELECT v FROM p WHERE id = %s", (i,)).fetchone(), (f"v{i}",), "prepared SELECT")
+        # what a prepared statement reads changes under it
+        with connect(weir) as other:
+            other.execute("DROP TABLE p")
+            state = sqlstate(c, "SELECT v FROM p WHERE id = %s", (1,))
+            equal(state, "42P01", "a prepared statement whose table is gone")
+            other.execute("CREATE TABLE p (id int PRIMARY KEY, v text, w int)")
+        state = sqlstate(c, "SELECT v FROM p WHERE id = %s", (1,))
+        check(state in (None, "0A000"), f"a prepared statement whose table is another: {state}")
+        for i in range(300):
+            c.execute(f"SELECT {i}, %s::int", (i,), prepare=True)
+        equal(c.execute("SELECT 1").fetchone(), (1,), "many prepared statements")
+        c.execute("DROP TABLE p")
+
+
+def cursors(weir):
+    with connect(weir) as c:
+        c.execute("CREATE TABLE r (id int PRIMARY KEY, t text)")
+        with c.cursor() as cur:
+            cur.executemany("INSERT INTO r VALUES (%s, %s)", [(i, "x" * (i % 50)) for i in range(500)])
+            equal(cur.rowcount, 500, "executemany counts")
+            try:
+                cur.executemany("INSERT INTO r VALUES (%s, %s)", [(600, "new"), (3, "twice"), (601, "never")])
+                check(False, "executemany with a duplicate")
+            except psycopg.errors.UniqueViolation:
+                check(True, "executemany with a duplicate")
+        before = c.execute("SELECT count(*) FROM r").fetchone()[0]
+        check(before in (500, 501), f"after a failed executemany: {before}")
+        with c.pipeline():
+            for i in range(1000, 1100):
+                c.execute("INSERT INTO r VALUES (%s, 'piped')", (i,))
+        equal(c.execute("SELECT count(*) FROM r WHERE t = 'piped'").fetchone(), (100,), "a pipeline")
+        try:
+            with c.pipeline():
+                c.execute("INSERT INTO r VALUES (2000, 'x')")
+                c.execute("SELECT 1/0")
+                c.execute("INSERT INTO r VALUES (2001, 'x')")
+            check(False, "an error in a pipeline")
+        except psycopg.Error as e:
+            equal(e.sqlstate, "22012", "an error in a pipeline")
+        equal(c.execute("SELECT count(*) FROM r WHERE id >= 2000").fetchone(), (0,), "an error in a pipeline undoes its block")
+        with c.cursor() as cur:
+            n = sum(1 for _ in cur.stream("SELECT a.id FROM r a, r b"))
+            check(n >= 600 * 600, f"stream: {n}")
+            for k, row in enumerate(cur.stream("SELECT a.id FROM r a, r b, r c")):
+                if k == 1000:
+                    break
+        equal(c.execute("SELECT 1").fetchone(), (1,), "a stream left early")
+        with c.cursor() as cur:
+            cur.execute("SELECT id, t FROM r ORDER BY id")
+            equal([d.name for d in cur.description], ["id", "t"], "description")
+            equal([d.type_code for d in cur.description], [23, 25], "types")
+            equal(len(cur.fetchmany(10)), 10, "fetchmany")
+            check(len(cur.fetchall()) > 500, "fetchall")
+        with c.cursor() as cur:
+            cur.execute("SELECT 1; SELECT 2; SELECT 3")
+            got = [cur.fetchone()]
+            while cur.nextset():
+                got.append(cur.fetchone())
+            equal(got, [(1,), (2,), (3,)], "several results")
+        c.execute("DROP TABLE r")
+
+
+def portals(weir):
+    """Row limits by Execute messages, several portals, and other statements in between."""
+    from hostile import message, startup
+    from wire import Link
+    link = Link(port=weir.port, timeout=30)
+    link.query("CREATE TABLE q (id int PRIMARY KEY)")
+    link.query("INSERT INTO q VALUES " + ", ".join(f"({i})" for i in range(1000)))
+
+    def send(*parts):
+        link._send(b"".join(parts))
+
+    def kinds(until):
+        out = []
+        while True:
+            while len(link.buffer) < 5 or len(link.buffer) < 1 + struct.unpack_from("!I", link.buffer, 1)[0]:
+                link.buffer += link._more()
+            size = 1 + struct.unpack_from("!I", link.buffer, 1)[0]
+            out.append(link.buffer[:1].decode())
+            link.buffer = link.buffer[size:]
+            if out[-1] == until:
+                return "".join(out)
+
+    def bind(portal, name):
+        return message(b"B", portal + b"\0" + name + b"\0" + struct.pack("!HHH", 0, 0, 0))
+
+    def execute(portal, rows):
+        return message(b"E", portal + b"\0" + struct.pack("!i", rows))
+    sync, flush = message(b"S", b""), message(b"H", b"")
+    link.query("BEGIN")
+    send(message(b"P", b"s\0SELECT a.id FROM q a, q b\0" + struct.pack("!H", 0)), bind(b"one", b"s"), bind(b"two", b"s"), execute(b"one", 3), sync)
+    equal(kinds("Z"), "122DDDsZ", "three rows of a portal")
+    send(execute(b"two", 2), execute(b"one", 1), sync)
+    equal(kinds("Z"), "DDsDsZ", "two portals in turns")
+    link.query("INSERT INTO q VALUES (5000)")
+    send(execute(b"one", 10), sync)
+    equal(kinds("Z"), "D" * 10 + "sZ", "a portal goes on after a write")
+    equal(link.value("SELECT count(*) FROM q"), "1001", "a query between")
+    send(message(b"C", b"Pone\0"), execute(b"one", 1), sync)
+    equal(kinds("Z"), "3EZ", "a closed portal")
+    link.query("ROLLBACK")
+    send(execute(b"two", 1), sync)
+    equal(kinds("Z"), "EZ", "portals end with their transaction")
+    equal(link.value("SELECT count(*) FROM q"), "1000", "and its writes")
+    link.query("DROP TABLE q")
+    link.close()
+
+
+def copying(weir):
+    with connect(weir) as c:
+        c.execute("CREATE TABLE cp (id int PRIMARY KEY, t text, n numeric, b bytea)")
+        with c.cursor() as cur:
+            with cur.copy("COPY cp FROM STDIN") as copy:
+                for i in range(5000):
+                    copy.write_row((i, None if i % 7 == 0 else "é\t\n\\" + str(i), D(i) / 4, bytes([i % 256])))
+            equal(cur.rowcount, 5000, "COPY counts")
+        equal(c.execute("SELECT t, n, b FROM cp WHERE id = 10").fetchone(), ("é\t\n\\10", D("2.5"), b"\n"), "what COPY wrote")
+        try:
+            with c.cursor().copy("COPY cp (id) FROM STDIN") as copy:
+                copy.write_row((10000,))
+                raise KeyError("the client's own failure")
+        except (KeyError, psycopg.Error):
+            pass
+        equal(c.execute("SELECT count(*) FROM cp").fetchone(), (5000,), "COPY given up by the client")
+        try:
+            with c.cursor().copy("COPY cp (id) FROM STDIN") as copy:
+                copy.write_row((20000,))
+                copy.write_row((1,))
+            check(False, "COPY of a duplicate")
+        except psycopg.errors.UniqueViolation:
+            check(True, "COPY of a duplicate")
+        equal(c.execute("SELECT count(*) FROM cp").fetchone(), (5000,), "COPY of a duplicate leaves nothing")
+        with c.transaction():
+            with c.cursor().copy("COPY cp (id) FROM STDIN") as copy:
+                copy.write_row((30000,))
+            equal(c.execute("SELECT count(*) FROM cp").fetchone(), (5001,), "COPY in a transaction")
+        c.execute("DROP TABLE cp")
+
+
+def transactions(weir):
+    with connect(weir, autocommit=False) as c:
+        c.execute("CREATE TABLE tx (id int PRIMARY KEY)")
+        c.commit()
+        c.execute("INSERT INTO tx VALUES (1)")
+        c.rollback()
+        equal(c.execute("SELECT count(*) FROM tx").fetchone(), (0,), "rollback")
+        c.execute("INSERT INTO tx VALUES (1)")
+        equal(sqlstate(c, "SELECT 1/0"), "22012", "an error in a transaction")
+        equal(sqlstate(c, "SELECT 1"), "25P02", "then nothing but its end")
+        equal(c.info.transaction_status, psycopg.pq.TransactionStatus.INERROR, "status")
+        c.rollback()
+        equal(c.execute("SELECT count(*) FROM tx").fetchone(), (0,), "and nothing is left")
+        c.commit()
+        with connect(weir) as other:
+            c.execute("INSERT INTO tx VALUES (5)")
+            equal(other.execute("SELECT count(*) FROM tx").fetchone(), (0,), "not seen before COMMIT")
+            other.execute("INSERT INTO tx VALUES (5)")
+            try:
+                c.commit()
+                check(False, "two transactions write one key")
+            except psycopg.Error as e:
+                check(e.sqlstate in ("23505", "40001"), f"two transactions write one key: {e.sqlstate}")
+            equal(other.execute("SELECT count(*) FROM tx").fetchone(), (1,), "one of them did")
+        c.rollback()
+        notices = []
+        c.add_notice_handler(lambda d: notices.append((d.severity, d.sqlstate, d.message_primary)))
+        c.execute("CREATE TABLE IF NOT EXISTS tx (id int PRIMARY KEY)")
+        c.execute("DROP TABLE IF EXISTS nowhere")
+        said = [n[1:] for n in notices if n[0] == "NOTICE"]
+        equal(said, [("42P07", 'relation "tx" already exists, skipping'), ("00000", 'table "nowhere" does not exist, skipping')], "notices")
+        c.commit()
+        c.execute("DROP TABLE tx")
+        c.commit()
+    done = []
+
+    def add(k):
+        with connect(weir) as c:
+            for _ in range(20):
+                c.execute("UPDATE counter SET n = n + 1 WHERE id = 1")
+            done.append(k)
+    with connect(weir) as c:
+        c.execute("CREATE TABLE counter (id int PRIMARY KEY, n int)")
+        c.execute("INSERT INTO counter VALUES (1, 0)")
+        jobs = [threading.Thread(target=add, args=(k,)) for k in range(4)]
+        for job in jobs:
+            job.start()
+        for job in jobs:
+            job.join()
+        equal(len(done), 4, "concurrent updates succeed")
+        equal(c.execute("SELECT n FROM counter").fetchone(), (80,), "and none is lost")
+        c.execute("DROP TABLE counter")
+
+
+CONNECT = [
+    # psycopg, SQLAlchemy
+    "select pg_catalog.version()", "select current_schema()", "show standard_conforming_strings", "show transaction isolation level",
+    "SELECT t.typname AS name, t.oid AS oid, t.typarray AS array_oid, t.oid::regtype::text AS regtype, t.typdelim AS delimiter FROM pg_type t WHERE t.oid = to_regtype('hstore')",
+    # JDBC
+    "SET extra_float_digits = 3", "SET application_name = 'PostgreSQL JDBC Driver'", "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", "SHOW TRANSACTION ISOLATION LEVEL", "select current_database()", "SELECT 1",
+    # asyncpg, pgx, node-postgres, npgsql
+    "SET client_encoding = 'UTF8'", "SET client_min_messages TO warning", "SET TIME ZONE 'UTC'", "SET datestyle = 'ISO'", "set names 'utf8'", "-- ping", "select 1;", ";", "SET intervalstyle = 'iso_8601'",
+    "BEGIN READ ONLY", "COMMIT", "BEGIN ISOLATION LEVEL SERIALIZABLE", "ROLLBACK", "START TRANSACTION", "END", "ABORT",
+    "DISCARD ALL", "RESET ALL", "DEALLOCATE ALL", "CLOSE ALL", "UNLISTEN *", "SELECT pg_advisory_unlock_all()", "SET SESSION AUTHORIZATION DEFAULT", "RESET SESSION AUTHORIZATION",
+    "SELECT nspname FROM pg_namespace", "SELECT pg_is_in_recovery()", "SELECT set_config('search_path', 'public', false)", "SELECT current_setting('server_version_num')",
+    "SELECT oid, typname FROM pg_type WHERE typname = 'jsonb'", "SELECT * FROM information_schema.tables", "SELECT * FROM pg_tables", "SHOW server_version", "SAVEPOINT a", "PREPARE TRANSACTION 'x'",
+]
+
+
+def at_connect(weir):
+    refused = []
+    with connect(weir) as c:
+        for sql in CONNECT:
+            state = sqlstate(c, sql)
+            if state:
+                refused.append((state, sql))
+                check(not state.startswith("XX"), f"{sql}: {state}")
+            if c.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
+                c.execute("ROLLBACK")
+        equal(c.execute("SELECT 1").fetchone(), (1,), "after what drivers say at connect")
+    for state, sql in refused:
+        print(f"at connect: {state} {sql[:100]}")
+    for options in (dict(options="-c statement_timeout=5s -c search_path=public"), dict(application_name="é 'x'"), dict(client_encoding="utf8"), dict(sslmode="prefer"), dict(gssencmode="disable")):
+        with connect(weir, **options) as c:
+            equal(c.execute("SELECT 1").fetchone(), (1,), f"connect with {options}")
+    for options in (dict(dbname="nope"), dict(client_encoding="latin1"), dict(options="-c nonsense"), dict(sslmode="require")):
+        try:
+            connect(weir, **options).close()
+            check(options.get("options"), f"connect with {options} went through")
+        except psycopg.Error:
+            check(True, "refused")
+
+
+def main():
+    weir = Weir()
+    for part in (types, bad_binary, prepared, cursors, portals, copying, transactions, at_connect):
+        try:
+            part(weir)
+        except (psycopg.Error, OSError, Exception) as e:
+            import traceback
+            traceback.print_exc()
+            check(False, f"{part.__name__}: {type(e).__name__} {e}")
+    ended(weir, "drivers")
+
+
+if __name__ == "__main__":
+    main()
+    report("drivers")
