@@ -26,7 +26,7 @@ def quiet(_):
 
 
 def create(partitions, *names):
-    admin = AdminClient({"bootstrap.servers": BOOTSTRAP, "error_cb": quiet})
+    admin = AdminClient({"bootstrap.servers": BOOTSTRAP, "error_cb": quiet, "log_level": 0})
     for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
         future.result(30)
 
@@ -36,7 +36,7 @@ class Writer:
 
     def __init__(self, name):
         self.producer = Producer({"bootstrap.servers": BOOTSTRAP, "transactional.id": name, "linger.ms": 2,
-                                  "transaction.timeout.ms": 60000, "error_cb": quiet})
+                                  "transaction.timeout.ms": 60000, "error_cb": quiet, "log_level": 0})
         self.producer.init_transactions(30)
 
     def begin(self):
@@ -62,7 +62,7 @@ class Writer:
 def consumer(**more):
     return Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": f"reader-{os.getpid()}-{time.monotonic_ns()}",
                      "isolation.level": "read_committed", "enable.partition.eof": True, "enable.auto.commit": False,
-                     "error_cb": quiet, **more})
+                     "error_cb": quiet, "log_level": 0, **more})
 
 
 def assign(reader, topic):
