@@ -1,0 +1,12 @@
+SELECT * FROM customers ORDER BY id;
+SELECT * FROM orders ORDER BY id;
+SELECT * FROM notes ORDER BY text;
+SELECT * FROM by_country ORDER BY country;
+SELECT * FROM without_orders;
+SELECT * FROM largest ORDER BY id;
+SELECT * FROM words ORDER BY text;
+SELECT * FROM totals;
+SELECT * FROM broken ORDER BY id;
+SELECT object, sqlstate, message FROM weir_catalog.errors;
+SELECT * FROM wide_sum;
+SELECT n, length(pad) FROM wide WHERE id = 777;
