@@ -72,7 +72,7 @@ def idle(weir, seconds=0.2):
     """Nothing runs: hardly any processor is used for a while."""
     before = cpu(weir)
     time.sleep(seconds)
-    return cpu(weir) - before < seconds * 0.5
+    return cpu(weir) - before <= 0.02
 
 
 def eventually(probe, seconds=10):

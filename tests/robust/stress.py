@@ -232,4 +232,5 @@ if __name__ == "__main__":
     print(counts)
     for line in found:
         print("FAILED:", line)
+    print(f"stress: {0 if found else 1} passed, {len(found)} failed")
     sys.exit(bool(found))
