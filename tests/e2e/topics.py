@@ -79,7 +79,7 @@ def unpack(message):
 
 
 def contents(topic):
-    """All committed messages, each partition in order."""
+    """All committed messages, by partition and offset."""
     reader = consumer()
     open_ends, found = assign(reader, topic), []
     until = time.monotonic() + 120
@@ -92,4 +92,4 @@ def contents(topic):
             elif message.error().code() == KafkaError._PARTITION_EOF:
                 open_ends -= 1
     reader.close()
-    return found
+    return sorted(found, key=lambda message: message[:2])
