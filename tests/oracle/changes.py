@@ -108,6 +108,17 @@ class Table:
             return " WHERE " + self.old_key(r)
         return " WHERE " + condition(r, self.scope(), 1) if r.random() < 0.95 else ""
 
+    def with_subquery(self, r, tables):
+        """UPDATE and DELETE that read other tables."""
+        other = r.choice(tables)
+        mine, theirs = self.columns[0][0], other.columns[0][0]
+        where = f"{mine} {r.choice(['IN', 'NOT IN'])} (SELECT {theirs} FROM {other.name} WHERE {condition(r, other.scope(), 1)})"
+        if r.random() < 0.4:
+            where = f"EXISTS (SELECT 1 FROM {other.name} AS o WHERE o.{theirs} = {self.name}.{mine} AND {condition(r, other.scope('o.'), 0)})"
+        if r.random() < 0.4:
+            return f"DELETE FROM {self.name} WHERE {where} AND {condition(r, self.scope(self.name + '.'), 1)} AND {condition(r, self.scope(self.name + '.'), 1)}"
+        return f"UPDATE {self.name} SET {mine} = mod(COALESCE((SELECT max({theirs}) FROM {other.name}), 0) + {r.randint(-3, 3)}, 100) WHERE {where}"
+
     def delete(self, r):
         if self.key != "none" and r.random() < 0.5:
             return f"DELETE FROM {self.name} WHERE {self.old_key(r)}"
@@ -137,7 +148,9 @@ class Table:
         return f"INSERT INTO {self.name} ({', '.join(names)}) SELECT {', '.join(items)} FROM {other.name} WHERE {condition(r, scope, 1)} AND {condition(r, scope, 1)}"
 
     def statement(self, r, tables):
-        kind = r.randint(0, 19)
+        kind = r.randint(0, 20)
+        if kind == 20:
+            return self.with_subquery(r, tables)
         if kind <= 8:
             return self.insert(r, r.choice([1, 1, 2, 5, 12]))
         if kind <= 14:

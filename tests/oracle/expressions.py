@@ -174,7 +174,7 @@ def condition(r, scope, depth):
     if kind == 6 and scope:
         return f"({r.choice(scope).sql} IS {r.choice(['', 'NOT '])}NULL)"
     if kind == 7:
-        return f"({expression(r, scope, 'text', depth - 1).sql} {r.choice(['', 'NOT '])}LIKE {quote(r.choice(PATTERNS))})"
+        return f"({expression(r, scope, 'text', depth - 1).sql} {r.choice(['', 'NOT '])}{r.choice(['LIKE', 'LIKE', 'ILIKE'])} {quote(r.choice(PATTERNS))})"
     if kind == 8:
         type = r.choice(["integer", "text", "date", "numeric"])
         values = ", ".join([literal(r, type) for _ in range(r.randint(1, 4))] + (["NULL"] if r.random() < 0.15 else []))
@@ -198,6 +198,10 @@ def expression(r, scope, type, depth=2):
         if type == "integer" or not found:
             return Column(literal(r, type), type, plain)
     kind = r.random()
+    if kind < 0.03:
+        t = r.choice(["integer", "text"])
+        cases = " ".join(f"WHEN {literal(r, t)} THEN {expression(r, scope, type, depth - 1).sql}" for _ in range(r.randint(1, 3)))
+        return Column(f"(CASE {expression(r, scope, t, depth - 1).sql} {cases} ELSE {literal(r, type)} END)", type, plain)
     if kind < 0.12:
         cases = " ".join(f"WHEN {condition(r, scope, depth - 1)} THEN {expression(r, scope, type, depth - 1).sql}"
                          for _ in range(r.randint(1, 2)))

@@ -30,6 +30,10 @@ class Failure(Exception):
         self.kind, self.view = kind, view
 
 
+class Exploded(Exception):
+    """A join grew beyond reason, in PostgreSQL too."""
+
+
 class Pair:
     """weir and PostgreSQL, given the same actions."""
 
@@ -60,7 +64,17 @@ class Pair:
             return None, e
         except Disconnected as e:
             status = self.weir.process.poll()
+            if status is None and self.is_huge():
+                raise Exploded() from e
             raise Failure("crash", None, f"weir has gone (status {status}) at: {sql}\n{e}\n{self.weir.tail()}") from e
+
+    def is_huge(self):
+        """Does PostgreSQL, too, find no end with one of the views?"""
+        for name in self.views:
+            answer, error = self.on_pg(f"SELECT count(*) FROM {name}")
+            if error and error.sqlstate == "57014" or answer and int(answer.rows()[0][0]) > 100000:
+                return True
+        return False
 
     def on_pg(self, sql):
         try:
@@ -260,6 +274,9 @@ class Round:
             return None
         except Failure as f:
             return f
+        except Exploded:
+            self.stats["rounds given up: a join explodes"] += 1
+            return None
         finally:
             self.pair.close()
 

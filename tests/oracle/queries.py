@@ -82,6 +82,13 @@ class QueryMaker:
             where = f" WHERE {condition(r, inner_scope, 1)}"
         if r.random() < 0.25:
             where += (" AND " if where else " WHERE ") + self.equality(scope, inner_scope, False)
+        if kind == 2 and r.random() < 0.3:
+            return (f"{column(r, scope, t).sql} {r.choice(['= ANY', '<> ALL', '> ALL', '<= ANY'])} (SELECT {column(r, inner_scope, t).sql} "
+                    f"FROM {inner}{where})")
+        if kind == 2 and r.random() < 0.4:
+            u = r.choice(types)
+            return (f"({column(r, scope, t).sql}, {column(r, scope, u).sql}) IN (SELECT "
+                    f"{column(r, inner_scope, t).sql}, {column(r, inner_scope, u).sql} FROM {inner}{where})")
         if kind <= 2:
             return (f"{column(r, scope, t).sql} {r.choice(['', 'NOT '])}IN (SELECT {column(r, inner_scope, t).sql} FROM {inner}"
                     f"{where})")
@@ -96,6 +103,10 @@ class QueryMaker:
         source = stabilised(column(r, inner_scope, t)).sql
         if t == "boolean":
             return f"(SELECT count(*) > 1 FROM {inner}{where})"
+        if t == "bigint" and r.random() < 0.5:
+            return f"(SELECT count(*) FROM {inner}{where})"
+        if t == "numeric" and r.random() < 0.5:
+            return f"(SELECT round(avg({source}), 3) FROM {inner}{where})"
         return f"(SELECT {r.choice(['min', 'max'])}({source}) FROM {inner}{where})"
 
     def where(self, scope):
@@ -141,7 +152,7 @@ class QueryMaker:
 
     def aggregate_call(self, scope):
         r = self.r
-        kind = r.randint(0, 7)
+        kind = r.randint(0, 8)
         filter = f" FILTER (WHERE {condition(r, scope, 1)})" if r.random() < 0.2 else ""
         if kind == 0:
             return Column(f"count(*){filter}", "bigint", True)
@@ -164,6 +175,8 @@ class QueryMaker:
             if name == "avg" and t != "double precision":
                 result = "numeric"
             return Column(f"{name}({arg.sql}){filter}", result, False if result != "bigint" else True)
+        if kind == 8:
+            return Column(f"{r.choice(['bool_and', 'bool_or'])}({expression(r, scope, 'boolean', 1).sql}){filter}", "boolean", True)
         types = [t for t in ORDERED if t != "boolean" and of_type(scope, [t])] or ["integer"]
         t = r.choice(types)
         arg = stabilised(column(r, scope, t) or expression(r, scope, t, 1))
@@ -177,7 +190,7 @@ class QueryMaker:
         keys = []
         for _ in range(r.choice([0, 1, 1, 1, 2])):
             c = stabilised(r.choice(scope) if r.random() < 0.8 or not scope else expression(r, scope, pick_type(r), 1))
-            if "SELECT" not in c.sql and not c.sql.startswith("(") and c.sql[:1].isalpha() and "." in c.sql or "round(" in c.sql:
+            if "." in c.sql and "q" in c.sql and "::" not in c.sql.split(".")[0]:
                 keys.append(c)
         calls = [self.aggregate_call(scope) for _ in range(r.randint(1 if keys else 1, 4))]
         items = keys + calls
@@ -185,11 +198,12 @@ class QueryMaker:
         text = ", ".join(f"{c.sql} AS c{i}" for i, c in enumerate(items))
         text = f"SELECT {text} FROM {sql}{where}"
         if keys:
-            text += " GROUP BY " + ", ".join(c.sql for c in keys)
+            by_position = r.random() < 0.3
+            text += " GROUP BY " + ", ".join(str(i + 1) if by_position else c.sql for i, c in enumerate(keys))
         if r.random() < 0.2:
             self.kinds.add("having")
             call = self.aggregate_call(scope)
-            text += f" HAVING {call.sql} {r.choice(['IS NOT NULL', 'IS NULL'])}" if call.type in ("text", "date", "timestamp", "timestamptz") \
+            text += f" HAVING {call.sql} {r.choice(['IS NOT NULL', 'IS NULL'])}" if call.type in ("text", "date", "timestamp", "timestamptz", "boolean") \
                 else f" HAVING {call.sql} {r.choice(['>', '<=', '<>'])} {literal(r, call.type, 3)}"
         return text, out
 
@@ -238,10 +252,49 @@ class QueryMaker:
                 if not e.stable or c.type == "numeric":  # scales may differ
                     columns[i] = Column(c.sql, c.type, False)
             parts.append(f"SELECT {', '.join(items)} FROM {sql}{self.where(scope)}")
+        if all_stable(columns) and not all:
+            return f" {r.choice(['UNION', 'UNION', 'INTERSECT', 'EXCEPT'])} ".join(parts[:2]), columns
         return (" UNION ALL " if all else " UNION ").join(parts), columns
 
+    def distinct_on(self, depth):
+        """DISTINCT ON: the first row in an order over all columns."""
+        self.kinds.add("top-n")
+        inner, scope = self.source(depth)
+        out, text = self.outputs(scope, stable=True)
+        keys = self.r.sample(out, self.r.randint(1, min(2, len(out))))
+        names = ", ".join(k.sql for k in keys)
+        alias = self.alias()
+        rest = [c for c in out if c not in keys]
+        order = self.orders(keys) + (", " + self.orders(rest) if rest else "")
+        return f"SELECT DISTINCT ON ({names}) * FROM (SELECT {text} FROM {inner}{self.where(scope)}) AS {alias} ORDER BY {order}", out
+
+    def top_groups(self, depth):
+        """The largest groups."""
+        self.kinds.add("top-n")
+        inner, columns = self.aggregate(depth)
+        alias = self.alias()
+        items = [stabilised(c) for c in columns]
+        out = [Column(f"c{i}", c.type, True) for i, c in enumerate(items)]
+        text = ", ".join(f"{c.sql} AS c{i}" for i, c in enumerate(items))
+        return f"SELECT {text} FROM ({inner}) AS {alias} ORDER BY {', '.join(str(i + 1) + self.r.choice(['', ' DESC']) for i in range(len(items)))} " \
+               f"LIMIT {self.r.randint(1, 5)}", out
+
+    def with_query(self, depth):
+        """WITH: a query with a name, read once or twice."""
+        inner = self.query(0)
+        name = f"w{self.aliases}"
+        self.relations = {**self.relations, name: (inner.columns, False, set())}
+        sql, columns = self.r.choice([self.select, self.aggregate])(0)
+        if name not in sql:
+            alias = self.alias()
+            return f"WITH {name} AS ({inner.sql}) SELECT * FROM {name} AS {alias}", inner.columns
+        return f"WITH {name} AS ({inner.sql}) {sql}", columns
+
     def query(self, depth=1):
-        kind = self.r.choices([self.select, self.aggregate, self.top, self.union], [36, 34, 18, 8])[0]
+        kinds = [self.select, self.aggregate, self.top, self.union, self.distinct_on, self.top_groups]
+        kind = self.r.choices(kinds, [34, 32, 14, 8, 4, 5])[0]
+        if depth > 0 and self.r.random() < 0.06:
+            kind = self.with_query
         sql, columns = kind(depth)
         return Query(sql, columns, self.kinds)
 

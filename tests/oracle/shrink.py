@@ -41,6 +41,9 @@ class Shrinker:
                 return f
         except (SqlError, Disconnected):
             pass
+        except Exception as e:  # a join that explodes
+            if type(e).__name__ != "Exploded":
+                raise
         finally:
             pair.close()
         return None
