@@ -1,0 +1,259 @@
+/* The library from many threads at once: writers, an appender, subscribers that must end up with what the view holds,
+ * DDL under them, and cancels at any moment. What sanitizers have to say about it is half of the test.
+ *
+ * usage: api_test [SECONDS [WORKERS]] */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/check.h"
+#include "weir.h"
+
+#define GROUPS 8
+
+static weir_db *db;
+static atomic_bool stop;
+static atomic_int unexpected;
+
+/* What concurrent sessions may meet. */
+static bool allowed(const weir_error *error)
+{
+    static const char *const states[] = {"40001", "23505", "57014", "42P01", "42P07",
+                                         "2BP01", "55000", "55P03", "25P02"};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (!strcmp(error->sqlstate, states[i]))
+            return true;
+    fprintf(stderr, "unexpected: %s: %s\n", error->sqlstate, error->message);
+    atomic_fetch_add(&unexpected, 1);
+    return false;
+}
+
+static weir_session *open_session(void)
+{
+    weir_session *session;
+    weir_error error;
+    if (weir_session_open(db, &session, &error) == WEIR_OK)
+        return session;
+    fprintf(stderr, "%s\n", error.message);
+    exit(1);
+}
+
+static void run(weir_session *session, const char *sql)
+{
+    weir_error error;
+    if (weir_exec(session, sql, &error) == WEIR_ERROR && !allowed(&error))
+        fprintf(stderr, "  in %s\n", sql);
+}
+
+/* The sessions that may be cancelled. */
+static weir_session *victims[3];
+static pthread_mutex_t victims_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void *writer(void *argument)
+{
+    int which = *(int *)argument;
+    unsigned seed = (unsigned)which + 1;
+    weir_session *session = open_session();
+    pthread_mutex_lock(&victims_lock);
+    victims[which] = session;
+    pthread_mutex_unlock(&victims_lock);
+    char sql[256];
+    while (!atomic_load(&stop)) {
+        int id = rand_r(&seed) % 300, kind = rand_r(&seed) % 5;
+        if (kind < 2)
+            snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d, %d, 'v%d')", id, id % GROUPS, id);
+        else if (kind == 2)
+            snprintf(sql, sizeof sql, "UPDATE t SET grp = (grp + 1) %% %d WHERE id < %d", GROUPS, id / 10);
+        else if (kind == 3)
+            snprintf(sql, sizeof sql, "DELETE FROM t WHERE id = %d", id);
+        else
+            snprintf(sql, sizeof sql, "BEGIN; DELETE FROM t WHERE id = %d; SELECT count(*) FROM g; %s", id,
+                     id % 2 ? "COMMIT" : "ROLLBACK");
+        run(session, sql);
+        if (weir_session_state(session) != 'I')
+            run(session, "ROLLBACK");
+    }
+    pthread_mutex_lock(&victims_lock);
+    victims[which] = NULL;
+    pthread_mutex_unlock(&victims_lock);
+    weir_session_close(session);
+    return NULL;
+}
+
+static void *appender(void *argument)
+{
+    (void)argument;
+    weir_session *session = open_session();
+    weir_error error;
+    weir_appender *rows;
+    if (weir_appender_open(session, "t", &rows, &error) != WEIR_OK) {
+        allowed(&error);
+        return NULL;
+    }
+    for (int64_t id = 1000; !atomic_load(&stop); id += 50) {
+        for (int64_t i = 0; i < 50; i++) {
+            weir_append_int64(rows, id + i);
+            weir_append_int64(rows, i % GROUPS);
+            weir_append_text(rows, "appended", 8);
+            if (weir_append_row(rows, &error) == WEIR_ERROR)
+                allowed(&error);
+        }
+        if (weir_appender_flush(rows, &error) == WEIR_ERROR)
+            allowed(&error);
+    }
+    weir_appender_close(rows);
+    weir_session_close(session);
+    return NULL;
+}
+
+/* Folds the changes of the view into groups; at the end they are the view. */
+struct folded {
+    int64_t n[GROUPS];
+    weir_subscription *subscription;
+    weir_session *session;
+};
+
+static bool fold(struct folded *folded, int timeout_ms)
+{
+    weir_error error;
+    int64_t weight;
+    uint64_t commit;
+    weir_code code = weir_subscription_next(folded->subscription, timeout_ms, &weight, &commit, &error);
+    if (code == WEIR_ERROR)
+        allowed(&error);
+    if (code != WEIR_ROW)
+        return false;
+    size_t len;
+    const char *group = weir_subscription_text(folded->subscription, 0, &len);
+    const char *n = weir_subscription_text(folded->subscription, 1, &len);
+    folded->n[atoi(group)] += weight * atoll(n);
+    return true;
+}
+
+static void *subscriber(void *argument)
+{
+    struct folded *folded = argument;
+    weir_error error;
+    folded->session = open_session();
+    if (weir_subscribe(folded->session, "g", true, &folded->subscription, &error) != WEIR_OK) {
+        allowed(&error);
+        return NULL;
+    }
+    while (!atomic_load(&stop))
+        fold(folded, 20);
+    return NULL;
+}
+
+/* Views and tables that come and go, under subscriptions that begin and end. */
+static void *definer(void *argument)
+{
+    (void)argument;
+    weir_session *session = open_session();
+    weir_error error;
+    for (int round = 0; !atomic_load(&stop); round++) {
+        run(session, "CREATE MATERIALIZED VIEW w AS SELECT a.grp, count(*) AS n FROM t a JOIN t b ON a.grp = b.grp AND "
+                     "b.id < 50 GROUP BY a.grp");
+        weir_subscription *subscription = NULL;
+        if (weir_subscribe(session, "w", round % 2, &subscription, &error) != WEIR_OK)
+            allowed(&error);
+        int64_t weight;
+        uint64_t commit;
+        for (int i = 0; subscription && i < 5; i++)
+            if (weir_subscription_next(subscription, 5, &weight, &commit, &error) == WEIR_ERROR)
+                allowed(&error);
+        if (round % 3 == 0)
+            run(session, "DROP MATERIALIZED VIEW w"); /* while it is read */
+        if (subscription && weir_subscription_next(subscription, 5, &weight, &commit, &error) == WEIR_ERROR)
+            allowed(&error);
+        weir_subscription_close(subscription);
+        run(session, "DROP MATERIALIZED VIEW IF EXISTS w");
+        weir_result *result;
+        if (weir_query(session, "SELECT a.id, b.id FROM t a, t b", &result, &error) == WEIR_OK) {
+            for (int i = 0; i < 10 && weir_result_next(result, &error) == WEIR_ROW; i++)
+                ;
+            weir_result_free(result); /* early */
+        } else {
+            allowed(&error);
+        }
+    }
+    weir_session_close(session);
+    return NULL;
+}
+
+static void *canceller(void *argument)
+{
+    (void)argument;
+    unsigned seed = 9;
+    while (!atomic_load(&stop)) {
+        nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL);
+        pthread_mutex_lock(&victims_lock);
+        weir_session *victim = victims[rand_r(&seed) % 3];
+        if (victim)
+            weir_session_cancel(victim);
+        pthread_mutex_unlock(&victims_lock);
+        weir_progress progress;
+        weir_get_progress(db, &progress);
+    }
+    return NULL;
+}
+
+static void compare(struct folded *folded)
+{
+    int64_t want[GROUPS] = {0};
+    weir_error error;
+    weir_result *result;
+    while (fold(folded, 500)) /* until nothing more comes */
+        ;
+    CHECK(weir_query(folded->session, "SELECT grp, n FROM g", &result, &error) == WEIR_OK);
+    while (weir_result_next(result, &error) == WEIR_ROW)
+        want[weir_result_int64(result, 0)] = weir_result_int64(result, 1);
+    weir_result_free(result);
+    for (int i = 0; i < GROUPS; i++)
+        CHECK_INT(folded->n[i], want[i]);
+    weir_subscription_close(folded->subscription);
+    weir_session_close(folded->session);
+}
+
+static void storm(double seconds, int workers)
+{
+    weir_error error;
+    weir_options options = {.struct_size = sizeof options, .memory_bytes = 128 << 20, .workers = workers};
+    CHECK(weir_open(NULL, &options, &db, &error) == WEIR_OK);
+    weir_session *session = open_session();
+    run(session, "CREATE TABLE t (id bigint PRIMARY KEY, grp bigint, v text);"
+                 "CREATE MATERIALIZED VIEW g AS SELECT grp, count(*) AS n FROM t GROUP BY grp");
+    static int numbers[3] = {0, 1, 2};
+    static struct folded folded[2];
+    memset(folded, 0, sizeof folded);
+    atomic_store(&stop, false);
+    pthread_t threads[8];
+    for (int i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, writer, &numbers[i]);
+    pthread_create(&threads[3], NULL, appender, NULL);
+    pthread_create(&threads[4], NULL, subscriber, &folded[0]);
+    pthread_create(&threads[5], NULL, subscriber, &folded[1]);
+    pthread_create(&threads[6], NULL, definer, NULL);
+    pthread_create(&threads[7], NULL, canceller, NULL);
+    nanosleep(&(struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (time_t)seconds) * 1e9)},
+              NULL);
+    atomic_store(&stop, true);
+    for (int i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    compare(&folded[0]);
+    compare(&folded[1]);
+    weir_session_close(session);
+    weir_close(db);
+    CHECK_INT(atomic_load(&unexpected), 0);
+}
+
+int main(int argc, char **argv)
+{
+    double seconds = argc > 1 ? atof(argv[1]) : 1.5;
+    storm(seconds, argc > 2 ? atoi(argv[2]) : 1);
+    if (argc <= 2)
+        storm(seconds, 4);
+    return check_report("api");
+}
