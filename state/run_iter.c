@@ -12,7 +12,7 @@ static uint64_t key_head(const char *key, uint32_t len)
     return head;
 }
 
-/* ---- the first-key index of a disk run */
+/* ---- the first-key index of a disk run: of each block's first key, a prefix that all keys before are lower than */
 
 static uint32_t load_u32le(const char *at)
 {

@@ -134,6 +134,19 @@ static void note_prefix(struct run_writer *writer, const struct entry *entry)
     writer->has_prefix = true;
 }
 
+/* What the index keeps of a block's first key: the shortest prefix above the key before it. A key made of a long text
+ * would make the index a part of the data that no cache can hold. Searches need no more (run_iter.c): every key before
+ * the block is lower, none in it is. */
+static uint32_t separator_len(const struct run_writer *writer, const struct entry *entry)
+{
+    uint32_t n = 0, most = WR_MIN(entry->key_len, (uint32_t)writer->last_key.len);
+    if (!writer->run->entries)
+        return entry->key_len;
+    while (n < most && writer->last_key.data[n] == entry->key[n])
+        n++;
+    return WR_MIN(n + 1, entry->key_len);
+}
+
 bool wr_run_writer_add(struct run_writer *writer, const struct entry *entry, struct wr_error *err)
 {
     struct run *run = writer->run;
@@ -142,7 +155,7 @@ bool wr_run_writer_add(struct run_writer *writer, const struct entry *entry, str
         TRY(end_block(writer, err));
     if (!writer->block_entries) {
         wr_buf_u32le(&writer->index_offsets, (uint32_t)writer->index_keys.len);
-        wr_buf_put(&writer->index_keys, entry->key, entry->key_len);
+        wr_buf_put(&writer->index_keys, entry->key, separator_len(writer, entry));
     }
     if (!run->entries) {
         run->min_key = wr_strndup(entry->key, entry->key_len);
