@@ -2,10 +2,12 @@
 """Memory: anonymous memory (RssAnon, sampled every 50 ms) never passes the limit by more than a tenth.
 
 Under --memory 256MB (quick: 64MB): state of ten times that (twice), one update whose join has 10 M rows (500 k), a COPY
-of 1 GB (100 MB) in one statement, SELECT * of a view larger than the limit, streamed.
+of 1 GB (100 MB) in one statement, SELECT * of a view larger than the limit, streamed. Arguments name single phases:
+fan-out, copy, state.
 """
 import base64
 import os
+import sys
 import time
 
 from bar import FULL, Server, check, copy, report
@@ -56,9 +58,11 @@ def big_state():
         connection.execute("CREATE TABLE u (g int PRIMARY KEY, name text)")
         connection.execute("CREATE MATERIALIZED VIEW j AS SELECT t.k, t.s, u.name FROM t JOIN u ON t.g = u.g")
         connection.execute("CREATE MATERIALIZED VIEW a AS SELECT g, max(s) AS s, count(*) AS n FROM t GROUP BY g")
+        began = time.time()
         copy(connection, "u", rows // 2 + 1, lambda i: f"{i}\tname {i}\n")
         for start in range(0, rows, 50_000):
             copy(connection, "t", min(50_000, rows - start), lambda i: f"{start + i}\t{(start + i) // 2}\t{start + i}{pad(start + i)}\n")
+        print(f"        loaded after {time.time() - began:.1f} s")
         state = connection.execute("SELECT sum(state_bytes) FROM weir_catalog.operators").fetchone()[0]
         print(f"        {rows} rows, state {int(state) >> 20} MB, disk {store_mb(connection)} MB")
         for i in range(200):
@@ -108,7 +112,7 @@ def big_copy():
         check(int(got) == rows, f"big COPY: {got} rows of {rows}, {COPY_BYTES / seconds / (1 << 20):.0f} MB/s")
 
 
-fan_out()
-big_copy()
-big_state()
+PHASES = {"fan-out": fan_out, "copy": big_copy, "state": big_state}
+for name in sys.argv[1:] or PHASES:
+    PHASES[name]()
 report("bar memory")
