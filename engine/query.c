@@ -131,68 +131,111 @@ static bool feed_row(void *context, const char *row, uint32_t len)
     return feed->n < BATCH_ROWS_MAX || feed_flush(feed);
 }
 
-/* ---- a key given by the condition right above the scan: a lookup instead of a scan */
+/* ---- keys given by the condition right above the scan: lookups instead of a scan */
 
-/* Note `column = constant` conditions joined by AND; values[] is by column of the scan. */
-static void note_equalities(const struct expr *expr, const struct datum **values)
+#define LOOKUP_KEYS_MAX 1024
+
+/* The constants a column is compared with: `column = constant` or `column IN (constants)`. */
+struct given {
+    struct expr *const *values;
+    uint16_t n;
+};
+
+static bool all_constants(const struct expr *expr, uint16_t from)
+{
+    for (uint16_t i = from; i < expr->nargs; i++)
+        if (expr->args[i]->kind != EXPR_CONST || expr->args[i]->type.id != expr->args[0]->type.id)
+            return false;
+    return true;
+}
+
+/* Note such conditions joined by AND; given[] is by column of the scan. */
+static void note_given(const struct expr *expr, struct given *given)
 {
     if (expr->kind == EXPR_AND) {
         for (uint16_t i = 0; i < expr->nargs; i++)
-            note_equalities(expr->args[i], values);
+            note_given(expr->args[i], given);
+        return;
+    }
+    if (expr->kind == EXPR_IN_LIST && !expr->negated && expr->args[0]->kind == EXPR_COLUMN && all_constants(expr, 1)) {
+        given[expr->args[0]->column] = (struct given){expr->args + 1, (uint16_t)(expr->nargs - 1)};
         return;
     }
     if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "=") != 0)
         return;
-    const struct expr *column = expr->args[0], *value = expr->args[1];
-    if (column->kind == EXPR_CONST) {
-        column = expr->args[1];
-        value = expr->args[0];
-    }
-    if (column->kind == EXPR_COLUMN && value->kind == EXPR_CONST && !value->value.null &&
-        column->type.id == value->type.id)
-        values[column->column] = &value->value;
+    bool swapped = expr->args[0]->kind == EXPR_CONST;
+    const struct expr *column = expr->args[swapped], *value = expr->args[!swapped];
+    if (column->kind == EXPR_COLUMN && value->kind == EXPR_CONST && column->type.id == value->type.id)
+        given[column->column] = (struct given){&expr->args[!swapped], 1};
 }
 
-static bool lookup_key(const struct feed *feed, struct wr_arena *arena, struct wr_buf *key)
+struct lookup {
+    struct wr_buf *keys;
+    uint32_t n;
+};
+
+/* All keys with field k and those behind it chosen among what is given; `key` holds the fields before. */
+static void add_keys(struct lookup *lookup, const struct relation *relation, const struct given *given, uint16_t k,
+                     struct wr_buf *key)
+{
+    if (k == relation->nkey) {
+        struct wr_buf *full = &lookup->keys[lookup->n++];
+        wr_buf_put(full, key->data, key->len);
+        full->data[0] = (char)wr_key_shard(wr_key_hash(full->data + 1, full->len - 1));
+        return;
+    }
+    size_t len = key->len;
+    for (uint16_t v = 0; v < given[k].n; v++) {
+        const struct datum *value = &given[k].values[v]->value;
+        if (value->null)
+            continue; /* equal to nothing */
+        wr_key_put(key, value, false, false);
+        add_keys(lookup, relation, given, (uint16_t)(k + 1), key);
+        key->len = len;
+    }
+}
+
+static int key_cmp(const void *a, const void *b)
+{
+    const struct wr_buf *x = a, *y = b;
+    int c = memcmp(x->data, y->data, WR_MIN(x->len, y->len));
+    return c ? c : (x->len > y->len) - (x->len < y->len);
+}
+
+/* The distinct keys that rows passing the filter can have, sorted; false: any. */
+static bool find_keys(const struct feed *feed, struct wr_arena *arena, struct lookup *lookup)
 {
     const struct op *scan = feed->scan;
     const struct plan *above = scan->nouts == 1 ? scan->outs[0].op->plan : NULL;
     const struct relation *relation = feed->relation;
     if (!above || above->kind != PLAN_FILTER || !relation->nkey)
         return false;
-    const struct datum **values = WR_NEW_ARRAY(arena, const struct datum *, scan->plan->ncols + 1);
-    note_equalities(above->filter.predicate, values);
-    wr_buf_byte(key, 0);
+    struct given *by_column = WR_NEW_ARRAY(arena, struct given, scan->plan->ncols + 1);
+    struct given *by_field = WR_NEW_ARRAY(arena, struct given, relation->nkey);
+    note_given(above->filter.predicate, by_column);
+    uint64_t total = 1;
     for (uint16_t k = 0; k < relation->nkey; k++) {
         uint16_t c = 0;
-        while (c < scan->plan->ncols && (scan->plan->scan.columns[c] != relation->key[k].column || !values[c]))
+        while (c < scan->plan->ncols &&
+               (scan->plan->scan.columns[c] != relation->key[k].column || !by_column[c].values))
             c++;
-        if (c == scan->plan->ncols)
+        if (c == scan->plan->ncols || (total *= by_column[c].n) > LOOKUP_KEYS_MAX)
             return false;
-        wr_key_put(key, values[c], false, false);
+        by_field[k] = by_column[c];
     }
-    key->data[0] = (char)wr_key_shard(wr_key_hash(key->data + 1, key->len - 1));
+    lookup->keys = WR_NEW_ARRAY(arena, struct wr_buf, total + 1);
+    struct wr_buf key = WR_BUF_INIT;
+    wr_buf_byte(&key, 0);
+    add_keys(lookup, relation, by_field, 0, &key);
+    wr_buf_free(&key);
+    qsort(lookup->keys, lookup->n, sizeof *lookup->keys, key_cmp);
     return true;
 }
 
-static struct cursor *open_cursor(const struct feed *feed, struct version *version)
-{
-    struct wr_arena arena;
-    wr_arena_init(&arena, NULL);
-    struct wr_buf key = WR_BUF_INIT;
-    struct cursor *cursor = lookup_key(feed, &arena, &key)
-                                ? wr_cursor_open_prefix(version, key.data, (uint32_t)key.len, true)
-                                : wr_cursor_open(version, NULL, 0, NULL, 0);
-    wr_buf_free(&key);
-    wr_arena_reset(&arena);
-    return cursor;
-}
-
-static bool feed_version(struct feed *feed, struct version *version)
+static bool feed_cursor(struct feed *feed, struct cursor *cursor)
 {
     struct wr_error *err = &feed->scan->worker->error;
     bool overlaid = wr_overlay_any(feed->view->overlay, feed->relation->object);
-    struct cursor *cursor = open_cursor(feed, version);
     bool ok = true;
     const struct entry *entry;
     wr_error_clear(err);
@@ -206,7 +249,25 @@ static bool feed_version(struct feed *feed, struct version *version)
     }
     ok = ok && !err->sqlstate[0];
     wr_cursor_close(cursor);
-    if (ok && overlaid)
+    return ok;
+}
+
+static bool feed_version(struct feed *feed, struct version *version)
+{
+    struct wr_arena arena;
+    wr_arena_init(&arena, NULL);
+    struct lookup lookup = {0};
+    bool ok = true;
+    if (!find_keys(feed, &arena, &lookup))
+        ok = feed_cursor(feed, wr_cursor_open(version, NULL, 0, NULL, 0));
+    for (uint32_t i = 0; ok && i < lookup.n; i++)
+        if (!i || key_cmp(&lookup.keys[i - 1], &lookup.keys[i]) != 0)
+            ok = feed_cursor(feed,
+                             wr_cursor_open_prefix(version, lookup.keys[i].data, (uint32_t)lookup.keys[i].len, true));
+    for (uint32_t i = 0; i < lookup.n; i++)
+        wr_buf_free(&lookup.keys[i]);
+    wr_arena_reset(&arena);
+    if (ok && wr_overlay_any(feed->view->overlay, feed->relation->object))
         ok = wr_overlay_rows(feed->view->overlay, feed->relation->object, feed_row, feed);
     return ok && feed_flush(feed);
 }

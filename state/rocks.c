@@ -30,6 +30,8 @@ static rocksdb_options_t *common_options(void)
     rocksdb_options_set_max_file_opening_threads(o, 1);
     rocksdb_options_set_max_background_jobs(o, 2);
     rocksdb_options_set_max_total_wal_size(o, 32 << 20);
+    /* a merge hands its pages to the disk as it goes: the sync of a commit does not wait behind all of them */
+    rocksdb_options_set_bytes_per_sync(o, 512 << 10);
     rocksdb_options_set_max_manifest_file_size(o, 4 << 20);
     rocksdb_options_set_keep_log_file_num(o, 2);
     rocksdb_options_set_max_log_file_size(o, 1 << 20);
