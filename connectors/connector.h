@@ -123,7 +123,8 @@ struct sink_config {
     const struct row_layout *layout;
     const struct io_settings *io;
     const char *embedded_broker;
-    const char *instance; /* unique id of the database directory: part of the transactional id and of the marker */
+    const char *instance;    /* unique id of the database directory: part of the transactional id and of the marker */
+    const atomic_bool *stop; /* recover() gives up when it is set; may be NULL */
     void (*log)(void *context, const char *line);
     void *log_context;
 };

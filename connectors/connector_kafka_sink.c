@@ -394,8 +394,8 @@ static bool kafka_recover(struct sink *sink, uint64_t committed, uint64_t *last_
     int64_t deadline_ns = wr_kafka_clock_ns(CLOCK_MONOTONIC) + (int64_t)RECOVER_MS * 1000000;
     close_producer(sink);
     TRY(open_producer(sink, err));
-    TRY(ensure_topic(sink, deadline_ns, NULL, err));
-    if (init_transactions(sink, deadline_ns, NULL) != OUTCOME_DONE)
+    TRY(ensure_topic(sink, deadline_ns, sink->config.stop, err));
+    if (init_transactions(sink, deadline_ns, sink->config.stop) != OUTCOME_DONE)
         return wr_fail(err, ERR_CONNECTION, "the broker of topic \"%s\" does not start transactions", sink->topic);
     TRY(wr_kafka_marker_read(&sink->config, &sink->log, sink->group, sink->origin, RECOVER_MS, &marker, err));
     if (marker.found && marker.commit > committed)

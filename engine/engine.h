@@ -142,6 +142,9 @@ bool wr_loop_start(weir_db *db, struct wr_error *err) WR_MUST;
 void wr_loop_stop(weir_db *db);
 /* Run fn on the loop thread between epochs and wait. durable: until the commit with its effect is durable. */
 bool wr_loop_call(weir_db *db, loop_fn fn, void *argument, bool durable, struct wr_error *err) WR_MUST;
+/* For a thread that the loop itself may join: gives up when *stop is set and db->progress is signalled. */
+bool wr_loop_call_unless(weir_db *db, loop_fn fn, void *argument, bool durable, const atomic_bool *stop,
+                         struct wr_error *err) WR_MUST;
 /* Loop thread: commit now and wait until durable. */
 bool wr_loop_commit_sync(weir_db *db, struct wr_error *err) WR_MUST;
 /* Loop thread: run one epoch over what was pushed into `feed` (called for each worker on its thread). */

@@ -71,7 +71,18 @@ void wr_db_fail(weir_db *db, const struct wr_error *err)
 
 /* ---- calls from sessions */
 
+static bool is_set(const atomic_bool *flag)
+{
+    return flag && atomic_load(flag);
+}
+
 bool wr_loop_call(weir_db *db, loop_fn fn, void *argument, bool durable, struct wr_error *err)
+{
+    return wr_loop_call_unless(db, fn, argument, durable, NULL, err);
+}
+
+bool wr_loop_call_unless(weir_db *db, loop_fn fn, void *argument, bool durable, const atomic_bool *stop,
+                         struct wr_error *err)
 {
     struct loop_call call = {.fn = fn, .argument = argument, .durable = durable};
     pthread_mutex_lock(&db->lock);
@@ -81,13 +92,13 @@ bool wr_loop_call(weir_db *db, loop_fn fn, void *argument, bool durable, struct 
         db->calls_first = &call;
     db->calls_last = &call;
     pthread_cond_signal(&db->wake);
-    while (!call.done && (call.taken || (!db->failed && !(db->stopping && !db->loop_started))))
+    while (!call.done && (call.taken || (!db->failed && !is_set(stop) && !(db->stopping && !db->loop_started))))
         pthread_cond_wait(&db->progress, &db->lock);
-    while (call.done && call.ok && durable && db->durable_commit < call.commit && !db->failed)
+    while (call.done && call.ok && durable && db->durable_commit < call.commit && !db->failed && !is_set(stop))
         pthread_cond_wait(&db->progress, &db->lock);
     bool failed = db->failed, gone = !call.done;
     if (gone) {
-        /* the loop is gone: take the call back */
+        /* the loop is gone, or the caller must stop: take the call back */
         struct loop_call **link = &db->calls_first;
         db->calls_last = NULL;
         while (*link) {

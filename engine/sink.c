@@ -184,7 +184,7 @@ static bool recover(struct sink_runner *runner, struct wr_error *err)
     wr_buf_free(&value);
     struct base_argument base = {runner->live->id, floor};
     runner->version_base = floor;
-    return wr_loop_call(db, put_base, &base, true, err);
+    return wr_loop_call_unless(db, put_base, &base, true, &runner->stop, err);
 }
 
 static void nap(struct sink_runner *runner, int ms)
@@ -272,6 +272,7 @@ bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **o
     runner->committed = wr_store_committed(db->store);
     wr_arena_init(&runner->arena, NULL);
     wr_sink_config_of(&runner->arena, db, live, &runner->config);
+    runner->config.stop = &runner->stop;
     pthread_mutex_init(&runner->lock, NULL);
     pthread_cond_init(&runner->wake, NULL);
     pthread_create(&runner->thread, NULL, runner_main, runner);
