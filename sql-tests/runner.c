@@ -5,11 +5,8 @@
  * statements, the number of workers, restarts, little memory, planner passes left out.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <glob.h>
 #include <libgen.h>
-#include <regex.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,155 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "slt.h"
-#include "target.h"
+#include "run.h"
 
 #define STATEMENT_SECONDS 60
 
 static const char *const passes[] = {"fold",         "outer_to_inner", "join_order", "push_filters", "merge",
                                      "extract_keys", "topn",           "prune",      "unique"};
-
-struct run {
-    struct target *target;
-    struct slt *slt;
-    const char *permutation; /* also a label for onlyif and skipif */
-    bool record;
-    bool record_own; /* only records with an onlyif or skipif */
-    bool split_rows, restarts;
-    bool substitute;
-    enum sort_mode sort; /* control sortmode */
-    unsigned random;
-    bool halted;
-    size_t passed, failed;
-    char **out; /* --record: the file's new lines */
-    size_t nout;
-};
-
-/* A record's answer, as text. */
-struct answer {
-    char *error; /* "22012: division by zero (at 8)", NULL if there is none */
-    char *types;
-    char **lines;
-    size_t nlines;
-    long count; /* rows a command says it touched; -1 if it does not say */
-    bool lost;  /* no answer: time is up or the connection gone */
-};
-
-static void say_failure(struct run *run, const struct record *record, const char *what)
-{
-    fprintf(stderr, "\n%s:%zu [%s]: %s\n    %s\n", run->slt->path, record->header + 1, run->permutation, what,
-            record->sql ? record->sql : "");
-}
-
-static char *format(const char *pattern, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *pattern, ...)
-{
-    va_list args;
-    char *text = NULL;
-    va_start(args, pattern);
-    if (vasprintf(&text, pattern, args) < 0)
-        abort();
-    va_end(args);
-    return text;
-}
-
-/* --- answers -------------------------------------------------------------------------------------------------- */
-
-static char type_letter(Oid type)
-{
-    switch (type) {
-    case 16:
-        return 'B';
-    case 20:
-    case 21:
-    case 23:
-        return 'I';
-    case 700:
-    case 701:
-    case 1700:
-        return 'R';
-    case 1082:
-    case 1114:
-    case 1184:
-        return 'D';
-    default:
-        return 'T';
-    }
-}
-
-static char *value_text(const PGresult *result, int row, int column)
-{
-    if (PQgetisnull(result, row, column))
-        return strdup("NULL");
-    const char *value = PQgetvalue(result, row, column);
-    if (!*value)
-        return strdup("(empty)");
-    char *text = malloc(2 * strlen(value) + 1), *to = text;
-    for (; *value; value++) {
-        if (*value == '\n' || *value == '\t')
-            *to++ = '\\';
-        *to++ = *value == '\n' ? 'n' : *value == '\t' ? 't' : *value;
-    }
-    *to = 0;
-    return text;
-}
-
-static int by_text(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static void take_rows(struct answer *answer, const PGresult *result, enum sort_mode sort)
-{
-    int rows = PQntuples(result), columns = PQnfields(result);
-    answer->types = calloc((size_t)columns + 1, 1);
-    for (int c = 0; c < columns; c++)
-        answer->types[c] = type_letter(PQftype(result, c));
-    answer->lines = calloc((size_t)rows * (size_t)(columns + 1) + 1, sizeof *answer->lines);
-    for (int r = 0; r < rows; r++) {
-        char *line = strdup("");
-        for (int c = 0; c < columns; c++) {
-            char *value = value_text(result, r, c);
-            if (sort == SORT_VALUES) {
-                answer->lines[answer->nlines++] = value;
-                continue;
-            }
-            char *longer = format("%s%s%s", line, c ? " " : "", value);
-            free(line);
-            free(value);
-            line = longer;
-        }
-        if (sort != SORT_VALUES)
-            answer->lines[answer->nlines++] = line;
-    }
-    if (sort == SORT_ROWS || sort == SORT_VALUES)
-        qsort(answer->lines, answer->nlines, sizeof *answer->lines, by_text);
-}
-
-static char *error_text(const PGresult *result)
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
-    char *text = format("%s: %s%s%s%s", state ? state : "-----", message ? message : "no answer",
-                        position ? " (at " : "", position ? position : "", position ? ")" : "");
-    for (char *at = text; *at; at++)
-        if (*at == '\n')
-            *at = ' ';
-    return text;
-}
-
-static void take_result(struct answer *answer, PGresult *result, enum sort_mode sort)
-{
-    ExecStatusType status = PQresultStatus(result);
-    const char *tuples = PQcmdTuples(result);
-    answer->count = *tuples ? strtol(tuples, NULL, 10) : -1;
-    if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE)
-        answer->error = error_text(result);
-    else if (status == PGRES_TUPLES_OK)
-        take_rows(answer, result, sort);
-    PQclear(result);
-}
 
 /* --- statements ----------------------------------------------------------------------------------------------- */
 
@@ -231,7 +85,7 @@ static struct answer run_sql(struct run *run, const char *connection, const char
     free(text);
     if (!result)
         return lost_answer("no answer in time");
-    take_result(&answer, result, sort);
+    answer_take(&answer, result, sort);
     if (PQstatus(session->conn) != CONNECTION_OK)
         answer.lost = true;
     if (!answer.error)
@@ -288,180 +142,6 @@ static struct answer answer_to(struct run *run, const struct record *record)
     if (record->kind == RECORD_SYSTEM)
         return run_system(run, sql);
     return statements ? run_rows_alone(run, record, statements, count) : run_sql(run, record->connection, sql, sort);
-}
-
-/* --- comparing ------------------------------------------------------------------------------------------------ */
-
-static bool same_line(const char *left, const char *right) /* but for the amount of white space */
-{
-    for (;;) {
-        size_t l = strspn(left, " \t"), r = strspn(right, " \t");
-        left += l, right += r;
-        if ((!*left && !*right) || *left != *right || !!l != !!r)
-            return !*left && !*right;
-        left++, right++;
-    }
-}
-
-static bool matches(const char *pattern, const char *text)
-{
-    regex_t regex;
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB)) {
-        fprintf(stderr, "not a regular expression: %s\n", pattern);
-        return false;
-    }
-    bool yes = !regexec(&regex, text, 0, NULL, 0);
-    regfree(&regex);
-    return yes;
-}
-
-static bool check_error(struct run *run, const struct record *record, const struct answer *answer)
-{
-    if (!answer->error) {
-        say_failure(run, record, "succeeded, an error was expected");
-        return false;
-    }
-    bool same = !record->argument || matches(record->argument, answer->error);
-    if (record->has_want && record->want_begin < record->want_end)
-        same = same_line(run->slt->lines[record->want_begin], answer->error);
-    if (!same)
-        say_failure(run, record,
-                    format("error\n    %s\nwant\n    %s", answer->error,
-                           record->argument ? record->argument : run->slt->lines[record->want_begin]));
-    return same && !answer->lost;
-}
-
-static char *joined(char **lines, size_t count)
-{
-    char *text = strdup("");
-    for (size_t i = 0; i < count && i < 60; i++) {
-        char *longer = format("%s    %s\n", text, lines[i]);
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
-static bool same_types(const char *want, const char *got)
-{
-    if (!want || !got || strlen(want) != strlen(got))
-        return false;
-    for (size_t i = 0; want[i]; i++)
-        if (want[i] != '?' && want[i] != got[i])
-            return false;
-    return true;
-}
-
-static bool check_rows(struct run *run, const struct record *record, const struct answer *answer)
-{
-    size_t want = record->want_end - record->want_begin;
-    bool same = answer->nlines == want;
-    for (size_t i = 0; same && i < want; i++)
-        same = same_line(run->slt->lines[record->want_begin + i], answer->lines[i]);
-    if (!same)
-        say_failure(run, record,
-                    format("rows\n%swant\n%s", joined(answer->lines, answer->nlines),
-                           joined(run->slt->lines + record->want_begin, want)));
-    if (same && record->kind == RECORD_QUERY && !same_types(record->argument, answer->types)) {
-        say_failure(run, record, format("types are %s, want %s", answer->types, record->argument));
-        same = false;
-    }
-    return same;
-}
-
-static bool check(struct run *run, const struct record *record, const struct answer *answer)
-{
-    if (record->expect == EXPECT_ERROR)
-        return check_error(run, record, answer);
-    if (answer->error) {
-        say_failure(run, record, answer->error);
-        return false;
-    }
-    if (record->expect == EXPECT_COUNT && answer->count != record->count) {
-        say_failure(run, record, format("touched %ld rows, want %ld", answer->count, record->count));
-        return false;
-    }
-    if (record->kind == RECORD_SYSTEM && !record->has_want)
-        return true;
-    return record->expect == EXPECT_ROWS || record->kind == RECORD_SYSTEM ? check_rows(run, record, answer) : true;
-}
-
-/* Quietly: does the answer fit? Used by retry. */
-static bool fits(struct run *run, const struct record *record, const struct answer *answer)
-{
-    if ((record->expect == EXPECT_ERROR) != (answer->error != NULL))
-        return false;
-    size_t want = record->want_end - record->want_begin;
-    bool same = record->expect != EXPECT_ROWS || answer->nlines == want;
-    for (size_t i = 0; same && record->expect == EXPECT_ROWS && i < want; i++)
-        same = same_line(run->slt->lines[record->want_begin + i], answer->lines[i]);
-    return same;
-}
-
-/* --- recording ------------------------------------------------------------------------------------------------ */
-
-static void put(struct run *run, char *line)
-{
-    if (run->nout % 256 == 0)
-        run->out = realloc(run->out, (run->nout + 256) * sizeof *run->out);
-    run->out[run->nout++] = line;
-}
-
-static char *escaped(const char *text)
-{
-    char *out = malloc(2 * strlen(text) + 1), *to = out;
-    for (; *text; text++) {
-        if (strchr(".[](){}*+?|^$\\", *text))
-            *to++ = '\\';
-        *to++ = *text;
-    }
-    *to = 0;
-    return out;
-}
-
-static const char *const sort_names[] = {"", " nosort", " rowsort", " valuesort"};
-
-static char *new_header(struct run *run, const struct record *record, const struct answer *answer)
-{
-    if (record->kind == RECORD_SYSTEM)
-        return run->slt->lines[record->header];
-    const char *kind = record->kind == RECORD_QUERY ? "query" : "statement";
-    if (answer->error)
-        return format("%s error ^%s$", kind, escaped(answer->error));
-    if (record->kind == RECORD_QUERY)
-        return record->retries ? run->slt->lines[record->header]
-                               : format("query %s%s", answer->types ? answer->types : "", sort_names[record->sort]);
-    return record->expect == EXPECT_COUNT ? format("statement count %ld", answer->count) : strdup("statement ok");
-}
-
-/* Writes the lines up to `line` as they were. */
-static void copy_until(struct run *run, size_t *from, size_t line)
-{
-    while (*from < line)
-        put(run, run->slt->lines[(*from)++]);
-}
-
-static void record_answer(struct run *run, const struct record *record, const struct answer *answer, size_t *from)
-{
-    copy_until(run, from, record->header);
-    put(run, new_header(run, record, answer));
-    *from = record->header + 1;
-    copy_until(run, from, record->sql_end);
-    bool rows = !answer->error && (record->kind == RECORD_QUERY || (record->kind == RECORD_SYSTEM && record->has_want));
-    if (rows)
-        put(run, strdup("----"));
-    for (size_t i = 0; rows && i < answer->nlines; i++)
-        put(run, answer->lines[i]);
-    *from = record->want_end;
-}
-
-static void write_recorded(struct run *run)
-{
-    FILE *file = fopen(run->slt->path, "w");
-    for (size_t i = 0; file && i < run->nout; i++)
-        fprintf(file, "%s\n", run->out[i]);
-    if (!file || fclose(file))
-        perror(run->slt->path);
 }
 
 /* --- files ---------------------------------------------------------------------------------------------------- */
@@ -527,14 +207,14 @@ static void run_runnable(struct run *run, const struct record *record, size_t *f
     if (run->restarts && rand_r(&run->random) % 4 == 0 && target_idle(run->target))
         restart(run, rand_r(&run->random) % 3 == 0);
     struct answer answer = answer_to(run, record);
-    for (int i = 0; i < record->retries && !answer.lost && !fits(run, record, &answer); i++) {
+    for (int i = 0; i < record->retries && !answer.lost && !answer_fits(run, record, &answer); i++) {
         usleep((useconds_t)record->backoff_ms * 1000);
         answer = answer_to(run, record);
     }
     if (run->record && !answer.lost && (!run->record_own || is_own(record))) {
-        record_answer(run, record, &answer, from);
+        rewrite_record(run, record, &answer, from);
         run->passed++;
-    } else if (check(run, record, &answer)) {
+    } else if (answer_check(run, record, &answer)) {
         run->passed++;
     } else {
         run->failed++;
@@ -589,8 +269,8 @@ static void run_slt(struct run *run, const char *path)
         if (!is_skipped(run, &slt.records[i]))
             run_record(run, &slt.records[i], &from);
     if (run->record) {
-        copy_until(run, &from, slt.nlines);
-        write_recorded(run);
+        rewrite_until(run, &from, slt.nlines);
+        rewrite_save(run);
     }
     run->out = out, run->nout = nout;
 }
