@@ -1,4 +1,5 @@
-/* What clients ask a server about itself. There is one user and one database, so these are constants. */
+/* What clients ask a server about itself. There is one user and one database, so these are constants;
+ * volatile all the same: a view must not depend on who asks, nor on which server answers. */
 #include "functions/registry.h"
 
 #define TX TYPE_TEXT
@@ -31,12 +32,11 @@ static void user(struct fn_call *call)
 }
 
 static const struct fn rows[] = {
-    {"version", TX, 0, {0}, FN_STABLE, version, "Name and version of the server.", NULL, NULL, NULL, NULL},
-    {"current_database", TX, 0, {0}, FN_STABLE, database, "The database: there is one.", NULL, NULL, NULL, NULL},
-    {"current_catalog", TX, 0, {0}, FN_STABLE, database, "As current_database().", NULL, NULL, NULL, NULL},
-    {"current_schema", TX, 0, {0}, FN_STABLE, schema, "Where new relations are made.", NULL, NULL, NULL, NULL},
-    {"current_user", TX, 0, {0}, FN_STABLE, user, "The user: there is one.", NULL, NULL, NULL, NULL},
-    {"session_user", TX, 0, {0}, FN_STABLE, user, "As current_user.", NULL, NULL, NULL, NULL},
+    {"version", TX, 0, {0}, FN_VOLATILE, version, "Name and version of the server.", NULL, NULL, NULL, NULL},
+    {"current_database", TX, 0, {0}, FN_VOLATILE, database, "The database: there is one.", NULL, NULL, NULL, NULL},
+    {"current_schema", TX, 0, {0}, FN_VOLATILE, schema, "Where new relations are made.", NULL, NULL, NULL, NULL},
+    {"current_user", TX, 0, {0}, FN_VOLATILE, user, "The user: there is one.", NULL, NULL, NULL, NULL},
+    {"session_user", TX, 0, {0}, FN_VOLATILE, user, "As current_user.", NULL, NULL, NULL, NULL},
 };
 
 const struct fn_family wr_fn_session_family = {rows, sizeof rows / sizeof *rows};
