@@ -303,6 +303,36 @@ def outage(arguments, prefix):
         weir.remove()
 
 
+# ---- scenario: sinks that are dropped before they are ready
+
+
+def dropped(arguments, prefix):
+    topics.create(1, f"{prefix}-out")
+    weir = Weir(memory=MEMORY)
+    away = source("nowhere").replace(topics.BOOTSTRAP, "127.0.0.1:1")
+    try:
+        link = weir.link(timeout=30)
+        link.query("CREATE TABLE t (id bigint PRIMARY KEY, v bigint)")
+        link.query("INSERT INTO t VALUES (1, 1), (2, 2)")
+        for i in range(20):  # each moment of the sink's start
+            link.query(f"CREATE SINK s FROM t {source(prefix + '-out')} FORMAT CHANGELOG ENCODE JSON")
+            time.sleep(i * 0.01)
+            link.query("DROP SINK s")
+        check(True, "sinks dropped while they start")
+        link.query(f"CREATE SINK s FROM t {away} FORMAT CHANGELOG ENCODE JSON")
+        time.sleep(0.2)
+        begun = time.monotonic()
+        link.query("DROP SINK s")
+        check(time.monotonic() - begun < 5, f"DROP SINK without a broker took {time.monotonic() - begun:.1f} s")
+        link.query(f"CREATE SINK s FROM t {away} FORMAT CHANGELOG ENCODE JSON")
+        time.sleep(0.2)
+        begun = time.monotonic()
+        check(weir.stop(30) == 0 and time.monotonic() - begun < 5, f"the end took {time.monotonic() - begun:.1f} s")
+        changelog(f"{prefix}-out", continuous=False)
+    finally:
+        weir.remove()
+
+
 # ---- scenario: a copy of the directory
 
 
@@ -480,7 +510,7 @@ def latency(arguments, prefix):
         weir.remove()
 
 
-SCENARIOS = {f.__name__: f for f in (killed, outage, copied, dead_letters, run_to_end, latency)}
+SCENARIOS = {f.__name__: f for f in (killed, outage, dropped, copied, dead_letters, run_to_end, latency)}
 
 
 def main():
