@@ -64,7 +64,7 @@ def pools(link):
 
 def nothing_left(weir, what):
     """Snapshots are let go, query memory is back, no trace, view or backfill remains."""
-    link = weir.link()
+    link = weir.link(timeout=120)
     check(eventually(lambda: idle(weir), 5), f"{what}: something still runs")
     check(store(link, "snapshots") <= 1, f"{what}: snapshots are still held")
     check(eventually(lambda: pools(link).get("queries", 0) + pools(link).get("query", 0) < 1 << 20),
@@ -123,7 +123,7 @@ def copy(weir, link):
         pass
     check(time.monotonic() - before < PROMPT * 3, "cancel COPY: late")
     link.close()
-    again = weir.link()
+    again = weir.link(timeout=120)
     equal(again.value("SELECT count(*) FROM big"), "0", "cancel COPY: rows")
     again.close()
     nothing_left(weir, "cancel COPY")
@@ -131,18 +131,18 @@ def copy(weir, link):
 
 def vanished(weir, what, sql):
     """A client that is gone stops what it had asked for."""
-    link = weir.link()
+    link = weir.link(timeout=120)
     start(link, sql)
     time.sleep(0.3)
     link.socket.close()
-    watcher = weir.link()
+    watcher = weir.link(timeout=120)
     check(eventually(lambda: idle(weir), 10), f"client gone during {what}: it still runs")
     watcher.close()
     nothing_left(weir, f"client gone during {what}")
 
 
 def dropped_while_created(weir):
-    creator, dropper = weir.link(), weir.link()
+    creator, dropper = weir.link(timeout=120), weir.link(timeout=120)
     start(creator, SLOW["CREATE MATERIALIZED VIEW"])
     check(eventually(lambda: dropper.rows("SELECT object FROM weir_catalog.progress")), "the view shows up as being created")
     equal(sqlstate(dropper, "SELECT * FROM slow"), "55000", "a view being created is not read")
@@ -165,7 +165,7 @@ def dropped_while_created(weir):
 def resumed(workers):
     """kill -9 in the middle of a backfill: the next start goes on and ends it."""
     weir = Weir(workers=workers)
-    link = weir.link()
+    link = weir.link(timeout=120)
     numbers(link, 600)
     link.query("SET background_ddl = on")
     link.query("CREATE MATERIALIZED VIEW pairs AS SELECT a.n % 10 AS k, count(*) AS m FROM num a, num b, num c WHERE c.n < 100 GROUP BY 1")
@@ -175,7 +175,7 @@ def resumed(workers):
     check(in_the_middle, "the kill comes during the backfill")
     weir.kill()
     weir.start()
-    link = weir.link()
+    link = weir.link(timeout=120)
     link.query("INSERT INTO num VALUES (5001)")
     check(eventually(lambda: sqlstate(link, "SELECT * FROM pairs") is None, 120), "the backfill ends after a restart")
     equal(link.value("SELECT sum(m) FROM pairs"), str(602 * 602 * 100), "and the view is right")
@@ -187,11 +187,11 @@ def resumed(workers):
 def stopped_while_busy():
     """SIGTERM while everything runs: prompt and clean."""
     weir = Weir()
-    link = weir.link()
+    link = weir.link(timeout=120)
     numbers(link, 2000)
     link.query("CREATE TABLE big (a int, b int)")
     for what in ("SELECT", "GROUP BY", "INSERT much", "CREATE MATERIALIZED VIEW"):
-        start(weir.link(), SLOW[what])
+        start(weir.link(timeout=120), SLOW[what])
     time.sleep(0.5)
     before = time.monotonic()
     ended(weir, "stop while busy")

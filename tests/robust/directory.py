@@ -35,7 +35,7 @@ def in_use():
     status, text = serve(os.path.join(weir.directory, "data"))
     check(status == 1, f"a directory in use: status {status}")
     check(str(weir.process.pid) in text and "in use" in text and "55006" in text, f"a directory in use: {text}")
-    equal(weir.link().value("SELECT 1"), "1", "the holder is not disturbed")
+    equal(weir.link(timeout=120).value("SELECT 1"), "1", "the holder is not disturbed")
     weir.kill()
     weir.start()  # the lock went with the process
     ended(weir, "in use")
@@ -43,7 +43,7 @@ def in_use():
 
 def fill(weir):
     """Tables, views of several kinds and enough commits that all kinds of records and files are there."""
-    link = weir.link()
+    link = weir.link(timeout=120)
     link.query("CREATE TABLE t (id int PRIMARY KEY, grp int, name text, price numeric, j jsonb)")
     link.query("CREATE TABLE log (a int, b text)")
     link.query("CREATE MATERIALIZED VIEW g AS SELECT grp, count(*) AS n, sum(price) AS s, max(name) AS m FROM t GROUP BY grp")
@@ -59,7 +59,7 @@ def fill(weir):
 
 
 def contents(weir):
-    link = weir.link()
+    link = weir.link(timeout=120)
     out = [sorted(link.query(f"SELECT * FROM {name}").raw) for name in ("t", "log", "g", "j", "v")]
     link.close()
     return out
@@ -227,7 +227,7 @@ def full_disk():
     p.terminate()
     check(p.wait(60) in (0, 1), f"after disk full the server ends with {p.returncode}")
     weir = Weir(directory=home, memory="64MB")
-    link = weir.link()
+    link = weir.link(timeout=120)
     count = int(link.value("SELECT count(*) FROM t"))
     # the statement that failed is all there or not at all
     check(count in (acknowledged, acknowledged + 100), f"after disk full: {count} rows, acknowledged {acknowledged}")

@@ -159,7 +159,7 @@ def random_sql(weir, n, seed):
 # ---- statements of a size nobody wants
 
 def monsters(weir):
-    link = weir.link()
+    link = weir.link(timeout=120)
 
     def ok(sql, what, want=None):
         before = time.monotonic()
@@ -235,7 +235,7 @@ def monsters(weir):
 
 
 def names(weir):
-    link = weir.link()
+    link = weir.link(timeout=120)
     for i, name in enumerate(['"', "'", "a b", "é", "日本", "select", "A", ";", "--", "/*", "\\", "%s", "$1", "x" * 63, "..", "\n", "\t", "🦦" * 15, "/etc", "{}", "\x01"]):
         quoted = '"' + name.replace('"', '""') + '"'
         for sql in (f"CREATE TABLE {quoted} ({quoted} int PRIMARY KEY, v text)", f"INSERT INTO {quoted} VALUES (1, 'x'), (2, NULL)",
@@ -253,7 +253,7 @@ def names(weir):
     # all of them survive a restart
     equal(weir.stop(), 0, "names: stop")
     weir.start()
-    link = weir.link()
+    link = weir.link(timeout=120)
     equal(link.value('SELECT count(*) FROM "日本"'), "2", "names: after a restart")
     equal(link.value('SELECT count(*) FROM mv0'), "2", "names: a view after a restart")
     equal(link.value("SELECT s FROM deep WHERE id = 1"), "5001", "a deep view after a restart")
@@ -300,7 +300,7 @@ def options(weir):
 
 def texts(weir):
     """NUL bytes and bytes that are not UTF-8: in queries, parameters and COPY."""
-    link = weir.link()
+    link = weir.link(timeout=120)
     for raw in (b"SELECT '\xff'", b"SELECT '\xc3'", b"SELECT '\xed\xa0\x80'", b"SELECT '\xf4\x90\x80\x80'", b"SELECT '\xc0\x80'"):
         link._send(b"Q" + struct.pack("!i", len(raw) + 5) + raw + b"\0")
         from wire import Answer
@@ -392,7 +392,7 @@ def wire(weir, n, seed):
 
 def main():
     weir = Weir(memory="256MB")
-    link = weir.link()
+    link = weir.link(timeout=120)
     link.query(SETUP)
     link.close()
     start = rss(weir)
@@ -401,7 +401,7 @@ def main():
     for seed in range(8 if FULL else 1):
         random_sql(weir, 2500 if FULL else 1500, seed)
     try:
-        link = weir.link()  # what the mutations have left is of no use
+        link = weir.link(timeout=120)  # what the mutations have left is of no use
         link.query("DROP TABLE IF EXISTS a, b CASCADE; " + SETUP)
         link.close()
         monsters(weir)
@@ -410,7 +410,7 @@ def main():
     except Disconnected as e:
         check(False, f"lost the server: {e} {weir.process.poll()} {weir.tail()}")
     if weir.process.poll() is None:
-        link = weir.link()
+        link = weir.link(timeout=120)
         equal(link.value("SELECT 1"), "1", "still there")
         charged = int(link.value("SELECT used_bytes FROM weir_catalog.memory WHERE pool = 'total'"))
         print(f"RSS {start >> 20} MB at first, {rss(weir) >> 20} MB at the end; charged {charged >> 20} MB")

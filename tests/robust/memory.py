@@ -35,7 +35,7 @@ def statements(link, rng, n):
 
 def flat():
     weir = Weir()
-    link = weir.link()
+    link = weir.link(timeout=120)
     numbers(link, 1000)
     link.query("CREATE TABLE t (id int PRIMARY KEY, grp int, v text)")
     link.query("CREATE MATERIALIZED VIEW g AS SELECT grp, count(*) AS n FROM t GROUP BY grp")
@@ -45,7 +45,7 @@ def flat():
     for _ in range(5):
         statements(link, rng, 20000 // 10 if FULL else 1500)
         for _ in range(30):
-            weir.link().close()
+            weir.link(timeout=120).close()
     after, pools = rss(weir), charged(link)
     print(f"RSS {before >> 10} kB, then {after >> 10} kB; charged {before_pools['total'] >> 10} kB, then {pools['total'] >> 10} kB")
     if not SANITIZED:
@@ -60,7 +60,7 @@ def flat():
 def loaded():
     """After a load the process holds what is charged and a little."""
     weir = Weir(memory="128MB")
-    link = weir.link()
+    link = weir.link(timeout=120)
     idle = rss(weir)
     link.query("CREATE TABLE t (id int PRIMARY KEY, grp int, v text)")
     link.query("CREATE MATERIALIZED VIEW g AS SELECT grp, count(*) AS n, max(v) AS m FROM t GROUP BY grp")

@@ -84,13 +84,13 @@ class Stress:
                 self.unexpected.append(f"{sql[:200]}: {e}")
 
     def reader(self, rng):
-        link = self.weir.link()
+        link = self.weir.link(timeout=120)
         while self.going():
             self.run(link, rng.choice(QUERIES), "read")
         link.close()
 
     def writer(self, rng):
-        link = self.weir.link()
+        link = self.weir.link(timeout=120)
         while self.going():
             at = rng.randrange(2000)
             self.run(link, rng.choice([
@@ -109,7 +109,7 @@ class Stress:
         link.close()
 
     def copier(self, rng):
-        link = self.weir.link()
+        link = self.weir.link(timeout=120)
         while self.going():
             lines = [b"%d\t%d\ttext %d\n" % (rng.randrange(2000), i, i) for i in range(rng.randrange(2000))]
             if rng.random() < 0.2:
@@ -124,7 +124,7 @@ class Stress:
         link.close()
 
     def definer(self, rng, k):
-        link = self.weir.link()
+        link = self.weir.link(timeout=120)
         while self.going():
             name = f"v{k}_{rng.randrange(3)}"
             self.run(link, rng.choice(["SET background_ddl = on", "SET background_ddl = off"]), "set")
@@ -145,7 +145,7 @@ class Stress:
         """Starts something slow, then cancels it or walks away."""
         while self.going():
             try:
-                link = self.weir.link()
+                link = self.weir.link(timeout=120)
             except SqlError:
                 continue
             sql = rng.choice([
@@ -174,7 +174,7 @@ class Stress:
                 f(*args)
             except Exception as e:  # the thread's failure is the test's
                 self.unexpected.append(f"{f.__name__}: {type(e).__name__}: {e}")
-        link = self.weir.link()
+        link = self.weir.link(timeout=120)
         link.query(SETUP)
         link.query("INSERT INTO num VALUES " + ", ".join(f"({n})" for n in range(2000)))
         jobs = []
