@@ -146,6 +146,8 @@ static void remember(struct read_back *out, const struct source_chunk *chunk)
     }
 }
 
+static const struct read_back *stop_at; /* a bounded read, up to where this one had got */
+
 /* Read until caught up (and at least `want` rows, for a few seconds). from: where to go on, NULL = start. */
 static struct read_back read_topic(struct fixture *f, const char *format, const struct read_back *from, int want,
                                    const char *startup)
@@ -170,6 +172,10 @@ static struct read_back read_topic(struct fixture *f, const char *format, const 
     if (from) {
         config.npartitions = from->noffsets;
         config.partitions = from->offsets;
+    }
+    if (stop_at) {
+        config.nstop = stop_at->noffsets;
+        config.stop = stop_at->offsets;
     }
     struct source *source;
     struct wr_error err = WR_ERROR_INIT;
@@ -232,6 +238,13 @@ static void test_round_trip(struct fixture *f)
     CHECK_INT(more.rows, 1);
     CHECK_INT(more.id_sum, 50);
     CHECK_STR(more.last_name, "later");
+    /* A view made over a running source reads up to where that is, and nothing of partitions not read yet. */
+    const struct read_back nowhere = {0};
+    stop_at = &all;
+    CHECK_INT(read_topic(f, "PLAIN", NULL, 5, "earliest").rows, 5);
+    stop_at = &nowhere;
+    CHECK_INT(read_topic(f, "PLAIN", NULL, 0, "earliest").rows, 0);
+    stop_at = NULL;
 }
 
 /* A directory restored from before: the topic is ahead of it. */
