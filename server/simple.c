@@ -14,10 +14,15 @@ struct script {
 static bool send_rows(struct connection *connection, weir_result *result, weir_error *error)
 {
     weir_code code;
-    if (weir_result_columns(result) > 0)
+    bool described = weir_result_columns(result) > 0;
+    if (described)
         wr_reply_result_columns(connection, result);
-    while ((code = weir_result_next(result, error)) == WEIR_ROW && !connection->closed)
+    while ((code = weir_result_next(result, error)) == WEIR_ROW && !connection->closed) {
+        if (!described) /* SELECT without columns has rows all the same */
+            wr_reply_result_columns(connection, result);
+        described = true;
         wr_reply_row(connection, result, NULL, 0);
+    }
     if (code == WEIR_ERROR)
         wr_connection_report(connection, error);
     return code == WEIR_DONE;
