@@ -33,7 +33,8 @@ static bool look(weir_db *db, void *argument, struct wr_error *err)
             p->progress->sink_backlog += status.backlog;
             if (status.stopped)
                 wr_fail(&p->err, ERR_NOT_READY, "sink %s stopped: %.200s", live->object->name, status.error);
-            if (status.backlog)
+            /* a commit may be under way still: not durable, and no backlog yet */
+            if (status.backlog || status.delivered_commit < db->last_submitted)
                 p->caught_up = false;
         }
     }
