@@ -107,6 +107,7 @@ struct sink_change {
     uint32_t row_len;
     const char *old_row; /* 'u': the old row, or NULL */
     uint32_t old_row_len;
+    uint64_t number; /* the record it stems from, where deliver() is given several at once; 0: the one delivered */
 };
 
 struct sink;

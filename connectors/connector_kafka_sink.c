@@ -262,10 +262,14 @@ static enum outcome send_changes(struct sink *sink, uint64_t commit, uint64_t ve
 {
     char header[400];
     struct out_message out[OUT_MESSAGES_MAX];
-    wr_kafka_header_format(header, sizeof header, commit, version, sink->origin);
+    uint64_t number = 0, base = version - commit;
     for (uint32_t i = 0; i < n; i++) {
+        uint64_t own = changes[i].number ? changes[i].number : commit;
+        if (own != number)
+            wr_kafka_header_format(header, sizeof header, own, base + own, sink->origin);
+        number = own;
         sink->buf.len = 0;
-        int messages = sink->encoder.class->encode_change(&sink->encoder, &changes[i], version, &sink->buf, out);
+        int messages = sink->encoder.class->encode_change(&sink->encoder, &changes[i], base + own, &sink->buf, out);
         for (int m = 0; m < messages; m++) {
             enum outcome outcome = produce(sink, &out[m], header, stop);
             if (outcome != OUTCOME_DONE)

@@ -1,8 +1,8 @@
 /* Sink runners: deliver what commits owe a sink, in order, exactly once (D11).
  *
- * A thread per sink reads the output log behind the last delivered record and hands each to the connector. A record's
- * number is commit << 16 | part: it is the marker in the Kafka transaction, and, on top of a base found once, the
- * version. */
+ * A thread per sink reads the output log behind the last delivered record and hands what waits to the connector, as one
+ * transaction: a sink slower than the commits makes bigger ones. A record's number is commit << 16 | part: the last one
+ * is the marker in the Kafka transaction, and each, on top of a base found once, is the version of its messages. */
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -50,44 +50,55 @@ bool wr_sink_config_of(struct wr_arena *arena, weir_db *db, const struct live *l
     return true;
 }
 
-/* ---- one record */
+/* ---- records: as many as are waiting go into one transaction, up to this */
 
-struct next_record {
-    uint64_t after; /* record number */
-    uint64_t number;
-    uint64_t commit;
+#define BATCH_BYTES_MAX ((size_t)4 << 20)
+
+struct batch_of_records {
+    uint64_t after;  /* record number */
+    uint64_t number; /* of the last one */
+    uint64_t commit; /* to count parts */
     uint32_t part;
-    struct wr_buf bytes;
-    bool found;
+    struct wr_buf bytes; /* per record: number, length, contents */
 };
 
 static bool pick_record(void *context, uint64_t commit, const void *bytes, size_t len)
 {
-    struct next_record *next = context;
-    next->part = commit == next->commit ? next->part + 1 : 0;
-    next->commit = commit;
-    uint64_t number = commit << 16 | next->part;
-    if (number <= next->after)
+    struct batch_of_records *batch = context;
+    batch->part = commit == batch->commit ? batch->part + 1 : 0;
+    batch->commit = commit;
+    uint64_t number = commit << 16 | batch->part;
+    if (number <= batch->after)
         return true;
-    next->number = number;
-    wr_buf_put(&next->bytes, bytes, len);
-    next->found = true;
-    return false;
+    batch->number = number;
+    wr_buf_u64le(&batch->bytes, number);
+    wr_buf_blob(&batch->bytes, bytes, len);
+    return batch->bytes.len < BATCH_BYTES_MAX;
 }
 
-static uint32_t decode_changes(struct wr_arena *arena, const struct wr_buf *bytes, struct sink_change **out)
+struct decoded {
+    struct wr_arena arena;
+    struct sink_change *changes;
+    uint32_t n, cap;
+};
+
+static void add_change(struct decoded *out, const struct sink_change *change)
 {
-    struct wr_reader r = wr_reader_of(bytes->data, bytes->len);
-    uint32_t n = 0, cap = 256;
-    struct sink_change *changes = wr_arena_alloc(arena, sizeof *changes * cap);
+    if (out->n == out->cap) {
+        out->cap = out->cap ? out->cap * 2 : 256;
+        struct sink_change *more = wr_arena_alloc(&out->arena, sizeof *more * out->cap);
+        if (out->n)
+            memcpy(more, out->changes, sizeof *more * out->n);
+        out->changes = more;
+    }
+    out->changes[out->n++] = *change;
+}
+
+static void decode_record(struct decoded *out, uint64_t number, const char *bytes, size_t size)
+{
+    struct wr_reader r = wr_reader_of(bytes, size);
     while (r.ok && r.at < r.end) {
-        if (n == cap) {
-            struct sink_change *more = wr_arena_alloc(arena, sizeof *changes * cap * 2);
-            memcpy(more, changes, sizeof *changes * n);
-            changes = more;
-            cap *= 2;
-        }
-        struct sink_change change = {.op = (char)wr_get_byte(&r)};
+        struct sink_change change = {.op = (char)wr_get_byte(&r), .number = number};
         size_t len;
         change.row = wr_get_blob(&r, &len);
         change.row_len = (uint32_t)len;
@@ -96,28 +107,32 @@ static uint32_t decode_changes(struct wr_arena *arena, const struct wr_buf *byte
             change.old_row_len = (uint32_t)len;
         }
         if (r.ok)
-            changes[n++] = change;
+            add_change(out, &change);
     }
-    *out = changes;
-    return n;
 }
 
-static bool deliver(struct sink_runner *runner, struct next_record *next, struct wr_error *err)
+static bool deliver(struct sink_runner *runner, struct batch_of_records *batch, struct wr_error *err)
 {
-    struct wr_arena arena;
-    wr_arena_init(&arena, &runner->db->pool_scratch);
-    struct sink_change *changes;
-    uint32_t n = decode_changes(&arena, &next->bytes, &changes);
-    bool ok = runner->cls->deliver(runner->sink, next->number, runner->version_base + next->number, changes, n,
-                                   &runner->stop, err);
-    wr_arena_reset(&arena);
+    struct decoded decoded = {0};
+    wr_arena_init(&decoded.arena, &runner->db->pool_scratch);
+    struct wr_reader r = wr_reader_of(batch->bytes.data, batch->bytes.len);
+    while (r.ok && r.at < r.end) {
+        uint64_t number = wr_get_u64le(&r);
+        size_t len;
+        const char *bytes = wr_get_blob(&r, &len);
+        if (r.ok)
+            decode_record(&decoded, number, bytes, len);
+    }
+    bool ok = runner->cls->deliver(runner->sink, batch->number, runner->version_base + batch->number, decoded.changes,
+                                   decoded.n, &runner->stop, err);
+    wr_arena_reset(&decoded.arena);
     if (!ok)
         return false;
     pthread_mutex_lock(&runner->lock);
-    runner->delivered = next->number;
-    runner->messages += n;
+    runner->delivered = batch->number;
+    runner->messages += decoded.n;
     pthread_mutex_unlock(&runner->lock);
-    atomic_fetch_add(&runner->db->rows_out, n);
+    atomic_fetch_add(&runner->db->rows_out, decoded.n);
     return true;
 }
 
@@ -127,10 +142,10 @@ static bool drain(struct sink_runner *runner, uint64_t *seen, struct wr_error *e
     for (;;) {
         uint64_t durable = wr_store_committed(runner->db->store);
         *seen = durable;
-        struct next_record next = {.after = runner->delivered, .commit = UINT64_MAX};
+        struct batch_of_records batch = {.after = runner->delivered, .commit = UINT64_MAX};
         uint64_t from = runner->delivered >> 16;
-        wr_store_log_scan(runner->db->store, runner->live->id, from ? from - 1 : 0, pick_record, &next);
-        if (!next.found) {
+        wr_store_log_scan(runner->db->store, runner->live->id, from ? from - 1 : 0, pick_record, &batch);
+        if (!batch.bytes.len) {
             pthread_mutex_lock(&runner->lock);
             runner->through = WR_MAX(runner->through, durable);
             pthread_mutex_unlock(&runner->lock);
@@ -139,8 +154,8 @@ static bool drain(struct sink_runner *runner, uint64_t *seen, struct wr_error *e
             pthread_mutex_unlock(&runner->db->lock);
             return true;
         }
-        bool ok = deliver(runner, &next, err);
-        wr_buf_free(&next.bytes);
+        bool ok = deliver(runner, &batch, err);
+        wr_buf_free(&batch.bytes);
         TRY(ok);
     }
 }

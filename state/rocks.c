@@ -40,7 +40,8 @@ static rocksdb_options_t *common_options(void)
     rocksdb_options_set_stats_persist_period_sec(o, 0);
     rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
     rocksdb_options_set_delete_obsolete_files_period_micros(o, 600ull * 1000 * 1000);
-    rocksdb_options_set_wal_recovery_mode(o, 2); /* point in time: a torn tail is a commit that never was */
+    /* A torn tail is a commit that never was; damage before it is refused, not taken for the end. */
+    rocksdb_options_set_wal_recovery_mode(o, 0);
     rocksdb_options_set_is_fd_close_on_exec(o, 1);
     return o;
 }
