@@ -451,10 +451,16 @@ static bool drop_name(struct weir_statement *statement, struct catalog *catalog,
             *c = (char)toupper((unsigned char)*c);
         return wr_fail_hint(err, "Use DROP %s to remove a %s.", word, kind_word(object->kind));
     }
-    if (object->creating)
-        wr_backfill_cancel(session->db, object->id);
-    else if (list->n < WR_COUNT(list->ids))
-        list->ids[list->n++] = object->id;
+    uint32_t id = object->id;
+    bool gone = false;
+    if (object->creating) {
+        wr_backfill_cancel(session->db, id);
+        struct catalog *now = wr_catalog_current(session->db); /* it may have been done before it was cancelled */
+        gone = !wr_catalog_get(now, id);
+        wr_catalog_release(now);
+    }
+    if (!gone && list->n < WR_COUNT(list->ids))
+        list->ids[list->n++] = id;
     return true;
 }
 

@@ -145,6 +145,10 @@ static bool drain(struct sink_runner *runner, uint64_t *seen, struct wr_error *e
         struct batch_of_records batch = {.after = runner->delivered, .commit = UINT64_MAX};
         uint64_t from = runner->delivered >> 16;
         wr_store_log_scan(runner->db->store, runner->live->id, from ? from - 1 : 0, pick_record, &batch);
+        if (wr_store_failed(runner->db->store, err)) {
+            wr_buf_free(&batch.bytes);
+            return false;
+        }
         if (!batch.bytes.len) {
             pthread_mutex_lock(&runner->lock);
             runner->through = WR_MAX(runner->through, durable);

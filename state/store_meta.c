@@ -133,13 +133,16 @@ struct log_scan {
     uint64_t committed;
 };
 
-/* A part with a file of its own. Truncated meanwhile: it was no longer needed. */
+/* A part with a file of its own. What a reader still wants has not been truncated: a part that cannot be read is
+ * damage, and going on without it would lose changes. */
 static bool visit_log_file(struct log_scan *scan, uint64_t commit, uint64_t run_id)
 {
-    struct wr_error err;
+    struct wr_error err = WR_ERROR_INIT;
     struct cached *bytes = wr_block_cache_get(scan->store, run_id, 0, false, &err);
-    if (!bytes)
-        return true;
+    if (!bytes) {
+        wr_store_fail(scan->store, &err);
+        return false;
+    }
     bool more = scan->visit(scan->context, commit, bytes->data, bytes->len);
     wr_cached_release(bytes);
     return more;
