@@ -177,8 +177,8 @@ class Bank:
         for sql in SCHEMA:
             link.query(sql)
         link.close()
-        threads = [threading.Thread(target=self.writer, args=(n,)) for n in range(8)]
-        threads += [threading.Thread(target=self.reader, args=(n,)) for n in range(3)]
+        threads = [threading.Thread(target=self.writer, args=(n,), daemon=True) for n in range(8)]
+        threads += [threading.Thread(target=self.reader, args=(n,), daemon=True) for n in range(3)]
         for t in threads:
             t.start()
         for _ in range(kills):

@@ -96,7 +96,7 @@ class Online:
         for first in range(0, ROWS, 1000):
             link.query("INSERT INTO item VALUES " + ", ".join(self.item(r, k) for k in range(first, first + 1000)))
         link.query("INSERT INTO part VALUES " + ", ".join(self.part(r) for _ in range(600)))
-        threads = [threading.Thread(target=self.writer, args=(n,)) for n in range(3)]
+        threads = [threading.Thread(target=self.writer, args=(n,), daemon=True) for n in range(3)]
         for t in threads:
             t.start()
         views = {}

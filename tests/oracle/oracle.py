@@ -53,9 +53,10 @@ class Pair:
             self.pg.query(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
         except (SqlError, Disconnected):
             pass
-        self.pg.close()
-        self.link.close()
-        self.weir.remove()
+        finally:
+            self.pg.close()
+            self.link.close()
+            self.weir.remove()
 
     def on_weir(self, sql):
         try:

@@ -4,15 +4,24 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
 from wire import Disconnected, Link, SqlError, conninfo
 
 
-# A timeout of the caller ends a test with SIGTERM: its servers and directories go too.
-signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+running = set()  # servers of this process
+
+
+def leave(number, frame):
+    """A timeout of the caller ends a test with SIGTERM, maybe twice: its servers and directories go too."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for server in list(running):
+        server.remove()
+    os._exit(143)
+
+
+signal.signal(signal.SIGTERM, leave)
 
 
 def free_port():
@@ -31,6 +40,7 @@ class Weir:
         self.memory, self.workers = memory, workers
         self.process = None
         self.port = 0
+        running.add(self)
         self.start(env)
 
     def start(self, env=None, wait=True):
@@ -82,6 +92,7 @@ class Weir:
             return "timeout"
 
     def remove(self):
+        running.discard(self)
         self.kill()
         self.log.close()
         if self.own:
