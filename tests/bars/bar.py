@@ -31,6 +31,14 @@ def check(ok, text):
     print(("ok      " if ok else "FAILED  ") + text, flush=True)
 
 
+def timed(ok, text):
+    """A latency: judged in the full run, on a machine that does nothing else; only shown in the quick one."""
+    if FULL:
+        check(ok, text)
+    else:
+        print(("seen    " if ok else "beyond  ") + text, flush=True)
+
+
 def report(name):
     print(f"{name}: {passed} passed, {failed} failed", flush=True)
     sys.exit(failed != 0)
@@ -105,15 +113,6 @@ def copy(connection, table, n, row, chunk=20000):
 
 def store(connection, name):
     return connection.execute("SELECT value FROM weir_catalog.store WHERE name = %s", (name,)).fetchone()[0]
-
-
-def slack():
-    """How much longer things may take because others use the machine too: its load per processor, at least 1. A figure
-    that counts is measured on an idle machine; all are printed as they were."""
-    factor = max(1.0, os.getloadavg()[0] / os.cpu_count() - 0.5)
-    if factor > 1:
-        print(f"        the machine is busy: times may be {factor:.1f} times as long")
-    return factor
 
 
 def percentile(values, share):

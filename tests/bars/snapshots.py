@@ -8,7 +8,7 @@ takes longer than 200 ms.
 import threading
 import time
 
-from bar import FULL, Server, check, copy, percentile, report, slack
+from bar import FULL, Server, check, copy, percentile, report, timed
 
 ROWS = 10_000_000 if FULL else 500_000
 SAMPLES = 400 if FULL else 200
@@ -58,12 +58,14 @@ def while_running(server, probe, work):
 
 
 def judge(name, idle, fresh, inserts):
-    share = 0.99 if len(fresh) >= 100 else 0.9  # a p99 of fewer is their maximum
-    figure = percentile(fresh, share)
-    check(figure <= idle * FRESHNESS_FACTOR, f"{name}: freshness p{share * 100:.0f} of {len(fresh)} probes"
-          f" {figure * 1e3:.1f} ms (p99 idle {idle * 1e3:.1f} ms, allowed {idle * FRESHNESS_FACTOR * 1e3:.1f} ms, p50"
-          f" {percentile(fresh, 0.5) * 1e3:.1f} ms)")
-    check(max(inserts) <= INSERT_MAX * slack(), f"{name}: slowest INSERT {max(inserts) * 1e3:.1f} ms")
+    figure = percentile(fresh, 0.99)
+    text = (f"{name}: freshness p99 of {len(fresh)} probes {figure * 1e3:.1f} ms (idle {idle * 1e3:.1f} ms, allowed"
+            f" {idle * FRESHNESS_FACTOR * 1e3:.1f} ms, p50 {percentile(fresh, 0.5) * 1e3:.1f} ms)")
+    if len(fresh) >= 100:
+        timed(figure <= idle * FRESHNESS_FACTOR, text)
+    else:
+        print("        " + text + ": too few to judge")
+    timed(max(inserts) <= INSERT_MAX, f"{name}: slowest INSERT {max(inserts) * 1e3:.1f} ms")
 
 
 def scan(connection):
