@@ -136,28 +136,8 @@ static bool backfill_error(struct worker *worker, struct op *op, int64_t weight,
                            const char *message, const struct batch *batch, uint32_t row)
 {
     struct backfill *bf = worker->context;
-    struct type text[5] = {TYPE(TYPE_TEXT), TYPE(TYPE_TEXT), TYPE(TYPE_TEXT), TYPE(TYPE_TEXT), TYPE(TYPE_TEXT)};
     struct held_batch *held = wr_held_new(&bf->db->pool_state);
-    struct batch *out = wr_batch_new(&held->arena, text, 5, 1);
-    struct wr_buf buf = WR_BUF_INIT;
-    struct io_settings io = {NULL};
-    wr_buf_byte(&buf, '(');
-    for (uint16_t c = 0; c < batch->ncols && buf.len < 400; c++) {
-        struct datum value = wr_column_get(&batch->cols[c], row);
-        if (c)
-            wr_buf_byte(&buf, ',');
-        if (!value.null)
-            wr_value_out(&buf, &value, &io);
-    }
-    wr_buf_byte(&buf, ')');
-    out->cols[0].str[0] = wr_str_of(bf->object->name);
-    out->cols[1].str[0] = wr_str_of(wr_arena_printf(&held->arena, "%s %u", op->cls->name, op->plan ? op->plan->id : 0));
-    out->cols[2].str[0] = wr_str(wr_arena_strndup(&held->arena, buf.data, buf.len), buf.len);
-    out->cols[3].str[0] = wr_str_of(wr_arena_strdup(&held->arena, sqlstate));
-    out->cols[4].str[0] = wr_str_of(wr_arena_strdup(&held->arena, message));
-    wr_batch_weights(&held->arena, out)[0] = weight;
-    held->batch = *out;
-    wr_buf_free(&buf);
+    held->batch = *wr_error_row(&held->arena, bf->object->name, op, weight, sqlstate, message, batch, row);
     held->next = bf->errors;
     bf->errors = held;
     return true;

@@ -79,25 +79,32 @@ static void set_text(struct wr_arena *arena, struct column *col, uint32_t row, c
     col->str[row] = wr_str_of(wr_arena_strdup(arena, text));
 }
 
-bool wr_on_eval_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
-                      const struct batch *batch, uint32_t row)
+struct batch *wr_error_row(struct wr_arena *arena, const char *name, const struct op *op, int64_t weight,
+                           const char *sqlstate, const char *message, const struct batch *batch, uint32_t row)
 {
-    weir_db *db = worker->context;
-    struct wr_arena *arena = &worker->arena;
     struct type types[WR_COUNT(error_columns)];
     for (size_t c = 0; c < WR_COUNT(error_columns); c++)
         types[c] = TYPE(error_columns[c].type);
     struct batch *out = wr_batch_new(arena, types, WR_COUNT(error_columns), 1);
-    const struct live *live = wr_live_find(db, op->dataflow->object);
     char object[32], node[64];
     snprintf(object, sizeof object, "%u", op->dataflow->object);
     snprintf(node, sizeof node, "%s %u", op->cls->name, op->plan ? op->plan->id : 0);
-    set_text(arena, &out->cols[0], 0, live ? live->object->name : object);
+    set_text(arena, &out->cols[0], 0, name ? name : object);
     set_text(arena, &out->cols[1], 0, node);
     out->cols[2].str[0] = row_text(arena, batch, row);
     set_text(arena, &out->cols[3], 0, sqlstate);
     set_text(arena, &out->cols[4], 0, message);
     wr_batch_weights(arena, out)[0] = weight;
+    return out;
+}
+
+bool wr_on_eval_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
+                      const struct batch *batch, uint32_t row)
+{
+    weir_db *db = worker->context;
+    const struct live *live = wr_live_find(db, op->dataflow->object);
+    struct batch *out =
+        wr_error_row(&worker->arena, live ? live->object->name : NULL, op, weight, sqlstate, message, batch, row);
     return wr_op_step(db->errors->flows[worker->index]->root, 0, out);
 }
 

@@ -151,8 +151,8 @@ static struct plan *exchange_on(struct wr_arena *arena, struct plan *input, cons
     return plan;
 }
 
-/* Node ids of what is put on top of a plan: behind all of its own. Exchanges there work off later than those below
- * only if their id is smaller (op_exchange.c), so they count down from a number no plan reaches... see below. */
+/* An exchange on top of a plan is worked off later than those below: its id is smaller than theirs (op_exchange.c),
+ * which start at 1 (physical.c). */
 #define ID_TOP_EXCHANGE 0
 
 /* The rows a sink sends have one owner per key: exchange on the key, and one live row per key where the key is only
