@@ -55,8 +55,9 @@ struct object {
     uint16_t ndeps;
     uint32_t *deps; /* objects it reads */
     uint64_t created_commit;
-    uint64_t plan_hash; /* of the physical plan its state was made by */
-    bool creating;      /* backfill not finished */
+    uint64_t plan_hash;   /* of the physical plan its state was made by */
+    bool creating;        /* backfill not finished */
+    uint8_t plan_version; /* PLANNER_VERSION (planner/planner.h) when it was created; 0: before there was one */
 };
 
 struct catalog; /* one immutable version */

@@ -28,7 +28,8 @@ static struct object table(uint32_t id, const char *name)
                            .ndeps = 1,
                            .deps = deps,
                            .created_commit = 1ull << 40,
-                           .plan_hash = 0xfeedfacecafebeefull};
+                           .plan_hash = 0xfeedfacecafebeefull,
+                           .plan_version = 7};
 }
 
 static void test_versions(void)
@@ -83,6 +84,11 @@ static void test_codec(void)
     for (size_t len = 0; len < bytes.len; len++)
         CHECK(!wr_object_decode(&arena, bytes.data, len, &back, &err));
     CHECK_STR(err.sqlstate, ERR_DATA_CORRUPTED);
+    CHECK_INT(back->plan_version, 7);
+    bytes.data[0] = 1; /* the first version had no plan_version */
+    CHECK(wr_object_decode(&arena, bytes.data, bytes.len - 1, &back, &err));
+    CHECK_INT(back->plan_version, 0);
+    bytes.data[0] = 2;
     for (size_t i = 0; i < bytes.len; i++) { /* flipped bits may be read as something else, never out of bounds */
         bytes.data[i] ^= 0x41;
         struct wr_error ignored;

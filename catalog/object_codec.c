@@ -1,14 +1,14 @@
 /* Objects as stable bytes: the value of the meta record "object/<id>", and the way a catalog deep-copies one.
  *
- *   version (varint, now 1), then the fields in the order of `struct object`
+ *   version (varint), then the fields in the order of `struct object`; plan_version since version 2
  *   numbers   varint                      booleans  one byte
  *   string    0 = NULL, else 1 + length as varint, then the bytes
  *   array     count as varint, then the items
  *
- * New fields go to the end behind a higher version; a reader refuses versions it does not know. */
+ * New fields go to the end behind a higher version; a reader knows all lower versions and refuses higher ones. */
 #include "catalog/catalog.h"
 
-#define OBJECT_VERSION 1
+#define OBJECT_VERSION 2
 
 static void put_str(struct wr_buf *buf, const char *text)
 {
@@ -115,6 +115,7 @@ void wr_object_encode(struct wr_buf *buf, const struct object *object)
     wr_buf_varint(buf, object->created_commit);
     wr_buf_u64le(buf, object->plan_hash);
     wr_buf_byte(buf, object->creating);
+    wr_buf_byte(buf, object->plan_version);
 }
 
 static void get_columns(struct wr_arena *arena, struct wr_reader *r, struct object *object)
@@ -133,7 +134,7 @@ static void get_columns(struct wr_arena *arena, struct wr_reader *r, struct obje
     }
 }
 
-static void get_tail(struct wr_arena *arena, struct wr_reader *r, struct object *object)
+static void get_tail(struct wr_arena *arena, struct wr_reader *r, uint64_t version, struct object *object)
 {
     object->append_only = wr_get_byte(r);
     object->overwrite = wr_get_byte(r);
@@ -152,6 +153,7 @@ static void get_tail(struct wr_arena *arena, struct wr_reader *r, struct object 
     object->created_commit = wr_get_varint(r);
     object->plan_hash = wr_get_u64le(r);
     object->creating = wr_get_byte(r);
+    object->plan_version = version >= 2 ? wr_get_byte(r) : 0;
 }
 
 bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, struct object **object,
@@ -160,14 +162,14 @@ bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, str
     struct wr_reader r = wr_reader_of(bytes, len);
     struct object *made = WR_NEW(arena, struct object);
     uint64_t version = wr_get_varint(&r);
-    if (r.ok && version != OBJECT_VERSION)
+    if (r.ok && (!version || version > OBJECT_VERSION))
         return wr_fail(err, ERR_DATA_CORRUPTED, "catalog record has unknown version %llu", (unsigned long long)version);
     made->id = (uint32_t)wr_get_varint(&r);
     made->kind = (enum object_kind)wr_get_byte(&r);
     made->schema = get_str(arena, &r);
     made->name = get_str(arena, &r);
     get_columns(arena, &r, made);
-    get_tail(arena, &r, made);
+    get_tail(arena, &r, version, made);
     if (!r.ok || !made->name || made->kind < OBJECT_TABLE || made->kind > OBJECT_SYSTEM || r.at != r.end)
         return wr_fail(err, ERR_DATA_CORRUPTED, "catalog record of %zu bytes is damaged", len);
     *object = made;

@@ -132,6 +132,7 @@ bool wr_live_plan(weir_db *db, struct catalog *catalog, const struct object *obj
                               .io = &io,
                               .streaming = true,
                               .multi_worker = db->nworkers > 1,
+                              .version = object->plan_version,
                               .text = text ? text : object->query};
     TRY(wr_plan_bind_text(&planner, object->query, plan, err));
     return wr_plan_optimize(&planner, plan, err);

@@ -45,6 +45,7 @@ void wr_planner_of(struct weir_session *session, struct wr_arena *arena, struct 
                                 .catalog = catalog,
                                 .io = &session->io,
                                 .disabled_passes = wr_setting(session, "disabled_passes"),
+                                .version = PLANNER_VERSION,
                                 .text = text,
                                 .transaction_now_us = (uint64_t)session->now_us};
 }

@@ -164,6 +164,7 @@ static void run_block(struct test *t, const struct block *block, struct wr_buf *
                                   .io = &t->io,
                                   .streaming = !block->adhoc,
                                   .multi_worker = block->multi,
+                                  .version = PLANNER_VERSION,
                                   .disabled_passes = block->disabled,
                                   .text = block->sql};
         bool ok = wr_parse_next(&t->arena, block->sql, len, &offset, &st, &err);

@@ -7,6 +7,9 @@
 #include "parser/parse.h"
 #include "plan/plan.h"
 
+/* Raised when a pass makes another choice of state: what is stored was planned by the choices of its time. */
+#define PLANNER_VERSION 1
+
 struct planner {
     struct wr_arena *arena;
     struct catalog *catalog;
@@ -14,6 +17,7 @@ struct planner {
     bool streaming; /* for a materialized view or sink: volatile functions and a final sort are refused / dropped */
     const char *disabled_passes; /* comma separated names, for tests */
     bool multi_worker;           /* insert exchanges */
+    uint8_t version;             /* PLANNER_VERSION, or that of the stored object which is planned again */
     int n_params;                /* $n parameters: types given (TYPE_UNKNOWN = infer) and, after binding, inferred */
     struct type *param_types;
     const char *text;     /* the whole text given by the user, for error positions */
