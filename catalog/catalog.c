@@ -30,19 +30,24 @@ static void entry_release(struct entry *entry)
     free(entry);
 }
 
+struct object *wr_object_copy(struct wr_arena *arena, const struct object *object)
+{
+    struct wr_buf bytes = WR_BUF_INIT;
+    wr_object_encode(&bytes, object);
+    struct object *copy;
+    struct wr_error err;
+    if (!wr_object_decode(arena, bytes.data, bytes.len, &copy, &err))
+        __builtin_trap(); /* what we encode we can decode: an invalid object is a caller's bug */
+    wr_buf_free(&bytes);
+    return copy;
+}
+
 static struct entry *entry_new(const struct object *object)
 {
     struct entry *entry = wr_calloc(1, sizeof(*entry));
     atomic_init(&entry->refs, 1);
     wr_arena_init(&entry->arena, NULL);
-    struct wr_buf bytes = WR_BUF_INIT;
-    wr_object_encode(&bytes, object);
-    struct object *copy;
-    struct wr_error err;
-    if (!wr_object_decode(&entry->arena, bytes.data, bytes.len, &copy, &err))
-        __builtin_trap(); /* what we encode we can decode: an invalid object is a caller's bug */
-    wr_buf_free(&bytes);
-    entry->object = copy;
+    entry->object = wr_object_copy(&entry->arena, object);
     return entry;
 }
 

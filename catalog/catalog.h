@@ -75,6 +75,8 @@ size_t wr_catalog_count(const struct catalog *catalog);
 const struct object *wr_catalog_at(const struct catalog *catalog, size_t index); /* in id order */
 /* Objects that read `id` directly. Returns how many; writes up to max ids. */
 size_t wr_catalog_dependents(const struct catalog *catalog, uint32_t id, uint32_t *ids, size_t max);
+/* A copy with all that it points to in the arena. */
+struct object *wr_object_copy(struct wr_arena *arena, const struct object *object);
 /* Stable bytes of one object, for the meta record "object/<id>". */
 void wr_object_encode(struct wr_buf *buf, const struct object *object);
 bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, struct object **object,

@@ -697,16 +697,9 @@ static struct backfill *backfill_new(weir_db *db, const struct object *object, a
     bf->db = db;
     wr_arena_init(&bf->arena, NULL);
     pthread_mutex_init(&bf->lock, NULL);
-    struct wr_buf buf = WR_BUF_INIT;
-    wr_object_encode(&buf, object);
-    struct object *copy = NULL;
-    bool ok = wr_object_decode(&bf->arena, wr_arena_strndup(&bf->arena, buf.data, buf.len), buf.len, &copy, err);
-    wr_buf_free(&buf);
-    bf->object = copy;
+    bf->object = wr_object_copy(&bf->arena, object);
     bf->cancel = cancel ? cancel : &bf->own_cancel;
-    if (ok && !object->id)
-        ok = wr_loop_call(db, reserve, bf, false, err);
-    if (!ok) {
+    if (!object->id && !wr_loop_call(db, reserve, bf, false, err)) {
         backfill_free(bf);
         return NULL;
     }

@@ -267,46 +267,30 @@ static bool build_flow(weir_db *db, struct live *live, struct worker *worker, st
     return true;
 }
 
-/* Relations that are read as a whole get their columns by name order in the object; copy it so that it outlives the
- * catalog. */
-static bool copy_object(struct live *live, const struct object *object, struct wr_error *err)
-{
-    struct wr_buf buf = WR_BUF_INIT;
-    wr_object_encode(&buf, object);
-    struct object *copy = NULL;
-    char *bytes = wr_arena_strndup(&live->arena, buf.data, buf.len);
-    bool ok = wr_object_decode(&live->arena, bytes, buf.len, &copy, err);
-    wr_buf_free(&buf);
-    live->object = copy;
-    return ok;
-}
-
 bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *object, struct worker *workers,
                  struct live **out, struct wr_error *err)
 {
     struct live *live = wr_calloc(1, sizeof *live);
     wr_arena_init(&live->arena, NULL);
     live->id = object->id;
-    bool ok = copy_object(live, object, err);
-    if (ok) {
-        object = live->object;
-        live->io.timezone = wr_timezone_find(object->timezone ? object->timezone : "UTC");
-        if (object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK)
-            ok = wr_live_plan(db, catalog, object, &live->arena, &live->plan, NULL, err);
-        live->query_plan = live->plan;
-        if (ok && object->kind == OBJECT_SINK) {
-            const struct sink_class *cls = wr_sink_class(object_option(object, "connector"));
-            ok = sink_plan(db, live, cls && cls->needs_log, err);
-            live->sink_input = (struct sink_input){
-                .relation = live->relation, .log_id = object->id, .needs_log = cls && cls->needs_log};
-        } else if (ok) {
-            live->relation = wr_relation_of(&live->arena, object);
-            if (live->plan && !live->relation->nkey)
-                live->relation->single_row = live->plan->props.nkeys && !live->plan->props.keys[0].n;
-        }
-        for (uint32_t w = 0; ok && w < db->nworkers; w++)
-            ok = build_flow(db, live, &workers[w], &live->flows[w], err);
+    live->object = object = wr_object_copy(&live->arena, object);
+    live->io.timezone = wr_timezone_find(object->timezone ? object->timezone : "UTC");
+    bool ok = true;
+    if (object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK)
+        ok = wr_live_plan(db, catalog, object, &live->arena, &live->plan, NULL, err);
+    live->query_plan = live->plan;
+    if (ok && object->kind == OBJECT_SINK) {
+        const struct sink_class *cls = wr_sink_class(object_option(object, "connector"));
+        ok = sink_plan(db, live, cls && cls->needs_log, err);
+        live->sink_input =
+            (struct sink_input){.relation = live->relation, .log_id = object->id, .needs_log = cls && cls->needs_log};
+    } else if (ok) {
+        live->relation = wr_relation_of(&live->arena, object);
+        if (live->plan && !live->relation->nkey)
+            live->relation->single_row = live->plan->props.nkeys && !live->plan->props.keys[0].n;
     }
+    for (uint32_t w = 0; ok && w < db->nworkers; w++)
+        ok = build_flow(db, live, &workers[w], &live->flows[w], err);
     if (!ok) {
         wr_live_free(live);
         return false;

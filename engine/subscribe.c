@@ -108,16 +108,11 @@ weir_code weir_subscribe(weir_session *session, const char *name, bool snapshot,
         wr_arena_init(&s->arena, NULL);
         wr_arena_init(&s->scratch, NULL);
         s->object = object->id;
-        struct object *copy = NULL;
-        struct wr_buf buf = WR_BUF_INIT;
-        wr_object_encode(&buf, object);
-        readable = wr_object_decode(&s->arena, wr_arena_strndup(&s->arena, buf.data, buf.len), buf.len, &copy, &err);
-        wr_buf_free(&buf);
-        s->relation = wr_relation_of(&s->arena, copy);
+        s->relation = wr_relation_of(&s->arena, wr_object_copy(&s->arena, object));
         s->texts = WR_NEW_ARRAY(&s->arena, struct wr_buf, s->relation->ncols + 1);
         pthread_mutex_init(&s->lock, NULL);
         wr_change_buffer_init(&s->changes, &db->pool_queues);
-        readable = readable && wr_loop_call(db, hang, s, false, &err);
+        readable = wr_loop_call(db, hang, s, false, &err);
     }
     wr_catalog_release(catalog);
     if (!readable) {

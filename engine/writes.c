@@ -29,24 +29,12 @@ struct write_list {
     int64_t spool_len;
 };
 
-static const struct object *copy_of(struct wr_arena *arena, const struct object *object)
-{
-    struct wr_buf buf = WR_BUF_INIT;
-    wr_object_encode(&buf, object);
-    struct object *copy = NULL;
-    struct wr_error err;
-    if (!wr_object_decode(arena, wr_arena_strndup(arena, buf.data, buf.len), buf.len, &copy, &err))
-        abort();
-    wr_buf_free(&buf);
-    return copy;
-}
-
 struct write_list *wr_writes_new(weir_db *db, const struct object *table)
 {
     struct write_list *list = wr_calloc(1, sizeof *list);
     list->db = db;
     wr_arena_init(&list->arena, NULL);
-    list->table = copy_of(&list->arena, table);
+    list->table = wr_object_copy(&list->arena, table);
     list->relation = wr_relation_of(&list->arena, list->table);
     return list;
 }
