@@ -139,7 +139,7 @@ static bool install(struct store *store, struct checkpoint *job, struct wr_error
         if (as_base(job) || trace->has_base)
             put_base(store, batch, trace, as_base(job) ? job->groups[0].out : NULL);
         wr_manifest_put(batch, store, trace, version);
-        ok = wr_rocks_write(&store->rocks, batch, err);
+        ok = wr_store_write(store, batch, 0, err);
         rocksdb_writebatch_destroy(batch);
     }
     if (ok && !gone) {
@@ -194,7 +194,7 @@ static bool drop_deltas(struct store *store, uint64_t upto, struct wr_error *err
     uint64_t committed = store->committed;
     pthread_mutex_unlock(&store->lock);
     wr_commit_record_put(batch, store, committed);
-    bool ok = wr_rocks_write(&store->rocks, batch, err);
+    bool ok = wr_store_write(store, batch, 0, err);
     rocksdb_writebatch_destroy(batch);
     pthread_mutex_unlock(&store->manifest_lock);
     TRY(ok);
@@ -203,6 +203,7 @@ static bool drop_deltas(struct store *store, uint64_t upto, struct wr_error *err
     wr_delta_key(hi, upto, UINT64_MAX, UINT32_MAX);
     TRY(wr_rocks_delete_files(&store->rocks, CF_DELTA, lo, sizeof lo, hi, sizeof hi, err));
     wr_failpoint(FP_FILE_DELETED);
+    wr_committed_sync(&store->noted);
     return true;
 }
 

@@ -297,7 +297,7 @@ static bool write_batch(struct store *store, struct commit *commit, rocksdb_writ
     apply_ops(store, batch, commit);
     put_logs(store, batch, commit);
     wr_commit_record_put(batch, store, commit->number);
-    TRY(wr_rocks_write(&store->rocks, batch, err));
+    TRY(wr_store_write(store, batch, commit->number, err));
     wr_failpoint(FP_COMMIT_RECORD_WRITTEN);
     return true;
 }

@@ -1,6 +1,7 @@
 /* The records that say what the store consists of. Integers are varints unless drawn otherwise.
  *
  *   'C'          number, next run id, delta floor
+ *   'W'          how many writes there have been; in each of them
  *   'T' trace    kind, floor commit, floor seq, has base, n runs, then per run, newest first:
  *                id, commit, seq, entries, bytes, file bytes, blocks, full prefix, u64le checksum, blob min, blob max
  *   'B' trace    base: commit, seq, then a packed run (as a delta): rows of a trace too small for a file
@@ -113,6 +114,15 @@ void wr_commit_record_put(rocksdb_writebatch_t *batch, struct store *store, uint
     wr_buf_varint(&buf, atomic_load(&store->next_run_id));
     wr_buf_varint(&buf, store->delta_floor);
     char key[] = {META_COMMIT};
+    rocksdb_writebatch_put_cf(batch, store->rocks.cf[CF_META], key, sizeof key, buf.data, buf.len);
+    wr_buf_free(&buf);
+}
+
+void wr_write_record_put(rocksdb_writebatch_t *batch, struct store *store)
+{
+    struct wr_buf buf = WR_BUF_INIT;
+    wr_buf_varint(&buf, ++store->writes);
+    char key[] = {META_WRITE};
     rocksdb_writebatch_put_cf(batch, store->rocks.cf[CF_META], key, sizeof key, buf.data, buf.len);
     wr_buf_free(&buf);
 }

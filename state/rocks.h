@@ -27,7 +27,9 @@ struct rocks {
     rocksdb_envoptions_t *env_options;
 };
 
-bool wr_rocks_open(struct rocks *rocks, const char *dir, int64_t cache_bytes, bool sync, struct wr_error *err) WR_MUST;
+/* `create`: makes what is not there. Never for a directory that has been in use: a family that is missing was lost. */
+bool wr_rocks_open(struct rocks *rocks, const char *dir, bool create, int64_t cache_bytes, bool sync,
+                   struct wr_error *err) WR_MUST;
 void wr_rocks_close(struct rocks *rocks);
 /* Takes RocksDB's message (frees it) and fails with the fitting SQLSTATE. */
 bool wr_rocks_fail(struct wr_error *err, char *message);

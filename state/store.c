@@ -38,6 +38,7 @@ static struct store *new_store(const struct store_options *options)
 {
     struct store *store = wr_calloc(1, sizeof *store);
     init_locks(store);
+    store->noted.fd = -1;
     /* A budget lives and dies with its database: its list names these pools for good. */
     wr_pool_init(&store->runs_pool, options->budget, "state runs");
     wr_pool_init(&store->cache_pool, options->budget, "block cache");
@@ -77,6 +78,7 @@ static void free_store(struct store *store)
     wr_pool_charge(&store->memtable_pool, -atomic_load(&store->memtable_pool.used_bytes));
     if (store->dir) {
         wr_rocks_close(&store->rocks);
+        wr_committed_close(&store->noted);
         wr_store_dir_unlock(store->dir);
     }
     wr_mem_map_free(&store->mem_meta);
@@ -94,7 +96,10 @@ static bool open_dir(struct store *store, const struct store_options *options, s
 {
     int64_t limit = options->budget && options->budget->limit_bytes > 0 ? options->budget->limit_bytes : 512 * MIB;
     TRY(wr_store_dir_prepare(options->dir, err));
-    if (!wr_rocks_open(&store->rocks, options->dir, clamp(limit / 64, MIB, 32 * MIB), options->sync, err)) {
+    TRY(wr_committed_read(options->dir, &store->last_noted, err));
+    TRY(wr_committed_check_log(options->dir, &store->last_noted, err));
+    bool create = !store->last_noted.write;
+    if (!wr_rocks_open(&store->rocks, options->dir, create, clamp(limit / 64, MIB, 32 * MIB), options->sync, err)) {
         wr_rocks_close(&store->rocks);
         return wr_store_dir_explain(options->dir, err);
     }
@@ -171,6 +176,14 @@ void wr_store_fail(struct store *store, const struct wr_error *err)
     pthread_cond_broadcast(&store->queue_changed);
     pthread_cond_broadcast(&store->idle);
     pthread_mutex_unlock(&store->lock);
+}
+
+bool wr_store_write(struct store *store, rocksdb_writebatch_t *batch, uint64_t commit, struct wr_error *err)
+{
+    wr_write_record_put(batch, store);
+    TRY(wr_rocks_write(&store->rocks, batch, err));
+    wr_committed_note(&store->noted, &(struct committed_mark){commit, store->writes});
+    return true;
 }
 
 bool wr_store_failed(struct store *store, struct wr_error *err)

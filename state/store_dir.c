@@ -36,22 +36,28 @@ static void sync_dir(const char *dir)
     close(fd);
 }
 
-static bool write_format(const char *dir, struct wr_error *err)
+bool wr_store_dir_write(const char *dir, const char *name, const char *bytes, size_t len, struct wr_error *err)
 {
-    char path[PATH_SIZE], temporary[PATH_SIZE];
-    path_of(path, dir, "FORMAT");
-    path_of(temporary, dir, "FORMAT.new");
+    char path[PATH_SIZE], temporary[PATH_SIZE + 8];
+    path_of(path, dir, name);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
     FILE *file = fopen(temporary, "we");
     if (!file)
         return wr_fail(err, ERR_IO, "could not create file \"%s\": %s", temporary, strerror(errno));
-    fprintf(file, "weir %d\nfeatures %llu\nkey_hash_seed %llu\nshards %d\n", STORE_FORMAT_VERSION, FEATURES_KNOWN,
-            (unsigned long long)KEY_HASH_SEED, KEY_SHARDS);
-    bool ok = !fflush(file) && !fsync(fileno(file));
+    bool ok = fwrite(bytes, 1, len, file) == len && !fflush(file) && !fsync(fileno(file));
     ok = !fclose(file) && ok;
     if (!ok || rename(temporary, path))
         return wr_fail(err, ERR_IO, "could not write file \"%s\": %s", path, strerror(errno));
     sync_dir(dir);
     return true;
+}
+
+static bool write_format(const char *dir, struct wr_error *err)
+{
+    char text[200];
+    int len = snprintf(text, sizeof text, "weir %d\nfeatures %llu\nkey_hash_seed %llu\nshards %d\n",
+                       STORE_FORMAT_VERSION, FEATURES_KNOWN, (unsigned long long)KEY_HASH_SEED, KEY_SHARDS);
+    return wr_store_dir_write(dir, "FORMAT", text, (size_t)len, err);
 }
 
 static bool check_format(FILE *file, const char *dir, struct wr_error *err)
@@ -116,6 +122,9 @@ bool wr_store_dir_prepare(const char *dir, struct wr_error *err)
 
 bool wr_store_dir_explain(const char *dir, struct wr_error *err)
 {
+    if (!strcmp(err->sqlstate, ERR_DATA_CORRUPTED))
+        return wr_fail_hint(err, "Files in directory \"%s\" were removed, cut or changed. Restore it from a copy.",
+                            dir);
     if (!strstr(err->message, "lock") && !strstr(err->message, "LOCK"))
         return false;
     char path[PATH_SIZE];

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "state/committed_file.h"
 #include "state/log_file.h"
 #include "state/mem_map.h"
 #include "state/rocks.h"
@@ -112,7 +113,10 @@ struct store {
     int64_t checkpoint_bytes, spill_bytes;
 
     pthread_mutex_t manifest_lock;
-    uint64_t delta_floor; /* manifest_lock: no delta of an older commit is needed */
+    uint64_t delta_floor;             /* manifest_lock: no delta of an older commit is needed */
+    uint64_t writes;                  /* manifest_lock: in the life of the directory */
+    struct committed_file noted;      /* manifest_lock */
+    struct committed_mark last_noted; /* what it said when the directory was opened */
 
     pthread_mutex_t lock;
     pthread_cond_t queue_changed, published, work, merge_work, idle;
@@ -147,6 +151,7 @@ struct store {
 
 /* ---- manifest.c: records of CF meta and their keys: a tag, then a big-endian id */
 #define META_COMMIT    'C'
+#define META_WRITE     'W'
 #define META_TRACE     'T'
 #define META_BASE      'B'
 #define META_USER      'U'
@@ -161,9 +166,13 @@ void wr_manifest_put(rocksdb_writebatch_t *batch, struct store *store, const str
 /* Fills floors, flags and the disk runs (as *version) of a trace from its record. */
 bool wr_manifest_get(struct store *store, struct trace *trace, struct version **version, const char *bytes, size_t len,
                      struct wr_error *err) WR_MUST;
+void wr_write_record_put(rocksdb_writebatch_t *batch, struct store *store);
 void wr_commit_record_put(rocksdb_writebatch_t *batch, struct store *store, uint64_t number);
 /* ---- store.c */
 void wr_store_fail(struct store *store, const struct wr_error *err);
+/* Under manifest_lock: a synced write that brings the store to `commit` (0: no further), and the note that it was made.
+ */
+bool wr_store_write(struct store *store, rocksdb_writebatch_t *batch, uint64_t commit, struct wr_error *err) WR_MUST;
 
 /* ---- store_recover.c */
 bool wr_store_recover(struct store *store, struct wr_error *err) WR_MUST;

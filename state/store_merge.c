@@ -96,7 +96,7 @@ static bool write_manifest(struct store *store, const struct disk_pick *job, con
 {
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     wr_manifest_put(batch, store, job->trace, version);
-    bool ok = wr_rocks_write(&store->rocks, batch, err);
+    bool ok = wr_store_write(store, batch, 0, err);
     rocksdb_writebatch_destroy(batch);
     return ok;
 }

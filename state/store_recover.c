@@ -7,14 +7,20 @@
 
 #include "state/store_impl.h"
 
+/* A record whose key is its tag. *bytes NULL: there is none. */
+static bool read_record(struct store *store, char tag, char **bytes, size_t *len, struct wr_error *err)
+{
+    char *message = NULL;
+    *bytes =
+        rocksdb_get_cf(store->rocks.db, store->rocks.read_options, store->rocks.cf[CF_META], &tag, 1, len, &message);
+    return message ? wr_rocks_fail(err, message) : true;
+}
+
 static bool read_commit_record(struct store *store, struct wr_error *err)
 {
-    char key[] = {META_COMMIT}, *message = NULL;
+    char *bytes;
     size_t len;
-    char *bytes = rocksdb_get_cf(store->rocks.db, store->rocks.read_options, store->rocks.cf[CF_META], key, sizeof key,
-                                 &len, &message);
-    if (message)
-        return wr_rocks_fail(err, message);
+    TRY(read_record(store, META_COMMIT, &bytes, &len, err));
     if (!bytes)
         return true; /* new */
     struct wr_reader r = wr_reader_of(bytes, len);
@@ -25,6 +31,20 @@ static bool read_commit_record(struct store *store, struct wr_error *err)
     bool ok = r.ok;
     rocksdb_free(bytes);
     return ok ? true : wr_fail(err, ERR_DATA_CORRUPTED, "the commit record is damaged");
+}
+
+static bool read_write_record(struct store *store, struct wr_error *err)
+{
+    char *bytes;
+    size_t len;
+    TRY(read_record(store, META_WRITE, &bytes, &len, err));
+    if (!bytes)
+        return true; /* new, or of a build that did not count */
+    struct wr_reader r = wr_reader_of(bytes, len);
+    store->writes = wr_get_varint(&r);
+    bool ok = r.ok;
+    rocksdb_free(bytes);
+    return ok ? true : wr_fail(err, ERR_DATA_CORRUPTED, "the write record is damaged");
 }
 
 static bool add_trace(struct store *store, uint64_t id, const char *bytes, size_t len, struct wr_error *err)
@@ -197,10 +217,20 @@ static bool delete_orphan_runs(struct store *store, struct wr_error *err)
     return ok;
 }
 
+/* Nothing is deleted before it is known that the log is whole. */
+static bool check_reached(struct store *store, struct wr_error *err)
+{
+    struct committed_mark reached = {store->committed, store->writes};
+    TRY(wr_committed_check(store->dir, &store->last_noted, &reached, err));
+    return wr_committed_open(&store->noted, store->dir, &reached, err);
+}
+
 bool wr_store_recover(struct store *store, struct wr_error *err)
 {
     bool orphans;
     TRY(read_commit_record(store, err));
+    TRY(read_write_record(store, err));
+    TRY(check_reached(store, err));
     TRY(read_records(store, META_TRACE, err));
     TRY(read_records(store, META_BASE, err));
     TRY(wr_log_files_recover(store, err));
