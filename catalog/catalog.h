@@ -52,6 +52,7 @@ struct object {
     const char *definition;             /* the statement as written */
     const char *query;                  /* views, sinks: text of the query (sinks FROM rel: "SELECT * FROM rel") */
     const char *search_path, *timezone; /* settings stored at creation */
+    const char *disabled_passes;        /* likewise; NULL: none */
     uint16_t ndeps;
     uint32_t *deps; /* objects it reads */
     uint64_t created_commit;

@@ -1,6 +1,7 @@
 /* Objects as stable bytes: the value of the meta record "object/<id>", and the way a catalog deep-copies one.
  *
- *   version (varint), then the fields in the order of `struct object`; plan_version since version 2
+ *   version (varint), then the fields in the order of `struct object`;
+ *   since version 2 also plan_version and disabled_passes, at the end
  *   numbers   varint                      booleans  one byte
  *   string    0 = NULL, else 1 + length as varint, then the bytes
  *   array     count as varint, then the items
@@ -116,6 +117,7 @@ void wr_object_encode(struct wr_buf *buf, const struct object *object)
     wr_buf_u64le(buf, object->plan_hash);
     wr_buf_byte(buf, object->creating);
     wr_buf_byte(buf, object->plan_version);
+    put_str(buf, object->disabled_passes);
 }
 
 static void get_columns(struct wr_arena *arena, struct wr_reader *r, struct object *object)
@@ -153,7 +155,10 @@ static void get_tail(struct wr_arena *arena, struct wr_reader *r, uint64_t versi
     object->created_commit = wr_get_varint(r);
     object->plan_hash = wr_get_u64le(r);
     object->creating = wr_get_byte(r);
-    object->plan_version = version >= 2 ? wr_get_byte(r) : 0;
+    if (version < 2)
+        return;
+    object->plan_version = wr_get_byte(r);
+    object->disabled_passes = get_str(arena, r);
 }
 
 bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, struct object **object,

@@ -257,6 +257,8 @@ static void view_common(struct weir_statement *statement, struct wr_arena *arena
     object->definition = statement->parsed->text;
     object->query = text;
     object->plan_version = PLANNER_VERSION;
+    const char *disabled = wr_setting(statement->session, "disabled_passes");
+    object->disabled_passes = disabled && *disabled ? disabled : NULL;
     object->timezone = wr_setting(statement->session, "TimeZone");
     object->search_path = wr_setting(statement->session, "search_path");
     object->deps = WR_NEW_ARRAY(arena, uint32_t, DEPS_MAX);

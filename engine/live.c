@@ -133,6 +133,7 @@ bool wr_live_plan(weir_db *db, struct catalog *catalog, const struct object *obj
                               .streaming = true,
                               .multi_worker = db->nworkers > 1,
                               .version = object->plan_version,
+                              .disabled_passes = object->disabled_passes,
                               .text = text ? text : object->query};
     TRY(wr_plan_bind_text(&planner, object->query, plan, err));
     return wr_plan_optimize(&planner, plan, err);
@@ -416,9 +417,34 @@ static bool connect_scans(weir_db *db, struct live *live, struct wr_error *err)
     return true;
 }
 
+/* Joins that read a table instead of keeping it: all tables stand still. What a backfill kept of it goes. */
+static bool share_tables(weir_db *db, struct live *live, struct wr_error *err)
+{
+    for (uint32_t i = 0; i < live->flows[0]->nops; i++) {
+        const struct op *join = live->flows[0]->ops[i];
+        if (join->cls != &op_join || !join->plan->join.shared)
+            continue;
+        const struct plan *scan = join->plan->inputs[join->plan->join.shared == SHARED_RIGHT];
+        struct live *from = wr_live_find(db, scan->scan.object);
+        if (!from)
+            return wr_fail(err, ERR_INTERNAL, "table \"%s\" read by \"%s\" is not running", scan->scan.name,
+                           live->object->name);
+        struct trace *copy = NULL;
+        for (uint32_t w = 0; w < db->nworkers; w++)
+            copy = wr_join_read_table(live->flows[w]->ops[i], from->flows[w]->root);
+        struct version *version = copy ? wr_trace_current(copy) : NULL;
+        if (version && !wr_version_is_empty(version))
+            wr_commit_drop_trace(db->commit, copy);
+        if (version)
+            wr_version_release(version);
+    }
+    return true;
+}
+
 bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err)
 {
     TRY(connect_scans(db, live, err));
+    TRY(share_tables(db, live, err));
     insert_live(db, live);
     if (live->object->kind == OBJECT_TABLE)
         TRY(wr_live_start_source(db, live, err));

@@ -1,6 +1,6 @@
 /* Inside of the join operator: shared by op_join.c (life, inner join), op_join_outer.c (left, semi, anti),
- * op_join_notin.c (NOT IN), op_join_pairs.c (matches on their way out) and op_join_lookup.c (the rows of keys, from RAM
- * or the trace).
+ * op_join_notin.c (NOT IN), op_join_pairs.c (matches on their way out), op_join_lookup.c (the rows of keys, from RAM or
+ * the trace) and op_join_table.c (a side that is read from its table).
  *
  * Each side's rows are kept in a multimap under the normalised join key. What comes out is, for ever, a function of the
  * two states L and R alone, whatever way they came about (C1), and a step emits the difference: inner  L x R left   L x
@@ -20,7 +20,8 @@ enum { LEFT = 0, RIGHT = 1 };
 #define NO_ROW     UINT32_MAX
 
 struct join_side {
-    struct multimap *map;
+    struct multimap *map;      /* NULL: the rows are the table's */
+    struct op *table;          /* see op_join_table.c; NULL: not shared, or not yet (backfill) */
     uint16_t ncols;            /* of the input */
     struct row_layout *layout; /* of the rows kept */
     uint16_t *columns;         /* kept column -> input column */
@@ -56,6 +57,8 @@ struct join {
     struct evaluator *condition; /* NULL: none */
     bool *condition_columns;     /* which of left and right columns it reads */
     struct multimap *counts;     /* see above; NOT IN: number of right rows, under the empty key. NULL: not needed */
+
+    struct held_batch *held_first, *held_last; /* wait for the table: op_join_table.c */
 
     /* the step at work */
     const struct batch *batch;
@@ -126,6 +129,19 @@ bool wr_join_totals(struct join *join, struct multimap *map, const struct keys *
                     int64_t *totals) WR_MUST;
 bool wr_join_total(struct join *join, struct multimap *map, const char *key, uint32_t key_len, uint64_t hash,
                    int64_t *total) WR_MUST;
+
+/* ---- op_join_table.c */
+
+/* The same from the table of a shared side. */
+bool wr_join_visit_table(struct row_visitor *visitor, struct op *table) WR_MUST;
+bool wr_join_totals_table(struct join *join, struct op *table, const struct keys *keys, const struct key_runs *runs,
+                          int64_t *totals) WR_MUST;
+/* For a batch that came in at the shared port: rows the table had for each run's key before it. */
+void wr_join_totals_before(const struct batch *batch, const struct key_runs *runs, int64_t *before);
+/* Must a batch of this port wait until the table stands still? */
+bool wr_join_must_wait(const struct join *join, unsigned port);
+void wr_join_hold(struct join *join, const struct batch *batch);
+struct held_batch *wr_join_next_held(struct join *join); /* the caller releases it; NULL: none */
 
 /* ---- op_join.c */
 

@@ -128,6 +128,9 @@ static void join_close(struct op *op)
     struct join *join = op->impl;
     if (!join)
         return;
+    struct held_batch *held;
+    while ((held = wr_join_next_held(join)))
+        wr_held_release(held);
     for (unsigned s = 0; s < 2; s++)
         wr_multimap_free(join->side[s].map);
     wr_multimap_free(join->counts);
@@ -186,7 +189,7 @@ void wr_join_keys(struct join *join, unsigned port, const struct batch *batch, s
     *skip = any ? keys->has_null : NULL;
 }
 
-/* The batch's rows whose keys are not all in RAM. */
+/* The matches of rows that the fast path does not find in RAM. */
 static bool visit_pair(struct row_visitor *visitor, uint32_t first, const char *row, uint32_t len, int64_t weight)
 {
     struct join *join = visitor->join;
@@ -204,7 +207,7 @@ static bool drain_pairs(struct row_visitor *visitor)
     return wr_join_pairs_flush(visitor->join);
 }
 
-static bool probe_missing(struct join *join, const struct keys *keys, const uint8_t *skip, uint8_t *found)
+static bool probe_rows(struct join *join, const struct keys *keys, const uint8_t *skip, uint8_t *found)
 {
     struct key_runs runs;
     wr_join_runs(&join->op->worker->arena, keys, skip, &runs);
@@ -218,6 +221,8 @@ bool wr_join_probe(struct join *join, const struct batch *batch, const struct ke
 {
     struct wr_arena *arena = &join->op->worker->arena;
     struct multimap *map = join->side[!join->port].map;
+    if (!map)
+        return probe_rows(join, keys, skip, found);
     struct multimap_group **groups = wr_arena_alloc(arena, WR_MAX(keys->n, 1u) * sizeof(struct multimap_group *));
     uint8_t *present = NULL; /* rows that need no second look */
     uint32_t nmissing = 0;
@@ -250,7 +255,7 @@ bool wr_join_probe(struct join *join, const struct batch *batch, const struct ke
             found[i] |= any;
     }
     if (nmissing)
-        TRY(probe_missing(join, keys, present, found));
+        TRY(probe_rows(join, keys, present, found));
     return wr_join_pairs_flush(join);
 }
 
@@ -267,6 +272,8 @@ void wr_join_keep(struct join *join, unsigned port, const struct batch *batch, c
     struct wr_arena *arena = &join->op->worker->arena;
     struct join_side *side = &join->side[port];
     uint32_t n = WR_MAX(batch->nrows, 1u);
+    if (!side->map)
+        return;
     struct multimap_group **groups = wr_arena_alloc(arena, n * sizeof(struct multimap_group *));
     join->op->stats.touched += batch->nrows;
     if (port == RIGHT && join->counting) {
@@ -324,30 +331,73 @@ static bool inner_step(struct join *join, unsigned port, const struct batch *bat
     return true;
 }
 
-static bool join_step(struct op *op, unsigned port, const struct batch *batch)
+static bool take_batch(struct join *join, unsigned port, const struct batch *batch)
 {
-    struct join *join = op->impl;
-    if (join->failed)
-        return wr_op_fail(op);
     join->batch = batch;
     join->port = port;
     join->pairs.n = 0;
     if (join->condition)
-        wr_evaluator_now(join->condition, op->worker->now_us);
+        wr_evaluator_now(join->condition, join->op->worker->now_us);
     if (join->type == JOIN_INNER)
         return inner_step(join, port, batch);
     return join->null_aware ? wr_join_notin_step(join, port, batch) : wr_join_outer_step(join, port, batch);
 }
 
+/* The table stands still: what had to wait goes on. */
+static bool take_held(struct join *join)
+{
+    struct op *op = join->op;
+    unsigned port = join->side[LEFT].table ? RIGHT : LEFT;
+    struct held_batch *held;
+    bool ok = true;
+    while (ok && (held = wr_join_next_held(join))) {
+        struct wr_mark mark = wr_arena_mark(&op->worker->arena);
+        ok = wr_op_relieve(op) && take_batch(join, port, &held->batch);
+        wr_arena_release(&op->worker->arena, mark);
+        wr_held_release(held);
+    }
+    return ok;
+}
+
+static bool join_step(struct op *op, unsigned port, const struct batch *batch)
+{
+    struct join *join = op->impl;
+    if (join->failed)
+        return wr_op_fail(op);
+    if (WR_UNLIKELY(wr_join_must_wait(join, port))) {
+        wr_join_hold(join, batch);
+        return true;
+    }
+    if (WR_UNLIKELY(join->held_first && join->side[!port].table))
+        TRY(take_held(join));
+    return take_batch(join, port, batch);
+}
+
+static bool join_flush(struct op *op)
+{
+    return take_held(op->impl);
+}
+
 /* ---- state */
+
+/* What a backfill keeps of a table is not needed for long: it is written only if memory asks for it. */
+static bool is_passing(const struct join *join, unsigned s)
+{
+    return join->op->plan->join.shared == (s == LEFT ? SHARED_LEFT : SHARED_RIGHT) && join->op->worker->store;
+}
+
+static bool seal_maps(struct join *join, struct commit *commit, bool passing_too)
+{
+    struct worker *worker = join->op->worker;
+    for (unsigned s = 0; s < 2; s++)
+        if (join->side[s].map && (passing_too || !is_passing(join, s)))
+            TRY(wr_multimap_seal(join->side[s].map, &worker->arena, commit, &worker->error));
+    return !join->counts || wr_multimap_seal(join->counts, &worker->arena, commit, &worker->error);
+}
 
 static bool join_seal(struct op *op, struct commit *commit)
 {
-    struct join *join = op->impl;
-    struct worker *worker = op->worker;
-    for (unsigned s = 0; s < 2; s++)
-        TRY(wr_multimap_seal(join->side[s].map, &worker->arena, commit, &worker->error));
-    return !join->counts || wr_multimap_seal(join->counts, &worker->arena, commit, &worker->error);
+    return seal_maps(op->impl, commit, false);
 }
 
 static int64_t map_bytes(const struct multimap *map)
@@ -367,7 +417,7 @@ static void join_relieve(struct op *op, int64_t bytes)
     double all = 1;
     for (int m = 0; m < 3; m++)
         all += (double)map_bytes(maps[m]);
-    if (!join_seal(op, op->worker->commit)) {
+    if (!seal_maps(join, op->worker->commit, true)) {
         join->failed = true;
         return;
     }
@@ -395,6 +445,7 @@ const struct op_class op_join = {
     .name = "join",
     .open = join_open,
     .step = join_step,
+    .flush = join_flush,
     .seal = join_seal,
     .relieve = join_relieve,
     .stats = join_stats,

@@ -207,6 +207,8 @@ bool wr_join_visit(struct row_visitor *visitor, unsigned side, bool merged)
     struct reader reader = {.join = join, .map = join->side[side].map};
     if (!runs->n)
         return visitor->drain(visitor);
+    if (!reader.map)
+        return wr_join_visit_table(visitor, join->side[side].table);
     struct multimap_group **groups = find_runs(join, reader.map, keys, runs);
     struct key_ref *missing = NULL;
     uint32_t nmissing = 0;

@@ -84,6 +84,13 @@ static void add_counts(struct join *join, const struct keys *keys, const int64_t
 
 /* ---- a left batch */
 
+static bool right_totals(struct join *join, const struct keys *keys, const struct key_runs *runs, int64_t *totals)
+{
+    struct join_side *right = &join->side[RIGHT];
+    return right->map ? wr_join_totals(join, right->map, keys, runs, totals)
+                      : wr_join_totals_table(join, right->table, keys, runs, totals);
+}
+
 /* matches[i]: summed weights of the pairs of row i (without a condition: of the key's rows). */
 static bool match_left(struct join *join, const struct batch *batch, const struct keys *keys, const uint8_t *skip,
                        int64_t *matches)
@@ -98,7 +105,7 @@ static bool match_left(struct join *join, const struct batch *batch, const struc
     struct key_runs runs;
     wr_join_runs(arena, keys, skip, &runs);
     int64_t *totals = wr_arena_alloc(arena, WR_MAX(runs.n, 1u) * sizeof *totals);
-    TRY(wr_join_totals(join, join->side[RIGHT].map, keys, &runs, totals));
+    TRY(right_totals(join, keys, &runs, totals));
     for (uint32_t r = 0; r < runs.n; r++)
         for (uint32_t i = runs.first[r]; i != NO_ROW; i = runs.next[i])
             matches[i] = totals[r] * wr_weight(batch, i);
@@ -229,7 +236,10 @@ static bool right_step(struct join *join, const struct batch *batch, const struc
     struct key_runs runs;
     wr_join_runs(arena, keys, skip, &runs);
     int64_t *before = wr_arena_alloc(arena, WR_MAX(runs.n, 1u) * sizeof *before);
-    TRY(wr_join_totals(join, join->side[RIGHT].map, keys, &runs, before));
+    if (join->side[RIGHT].map)
+        TRY(wr_join_totals(join, join->side[RIGHT].map, keys, &runs, before));
+    else
+        wr_join_totals_before(batch, &runs, before);
     if (join->emit_pairs)
         TRY(wr_join_probe(join, batch, keys, skip, NULL));
     TRY(emit_flips(join, batch, keys, &runs, before));

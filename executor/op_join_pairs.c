@@ -215,7 +215,8 @@ bool wr_left_rows_flush(struct left_rows *left)
     struct batch out = {.nrows = left->n, .ncols = join->op->plan->ncols, .weights = left->weights};
     out.cols = WR_NEW_ARRAY(arena, struct column, WR_MAX(out.ncols, 1));
     for (uint16_t c = 0; c < join->side[LEFT].ncols; c++)
-        wr_row_decode_column(arena, join->side[LEFT].layout, c, left->rows, left->n, &out.cols[c]);
+        wr_row_decode_column(arena, join->side[LEFT].layout, join->side[LEFT].slots[c], left->rows, left->n,
+                             &out.cols[c]);
     append_nulls(join, &out);
     join->op->stats.touched += left->n;
     left->n = 0;

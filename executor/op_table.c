@@ -11,6 +11,8 @@
 struct table {
     const struct relation *relation;
     struct vmap *map;
+    bool ahead;       /* a delta is being handed out */
+    uint32_t readers; /* wr_table_find() without its wr_table_found_done(): entries must stay */
 };
 
 struct trace *wr_relation_trace(struct worker *worker, const struct relation *relation)
@@ -144,7 +146,9 @@ static bool resolve_end(struct resolve *r, table_deliver deliver, void *context)
             wr_vmap_delete(r->table->map, r->found.entries[d]);
         }
     }
+    r->table->ahead = true;
     bool ok = emit_rows(r, gone, ngone, -1, deliver, context) && emit_rows(r, come, ncome, 1, deliver, context);
+    r->table->ahead = false;
     wr_vmap_reclaim(r->table->map);
     return ok;
 }
@@ -378,6 +382,13 @@ static bool bag_row_id(struct op *op, const struct changes *one, bool insert, in
     return true;
 }
 
+static bool report_unknown(struct op *op, const struct batch *row)
+{
+    struct eval_errors errors = {.arena = &op->worker->arena};
+    wr_eval_error_add(&errors, 0, "02000", "no row equals the one to delete");
+    return wr_op_eval_errors(op, row, &errors);
+}
+
 static bool apply_bag(struct op *op, const struct changes *changes, table_deliver deliver, void *context)
 {
     struct wr_arena *arena = &op->worker->arena;
@@ -390,8 +401,8 @@ static bool apply_bag(struct op *op, const struct changes *changes, table_delive
         one.row_ids = &row_id;
         if (ok && row_id >= 0)
             ok = apply_rows(op, &one, deliver, context);
-        else if (ok && op->worker->on_eval_error)
-            ok = op->worker->on_eval_error(op->worker, op, 1, "02000", "no row equals the one to delete", &one.rows, 0);
+        else if (ok)
+            ok = report_unknown(op, &one.rows);
         wr_arena_release(arena, mark);
         TRY(ok);
     }
@@ -498,6 +509,44 @@ bool wr_table_write(struct op *op, const struct table_write *writes, uint32_t n,
         TRY(ok);
     }
     return true;
+}
+
+/* ---- reading */
+
+bool wr_table_find(struct op *op, const struct keys *keys, struct table_row *rows)
+{
+    struct table *table = op->impl;
+    struct worker *worker = op->worker;
+    if (!table->readers && !table->ahead)
+        TRY(wr_op_relieve(op));
+    struct vmap_found found;
+    TRY(wr_vmap_find(table->map, &worker->arena, keys, NULL, &found, &worker->error));
+    for (uint32_t i = 0; i < keys->n; i++) {
+        const struct vmap_entry *entry = found.entries[found.of[i]];
+        rows[i] = wr_vmap_is_live(entry) ? (struct table_row){wr_vmap_value(entry), entry->value_len}
+                                         : (struct table_row){NULL, 0};
+    }
+    table->readers++;
+    return true;
+}
+
+void wr_table_found_done(struct op *op)
+{
+    struct table *table = op->impl;
+    if (!--table->readers && !table->ahead)
+        wr_vmap_reclaim(table->map); /* placeholders of keys that are not there */
+}
+
+bool wr_table_is_ahead(const struct op *op)
+{
+    const struct table *table = op->impl;
+    return table->ahead;
+}
+
+const struct relation *wr_table_relation(const struct op *op)
+{
+    const struct table *table = op->impl;
+    return table->relation;
 }
 
 const struct op_class op_table = {.name = "table",

@@ -67,6 +67,23 @@ bool wr_table_check(struct op *table, const struct table_write *writes, uint32_t
 bool wr_table_write(struct op *table, const struct table_write *writes, uint32_t n, table_deliver deliver,
                     void *context) WR_MUST;
 
+/* ---- a table's rows, read by other operators of the same worker (D4) */
+
+struct table_row {
+    const char *bytes; /* as encoded by the relation's layout; NULL: no such row */
+    uint32_t len;
+};
+/* The rows of n distinct keys of this worker's shards (encoded as the primary key's, shard byte included). They stay
+ * where they are until wr_table_found_done(), which every successful call needs; calls nest. false: worker->error. */
+bool wr_table_find(struct op *table, const struct keys *keys, struct table_row *rows) WR_MUST;
+void wr_table_found_done(struct op *table);
+/* The state holds a change that not everybody who reads the table's output has been given yet. */
+bool wr_table_is_ahead(const struct op *table);
+const struct relation *wr_table_relation(const struct op *table);
+/* From now on the join's shared side is this table. Returns the trace of the copy it kept so far, which nobody needs
+ * any more (all workers' joins share it). */
+struct trace *wr_join_read_table(struct op *join, struct op *table);
+
 /* ---- sinks */
 
 extern const struct op_class op_sink; /* argument: struct sink_input * */

@@ -26,6 +26,8 @@ enum plan_kind {
 };
 
 enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_SEMI, JOIN_ANTI };
+/* A side of a join that is not kept, but read from the table it is a scan of, by the table's primary key. */
+enum join_shared { SHARED_NONE, SHARED_LEFT, SHARED_RIGHT };
 
 struct plan_column {
     const char *name;
@@ -94,6 +96,7 @@ struct plan {
             uint16_t *left_keys, *right_keys; /* columns of left and right: equal under SQL equality; same types */
             bool null_aware;                  /* ANTI for NOT IN: NULLs count as PostgreSQL says */
             bool nulls_equal;                 /* keys compared with IS NOT DISTINCT FROM */
+            uint8_t shared;                   /* enum join_shared: keys are then in the primary key's order */
             struct expr *condition;           /* extra condition over left+right columns, or NULL */
         } join;
         struct {

@@ -16,6 +16,7 @@ static const struct pass passes[] = {
     {"unique", pass_unique, false},
     {"prune", pass_prune, false},
     {"merge", pass_merge, false},
+    {"share", pass_share, false},
 };
 
 #define ROUNDS_MAX 8

@@ -86,8 +86,10 @@ static void place_join(struct placing *p, struct plan *plan)
         set_hash(plan, NULL, 0);
         return;
     }
-    follow_side(p, plan, plan->inputs[1], true);
-    follow_side(p, plan, plan->inputs[0], false);
+    if (!plan->join.shared) { /* else the keys follow the table */
+        follow_side(p, plan, plan->inputs[1], true);
+        follow_side(p, plan, plan->inputs[0], false);
+    }
     add_exchange(p, &plan->inputs[0], plan->join.left_keys, n);
     add_exchange(p, &plan->inputs[1], plan->join.right_keys, n);
     set_hash(plan, plan->join.left_keys, n);
@@ -256,6 +258,8 @@ static void put_join(struct wr_buf *buf, const struct plan *plan)
     put_columns(buf, plan->join.right_keys, plan->join.nkeys);
     wr_buf_byte(buf, (uint8_t)(plan->join.null_aware * 2 + plan->join.nulls_equal));
     put_expr(buf, plan->join.condition);
+    if (plan->join.shared) /* plans without it hash as they always did */
+        wr_buf_byte(buf, plan->join.shared);
 }
 
 static void put_details(struct wr_buf *buf, const struct plan *plan)

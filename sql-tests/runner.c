@@ -20,7 +20,7 @@
 #define STATEMENT_SECONDS 60
 
 static const char *const passes[] = {"fold",         "outer_to_inner", "join_order", "push_filters", "merge",
-                                     "extract_keys", "topn",           "prune",      "unique"};
+                                     "extract_keys", "topn",           "share",      "prune",        "unique"};
 
 /* --- statements ----------------------------------------------------------------------------------------------- */
 

@@ -36,9 +36,25 @@ class QueryMaker:
             self.kinds.add("view-on-view")
         return f"{name} AS {alias}", [Column(f"{alias}.{c.sql}", c.type, c.stable) for c in self.relations[name][0]]
 
+    def key_lookup(self, from_scope, to_scope):
+        """One scope's columns equal to the primary key of a relation in the other; None if there is none."""
+        keys = [c for c in to_scope if c.sql.endswith(".k") and of_type(from_scope, [c.type])]
+        if not keys:
+            return None
+        key = self.r.choice(keys)
+        parts = [f"{column(self.r, from_scope, key.type).sql} = {key.sql}"]
+        for second in [c for c in to_scope if c.sql == key.sql + "2" and of_type(from_scope, [c.type])]:
+            parts.append(f"{column(self.r, from_scope, second.type).sql} = {second.sql}")
+        self.r.shuffle(parts)
+        return parts
+
     def equality(self, left, right, extra=True):
-        """A join condition; most have an equality of columns of one type."""
+        """A join condition; most have an equality of columns of one type, many look a row up by its key."""
         r = self.r
+        lookup = r.random()
+        parts = self.key_lookup(*((left, right) if lookup < 0.3 else (right, left))) if lookup < 0.45 else None
+        if parts:
+            return " AND ".join(parts + ([condition(r, left + right, 1)] if extra and r.random() < 0.25 else []))
         types = [t for t in JOINABLE if of_type(left, [t]) and of_type(right, [t])]
         parts = []
         if types:
