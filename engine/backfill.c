@@ -132,14 +132,16 @@ void wr_backfill_stop_all(weir_db *db)
 
 /* ---- error rows of the backfill's own evaluation */
 
-static bool backfill_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate,
-                           const char *message, const struct batch *batch, uint32_t row)
+static bool backfill_errors(struct worker *worker, struct op *op, const struct batch *batch,
+                            const struct eval_errors *errors)
 {
     struct backfill *bf = worker->context;
-    struct held_batch *held = wr_held_new(&bf->db->pool_state);
-    held->batch = *wr_error_row(&held->arena, bf->object->name, op, weight, sqlstate, message, batch, row);
-    held->next = bf->errors;
-    bf->errors = held;
+    for (uint32_t from = 0; from < errors->n; from += BATCH_ROWS_MAX) {
+        struct held_batch *held = wr_held_new(&bf->db->pool_state);
+        held->batch = *wr_error_rows(&held->arena, bf->object, op, batch, errors, from);
+        held->next = bf->errors;
+        bf->errors = held;
+    }
     return true;
 }
 
@@ -184,7 +186,7 @@ static bool build(struct backfill *bf, struct wr_error *err)
         worker->commit = bf->commit;
         worker->detached = true;
         worker->cancel = bf->cancel;
-        worker->on_eval_error = backfill_error;
+        worker->on_eval_errors = backfill_errors;
         worker->context = bf;
     }
     struct catalog *catalog = wr_catalog_current(db);

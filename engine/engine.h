@@ -169,11 +169,12 @@ void wr_worker_setup(weir_db *db, struct worker *worker, uint32_t index);
 /* ---- system relations kept in traces (errors.c) */
 
 bool wr_errors_open(weir_db *db, struct wr_error *err) WR_MUST;
-/* The row of weir_catalog.errors for a failed row of a batch; name NULL: the object's id is shown. */
-struct batch *wr_error_row(struct wr_arena *arena, const char *name, const struct op *op, int64_t weight,
-                           const char *sqlstate, const char *message, const struct batch *batch, uint32_t row);
-bool wr_on_eval_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
-                      const struct batch *batch, uint32_t row);
+/* The rows of weir_catalog.errors for the errors [from, from + BATCH_ROWS_MAX) of a batch; object NULL: only its id is
+ * known. */
+struct batch *wr_error_rows(struct wr_arena *arena, const struct object *object, const struct op *op,
+                            const struct batch *batch, const struct eval_errors *errors, uint32_t from);
+bool wr_on_eval_errors(struct worker *worker, struct op *op, const struct batch *batch,
+                       const struct eval_errors *errors);
 bool wr_errors_forget(weir_db *db, const char *object, struct wr_error *err) WR_MUST;
 bool wr_dead_letters_add(weir_db *db, struct worker *worker, const struct live *live,
                          const struct source_chunk *chunk) WR_MUST;

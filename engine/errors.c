@@ -3,6 +3,9 @@
 #include "engine/engine.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "connectors/json_out.h"
 
 struct system_column {
     const char *name;
@@ -10,7 +13,7 @@ struct system_column {
 };
 
 static const struct system_column error_columns[] = {
-    {"object", TYPE_TEXT},   {"node", TYPE_TEXT},    {"input_row", TYPE_TEXT},
+    {"object", TYPE_TEXT},   {"node", TYPE_TEXT},    {"input_key", TYPE_TEXT},
     {"sqlstate", TYPE_TEXT}, {"message", TYPE_TEXT},
 };
 
@@ -56,22 +59,134 @@ bool wr_errors_open(weir_db *db, struct wr_error *err)
 
 /* ---- evaluation errors */
 
-static struct str row_text(struct wr_arena *arena, const struct batch *batch, uint32_t row)
+/* The row of a view's error: the expression that failed stands behind the node, the key is JSON. Rows that this form
+ * makes must not change for views that are stored: the row that takes an error back must be the one that brought it. */
+#define VALUE_BYTES_MAX      200u /* of a key's value as shown */
+#define EXPRESSION_BYTES_MAX 300u
+
+/* At most max bytes of a text, in whole characters. */
+static size_t cut(const char *text, size_t len, size_t max)
 {
-    struct wr_buf buf = WR_BUF_INIT;
+    if (len <= max)
+        return len;
+    while (max && ((uint8_t)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
+static bool is_bare(const struct datum *value, const struct wr_buf *text)
+{
+    if (value->type.id == TYPE_JSONB)
+        return text->len <= VALUE_BYTES_MAX;
+    if (value->type.id == TYPE_BOOL)
+        return true;
+    bool number = wr_type_info(value->type.id)->category == 'N';
+    for (size_t i = 0; i < text->len && number; i++) /* NaN and Infinity are no JSON */
+        number = strchr("0123456789+-.e", text->data[i]) != NULL;
+    return number;
+}
+
+static void put_value(struct wr_buf *buf, const struct datum *value)
+{
+    struct wr_buf text = WR_BUF_INIT;
     struct io_settings io = {NULL};
-    wr_buf_byte(&buf, '(');
-    for (uint16_t c = 0; c < batch->ncols && buf.len < 400; c++) {
+    if (value->null) {
+        wr_buf_puts(buf, "null");
+        return;
+    }
+    wr_value_out(&text, value, &io);
+    if (value->type.id == TYPE_BOOL)
+        wr_buf_puts(buf, value->b ? "true" : "false");
+    else if (is_bare(value, &text))
+        wr_buf_put(buf, text.data, text.len);
+    else
+        wr_json_out_string(buf, text.len ? text.data : "", cut(text.data, text.len, VALUE_BYTES_MAX));
+    wr_buf_free(&text);
+}
+
+/* Columns of all inputs are numbered through; an aggregate's are its own. */
+static const char *column_name(const struct plan *plan, uint16_t column)
+{
+    if (plan->kind == PLAN_AGGREGATE)
+        return plan->cols[column].name;
+    for (uint16_t i = 0; i < plan->ninputs; i++) {
+        const struct plan *input = plan->inputs[i];
+        if (column < input->ncols)
+            return input->cols[column].name;
+        column = (uint16_t)(column - input->ncols);
+    }
+    return "?";
+}
+
+static uint16_t times_before(const struct plan *plan, uint16_t k)
+{
+    uint16_t n = 0;
+    for (uint16_t i = 0; i < k; i++)
+        n += !strcmp(column_name(plan, plan->error_key[i]), column_name(plan, plan->error_key[k]));
+    return n;
+}
+
+/* {"id": 7}; the second id of a join is "id_2". */
+static void put_key(struct wr_buf *buf, const struct op *op, const struct batch *batch, uint32_t row)
+{
+    const struct plan *plan = op->plan;
+    wr_buf_byte(buf, '{');
+    for (uint16_t k = 0; k < plan->nerror_key; k++) {
+        const char *name = column_name(plan, plan->error_key[k]);
+        uint16_t times = times_before(plan, k);
+        struct datum value = wr_column_get(&batch->cols[plan->error_key[k]], row);
+        char suffixed[128];
+        if (times) {
+            snprintf(suffixed, sizeof suffixed, "%s_%u", name, times + 1u);
+            name = suffixed;
+        }
+        wr_buf_puts(buf, k ? ", " : "");
+        wr_json_out_string(buf, name, strlen(name));
+        wr_buf_puts(buf, ": ");
+        put_value(buf, &value);
+    }
+    wr_buf_byte(buf, '}');
+}
+
+/* Of operators that stand on no plan (a table that knows no row to delete), and of objects of older versions. */
+static void put_row(struct wr_buf *buf, const struct batch *batch, uint32_t row)
+{
+    struct io_settings io = {NULL};
+    wr_buf_byte(buf, '(');
+    for (uint16_t c = 0; c < batch->ncols && buf->len < 400; c++) {
         if (c)
-            wr_buf_byte(&buf, ',');
+            wr_buf_byte(buf, ',');
         struct datum value = wr_column_get(&batch->cols[c], row);
         if (!value.null)
-            wr_value_out(&buf, &value, &io);
+            wr_value_out(buf, &value, &io);
     }
-    wr_buf_byte(&buf, ')');
-    struct str text = wr_str(wr_arena_strndup(arena, buf.data, buf.len), buf.len);
-    wr_buf_free(&buf);
-    return text;
+    wr_buf_byte(buf, ')');
+}
+
+static void put_expression(struct wr_buf *buf, const struct plan *plan, const struct eval_error *error)
+{
+    if (!error->expr) {
+        const struct plan_agg *agg = &plan->aggregate.aggs[error->column - plan->aggregate.ngroup];
+        const char *argument = agg->arg >= 0 ? plan->inputs[0]->cols[agg->arg].name : "*";
+        wr_buf_printf(buf, "%s(%s%s)", agg->agg->name, agg->distinct ? "DISTINCT " : "", argument);
+        return;
+    }
+    uint32_t n = 0, at = 0;
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        n += plan->inputs[i]->ncols;
+    const char **names = wr_calloc(n + 1u, sizeof *names);
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        for (uint16_t c = 0; c < plan->inputs[i]->ncols; c++)
+            names[at++] = plan->inputs[i]->cols[c].name;
+    size_t from = buf->len;
+    wr_expr_print(buf, error->expr, names);
+    buf->len = from + cut(buf->data + from, buf->len - from, EXPRESSION_BYTES_MAX);
+    free(names);
+}
+
+static void set_bytes(struct wr_arena *arena, struct column *col, uint32_t row, const struct wr_buf *buf)
+{
+    col->str[row] = wr_str(wr_arena_strndup(arena, buf->len ? buf->data : "", buf->len), (uint32_t)buf->len);
 }
 
 static void set_text(struct wr_arena *arena, struct column *col, uint32_t row, const char *text)
@@ -79,33 +194,69 @@ static void set_text(struct wr_arena *arena, struct column *col, uint32_t row, c
     col->str[row] = wr_str_of(wr_arena_strdup(arena, text));
 }
 
-struct batch *wr_error_row(struct wr_arena *arena, const char *name, const struct op *op, int64_t weight,
-                           const char *sqlstate, const char *message, const struct batch *batch, uint32_t row)
+/* Before version 2 of the planner a row had one error, its first, and showed the columns that the node saw. */
+static bool is_old(const struct object *object)
+{
+    bool planned = object && (object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK);
+    return planned && object->plan_version < 2;
+}
+
+static void fill_row(struct wr_arena *arena, struct batch *out, uint32_t at, const struct object *object,
+                     const struct op *op, const struct batch *batch, const struct eval_error *error)
+{
+    struct wr_buf node = WR_BUF_INIT, input = WR_BUF_INIT;
+    char id[32];
+    snprintf(id, sizeof id, "%u", op->dataflow->object);
+    wr_buf_printf(&node, "%s %u", op->cls->name, op->plan ? op->plan->id : 0);
+    if (op->plan && !is_old(object)) {
+        wr_buf_puts(&node, ": ");
+        put_expression(&node, op->plan, error);
+        put_key(&input, op, batch, error->row);
+    } else {
+        put_row(&input, batch, error->row);
+    }
+    set_text(arena, &out->cols[0], at, object ? object->name : id);
+    set_bytes(arena, &out->cols[1], at, &node);
+    set_bytes(arena, &out->cols[2], at, &input);
+    set_text(arena, &out->cols[3], at, error->sqlstate);
+    set_text(arena, &out->cols[4], at, error->message);
+    wr_buf_free(&node);
+    wr_buf_free(&input);
+}
+
+struct batch *wr_error_rows(struct wr_arena *arena, const struct object *object, const struct op *op,
+                            const struct batch *batch, const struct eval_errors *errors, uint32_t from)
 {
     struct type types[WR_COUNT(error_columns)];
+    uint32_t n = WR_MIN(errors->n - from, (uint32_t)BATCH_ROWS_MAX), kept = 0;
     for (size_t c = 0; c < WR_COUNT(error_columns); c++)
         types[c] = TYPE(error_columns[c].type);
-    struct batch *out = wr_batch_new(arena, types, WR_COUNT(error_columns), 1);
-    char object[32], node[64];
-    snprintf(object, sizeof object, "%u", op->dataflow->object);
-    snprintf(node, sizeof node, "%s %u", op->cls->name, op->plan ? op->plan->id : 0);
-    set_text(arena, &out->cols[0], 0, name ? name : object);
-    set_text(arena, &out->cols[1], 0, node);
-    out->cols[2].str[0] = row_text(arena, batch, row);
-    set_text(arena, &out->cols[3], 0, sqlstate);
-    set_text(arena, &out->cols[4], 0, message);
-    wr_batch_weights(arena, out)[0] = weight;
+    struct batch *out = wr_batch_new(arena, types, WR_COUNT(error_columns), n);
+    int64_t *weights = wr_batch_weights(arena, out);
+    for (uint32_t e = from; e < from + n; e++) {
+        const struct eval_error *error = &errors->items[e];
+        if (is_old(object) && e && errors->items[e - 1].row == error->row)
+            continue;
+        weights[kept] = wr_weight(batch, error->row);
+        fill_row(arena, out, kept++, object, op, batch, error);
+    }
+    out->nrows = kept;
     return out;
 }
 
-bool wr_on_eval_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
-                      const struct batch *batch, uint32_t row)
+bool wr_on_eval_errors(struct worker *worker, struct op *op, const struct batch *batch,
+                       const struct eval_errors *errors)
 {
     weir_db *db = worker->context;
     const struct live *live = wr_live_find(db, op->dataflow->object);
-    struct batch *out =
-        wr_error_row(&worker->arena, live ? live->object->name : NULL, op, weight, sqlstate, message, batch, row);
-    return wr_op_step(db->errors->flows[worker->index]->root, 0, out);
+    for (uint32_t from = 0; from < errors->n; from += BATCH_ROWS_MAX) {
+        struct wr_mark mark = wr_arena_mark(&worker->arena);
+        struct batch *out = wr_error_rows(&worker->arena, live ? live->object : NULL, op, batch, errors, from);
+        bool ok = wr_op_step(db->errors->flows[worker->index]->root, 0, out);
+        wr_arena_release(&worker->arena, mark);
+        TRY(ok);
+    }
+    return true;
 }
 
 /* Error rows of a view that goes. On the loop thread; part of the open commit. */

@@ -62,10 +62,10 @@ struct run {
     void *context;
 };
 
-static bool strict_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate,
-                         const char *message, const struct batch *batch, uint32_t row)
+static bool strict_errors(struct worker *worker, struct op *op, const struct batch *batch,
+                          const struct eval_errors *errors)
 {
-    return wr_fail(&worker->error, sqlstate, "%s", message);
+    return wr_fail(&worker->error, errors->items[0].sqlstate, "%s", errors->items[0].message);
 }
 
 /* The last operator: rows as often as they weigh. */
@@ -331,7 +331,7 @@ static bool run_plan(struct run *run, const struct plan *plan, struct wr_error *
                                   .query_limit_bytes = db->budget.limit_bytes / 2,
                                   .cancel = &session->cancel,
                                   .now_us = session->now_us,
-                                  .on_eval_error = strict_error,
+                                  .on_eval_errors = strict_errors,
                                   .context = db};
     run->io = session->io;
     wr_arena_init(&run->worker.arena, &pool);

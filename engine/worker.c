@@ -143,7 +143,7 @@ void wr_worker_setup(weir_db *db, struct worker *worker, uint32_t index)
     worker->state_pool = &db->pool_state;
     worker->budget = &db->budget;
     worker->exchanges = db->exchanges;
-    worker->on_eval_error = wr_on_eval_error;
+    worker->on_eval_errors = wr_on_eval_errors;
     worker->context = db;
     wr_arena_init(&worker->arena, &db->pool_scratch);
 }

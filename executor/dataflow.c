@@ -116,14 +116,9 @@ bool wr_op_flush(struct op *op)
 bool wr_op_eval_errors(struct op *op, const struct batch *batch, const struct eval_errors *errors)
 {
     struct worker *worker = op->worker;
-    for (uint32_t i = 0; i < errors->n; i++) {
-        const struct eval_error *e = &errors->items[i];
-        int64_t weight = wr_weight(batch, e->row);
-        op->stats.errors += weight;
-        if (worker->on_eval_error)
-            TRY(worker->on_eval_error(worker, op, weight, e->sqlstate, e->message, batch, e->row));
-    }
-    return true;
+    for (uint32_t i = 0; i < errors->n; i++)
+        op->stats.errors += wr_weight(batch, errors->items[i].row);
+    return !worker->on_eval_errors || worker->on_eval_errors(worker, op, batch, errors);
 }
 
 struct trace *wr_op_trace(struct op *op, unsigned n, enum trace_kind kind)

@@ -94,8 +94,8 @@ struct worker {
     struct op *running; /* for time accounting */
     uint64_t running_since;
     /* law L4: called for failed rows; strict one-shot queries turn the first into worker->error and return false */
-    bool (*on_eval_error)(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate,
-                          const char *message, const struct batch *batch, uint32_t row);
+    bool (*on_eval_errors)(struct worker *worker, struct op *op, const struct batch *batch,
+                           const struct eval_errors *errors);
     void *context;                       /* the engine's */
     struct exchange_registry *exchanges; /* shared by the workers of one database (or backfill); NULL: one worker */
 };
@@ -123,7 +123,7 @@ bool wr_op_relieve(struct op *op) WR_MUST;
 bool wr_op_flush(struct op *op) WR_MUST;
 /* The operator's n-th state table (0 <= n < plan->nstates); NULL in one-shot dataflows (state stays in RAM). */
 struct trace *wr_op_trace(struct op *op, unsigned n, enum trace_kind kind);
-/* Report evaluation errors of a batch with the rows' weights. */
+/* Report evaluation errors of a batch with the rows' weights. Its columns are those that plan->error_key numbers. */
 bool wr_op_eval_errors(struct op *op, const struct batch *batch, const struct eval_errors *errors) WR_MUST;
 static inline bool wr_op_fail(struct op *op)
 {

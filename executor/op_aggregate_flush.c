@@ -75,8 +75,11 @@ static struct batch *compute(struct aggregate *a, const struct sides *s, struct 
         for (uint32_t r = 0; r < s->n; r++)
             states[r] = (char *)s->values[r] + a->offsets[i];
         struct column *out = &batch->cols[a->ngroup + i];
+        uint32_t before = errors->n;
         *out = wr_column_new(arena, plan->cols[a->ngroup + i].type, s->n);
         agg_spec(a, i)->agg->finish(states, s->n, arena, out, errors);
+        for (uint32_t e = before; e < errors->n; e++)
+            errors->items[e].column = (uint16_t)(a->ngroup + i);
     }
     return batch;
 }

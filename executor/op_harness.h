@@ -119,10 +119,11 @@ static bool harness_collect(struct op *op, unsigned port, const struct batch *ba
 
 static const struct op_class harness_class = {.name = "collect", .step = harness_collect};
 
-static bool harness_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate,
-                          const char *message, const struct batch *batch, uint32_t row)
+static bool harness_errors(struct worker *worker, struct op *op, const struct batch *batch,
+                           const struct eval_errors *errors)
 {
-    ((struct harness *)worker->context)->errors += weight;
+    for (uint32_t i = 0; i < errors->n; i++)
+        ((struct harness *)worker->context)->errors += wr_weight(batch, errors->items[i].row);
     return true;
 }
 
@@ -164,7 +165,7 @@ static WR_UNUSED struct harness *harness_new(const char *dir, const struct type 
     wr_arena_init(&h->arena, NULL);
     h->worker = (struct worker){.count = 1, .state_pool = &h->pool, .budget = &h->budget, .one_shot = !dir};
     h->worker.query_limit_bytes = INT64_MAX;
-    h->worker.on_eval_error = harness_error;
+    h->worker.on_eval_errors = harness_errors;
     h->worker.context = h;
     wr_arena_init(&h->worker.arena, NULL);
     h->scan = wr_plan_new(&h->arena, PLAN_SCAN, ncols, 0);

@@ -29,8 +29,21 @@ static uint16_t twin_of(const struct join *join, unsigned s, uint16_t column)
     return NOT_STORED;
 }
 
+/* Does the condition read the column, or name the pairs on which it fails by it? */
+static bool is_read(const struct join *join, unsigned s, uint16_t column)
+{
+    const struct plan *plan = join->op->plan;
+    if (!join->condition)
+        return false;
+    column = (uint16_t)(column + (s == LEFT ? 0 : join->side[LEFT].ncols));
+    for (uint16_t i = 0; i < plan->nerror_key; i++)
+        if (plan->error_key[i] == column)
+            return true;
+    return join->condition_columns[column];
+}
+
 /* Which columns of a side are kept: all but those that the other side tells, or (right side of semi and anti joins)
- * those that the condition reads. */
+ * those that the condition needs. */
 static void choose_columns(struct join *join, unsigned s, uint16_t ncols)
 {
     struct wr_arena *arena = &join->op->dataflow->arena;
@@ -44,10 +57,9 @@ static void choose_columns(struct join *join, unsigned s, uint16_t ncols)
     side->slots = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
     side->twins = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
     for (uint16_t c = 0; c < ncols; c++) {
-        bool read = join->condition && join->condition_columns[s == LEFT ? c : join->side[LEFT].ncols + c];
         side->slots[c] = NOT_STORED;
         side->twins[c] = twin_of(join, s, c);
-        if ((!all && !read) || side->twins[c] != NOT_STORED)
+        if ((!all && !is_read(join, s, c)) || side->twins[c] != NOT_STORED)
             continue;
         side->slots[c] = kept;
         side->columns[kept] = c;

@@ -94,12 +94,13 @@ static bool out_step(struct op *op, unsigned port, const struct batch *batch)
 }
 static const struct op_class out_class = {.name = "out", .step = out_step};
 
-static bool on_error(struct worker *worker, struct op *op, int64_t weight, const char *sqlstate, const char *message,
-                     const struct batch *batch, uint32_t row)
+static bool on_errors(struct worker *worker, struct op *op, const struct batch *batch, const struct eval_errors *errors)
 {
     struct rig *rig = worker->context;
-    CHECK_STR(sqlstate, "22012");
-    rig->got_errors += weight;
+    for (uint32_t i = 0; i < errors->n; i++) {
+        CHECK_STR(errors->items[i].sqlstate, "22012");
+        rig->got_errors += wr_weight(batch, errors->items[i].row);
+    }
     return true;
 }
 
@@ -161,7 +162,7 @@ static struct rig *rig_new(const struct setup *setup)
     rig->worker =
         (struct worker){.count = 1, .state_pool = &rig->pool, .budget = &rig->budget, .one_shot = setup->one_shot};
     rig->worker.query_limit_bytes = INT64_MAX;
-    rig->worker.on_eval_error = on_error;
+    rig->worker.on_eval_errors = on_errors;
     rig->worker.context = rig;
     wr_arena_init(&rig->worker.arena, NULL);
     rig->dataflow = (struct dataflow){.object = 1, .worker = &rig->worker};

@@ -28,14 +28,14 @@ static void *grown(struct wr_arena *arena, void *items, uint32_t n, uint32_t *ca
     return copy;
 }
 
-static uint16_t new_reg(struct compiler *c, struct step *producer)
+static uint16_t new_reg(struct compiler *c)
 {
     struct evaluator *ev = c->ev;
     uint32_t cap = ev->regs_cap, cap2 = ev->regs_cap;
     ev->regs = grown(c->arena, ev->regs, ev->nregs, &cap, sizeof(*ev->regs));
-    ev->producers = grown(c->arena, ev->producers, ev->nregs, &cap2, sizeof(*ev->producers));
+    ev->failed = grown(c->arena, ev->failed, ev->nregs, &cap2, sizeof(*ev->failed));
     ev->regs_cap = (uint16_t)WR_MIN(cap, UINT16_MAX);
-    ev->producers[ev->nregs] = producer;
+    ev->failed[ev->nregs] = NULL;
     memset(&ev->regs[ev->nregs], 0, sizeof(struct column));
     return ev->nregs++;
 }
@@ -49,7 +49,7 @@ static uint16_t column_reg(struct compiler *c, const struct expr *expr)
     uint32_t cap = ev->columns_cap;
     ev->column_regs = grown(c->arena, ev->column_regs, ev->ncolumns, &cap, 2 * sizeof(uint16_t));
     ev->columns_cap = (uint16_t)cap;
-    uint16_t reg = new_reg(c, NULL);
+    uint16_t reg = new_reg(c);
     ev->column_regs[2 * ev->ncolumns] = expr->column;
     ev->column_regs[2 * ev->ncolumns++ + 1] = reg;
     return reg;
@@ -71,7 +71,7 @@ static uint16_t const_reg(struct compiler *c, const struct datum *value)
     uint32_t cap = ev->consts_cap;
     ev->consts = grown(c->arena, ev->consts, ev->nconsts, &cap, sizeof(*ev->consts));
     ev->consts_cap = (uint16_t)cap;
-    uint16_t reg = new_reg(c, NULL);
+    uint16_t reg = new_reg(c);
     ev->consts[ev->nconsts++] = (struct const_reg){.reg = reg, .value = *value};
     return reg;
 }
@@ -131,7 +131,7 @@ static struct step *add_step(struct compiler *c, const struct expr *expr, struct
     step->expr = expr;
     step->args = args;
     step->nargs = nargs;
-    step->out = new_reg(c, step);
+    step->out = new_reg(c);
     if (expr->kind == EXPR_CALL) {
         step->arg_cols = WR_NEW_ARRAY(c->arena, struct column, WR_MAX(nargs, 1));
         if (expr->fn->prepare)

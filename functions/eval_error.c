@@ -16,6 +16,8 @@ static void add_error(struct eval_errors *errors, uint32_t row, const char *sqls
     }
     struct eval_error *error = &errors->items[errors->n++];
     error->row = row;
+    error->expr = NULL;
+    error->column = 0;
     snprintf(error->sqlstate, sizeof(error->sqlstate), "%s", sqlstate);
     vsnprintf(error->message, sizeof(error->message), fmt, args);
 }

@@ -1,5 +1,6 @@
 /* Steps that run parts of themselves for some rows only: AND, OR, CASE, COALESCE.
- * Each keeps the list of rows not yet decided; the next argument is computed for those alone. */
+ * Each keeps the list of rows not yet decided; the next argument is computed for those alone. A row on which an
+ * argument fails is decided: it has failed. */
 #include "functions/evaluator.h"
 
 static uint32_t *new_rows(struct evaluator *ev, const uint32_t *sel, uint32_t nsel)
@@ -61,7 +62,7 @@ void wr_eval_logic(struct evaluator *ev, struct step *step, const uint32_t *sel,
     struct column *out = &ev->regs[step->out];
     bool decisive = step->kind == EXPR_OR;
     *out = wr_column_new(ev->run_arena, TYPE(TYPE_BOOL), ev->batch->nrows);
-    if (!sel && all_flat(ev, step)) {
+    if (!sel && !ev->failing && all_flat(ev, step)) {
         logic_flat(ev, step);
         return;
     }
@@ -69,8 +70,10 @@ void wr_eval_logic(struct evaluator *ev, struct step *step, const uint32_t *sel,
     wr_column_nulls(ev->run_arena, out, ev->batch->nrows);
     for (uint32_t k = 0; k < nsel; k++)
         out->b[rows[k]] = !decisive;
-    for (uint16_t a = 0; a < step->nargs && n; a++)
-        n = logic_argument(out, wr_eval_branch(ev, &step->args[a], rows, n), decisive, rows, n);
+    for (uint16_t a = 0; a < step->nargs && n; a++) {
+        n = wr_eval_branch(ev, step, &step->args[a], rows, n);
+        n = logic_argument(out, &ev->regs[step->args[a].reg], decisive, rows, n);
+    }
 }
 
 #define COPY(ctype, field)                          \
@@ -79,9 +82,11 @@ void wr_eval_logic(struct evaluator *ev, struct step *step, const uint32_t *sel,
     break;
 
 /* out[row] = from[row]: views of strings, not their bytes. */
-static void copy_rows(struct evaluator *ev, struct column *out, const struct column *from, const uint32_t *rows,
+static void copy_rows(struct evaluator *ev, const struct step *step, const struct branch *branch, const uint32_t *rows,
                       uint32_t n)
 {
+    struct column *out = &ev->regs[step->out];
+    const struct column *from = &ev->regs[branch->reg];
     if (from->nulls) {
         uint8_t *nulls = wr_column_nulls(ev->run_arena, out, ev->batch->nrows);
         for (uint32_t k = 0; k < n; k++)
@@ -128,6 +133,16 @@ static uint32_t split(const struct column *cond, uint32_t *rows, uint32_t n, uin
     return rest;
 }
 
+/* The rows' result is the branch's. */
+static void take_branch(struct evaluator *ev, const struct step *step, const struct branch *branch, uint32_t *rows,
+                        uint32_t n)
+{
+    if (n)
+        n = wr_eval_branch(ev, step, branch, rows, n);
+    if (n)
+        copy_rows(ev, step, branch, rows, n);
+}
+
 void wr_eval_case(struct evaluator *ev, struct step *step, const uint32_t *sel, uint32_t nsel)
 {
     struct column *out = &ev->regs[step->out];
@@ -135,12 +150,12 @@ void wr_eval_case(struct evaluator *ev, struct step *step, const uint32_t *sel, 
     uint32_t *rows = new_rows(ev, sel, nsel), n = nsel, nhits;
     uint32_t *hits = wr_arena_alloc(ev->run_arena, WR_MAX(nsel, 1u) * sizeof(uint32_t));
     for (uint16_t a = 0; a + 1 < step->nargs && n; a += 2) {
-        n = split(wr_eval_branch(ev, &step->args[a], rows, n), rows, n, hits, &nhits);
-        if (nhits)
-            copy_rows(ev, out, wr_eval_branch(ev, &step->args[a + 1], hits, nhits), hits, nhits);
+        n = wr_eval_branch(ev, step, &step->args[a], rows, n);
+        n = split(&ev->regs[step->args[a].reg], rows, n, hits, &nhits);
+        take_branch(ev, step, &step->args[a + 1], hits, nhits);
     }
-    if (step->nargs % 2 && n)
-        copy_rows(ev, out, wr_eval_branch(ev, &step->args[step->nargs - 1], rows, n), rows, n);
+    if (step->nargs % 2)
+        take_branch(ev, step, &step->args[step->nargs - 1], rows, n);
     else
         null_rows(ev, out, rows, n);
 }
@@ -152,7 +167,8 @@ void wr_eval_coalesce(struct evaluator *ev, struct step *step, const uint32_t *s
     uint32_t *rows = new_rows(ev, sel, nsel), n = nsel;
     uint32_t *hits = wr_arena_alloc(ev->run_arena, WR_MAX(nsel, 1u) * sizeof(uint32_t));
     for (uint16_t a = 0; a < step->nargs && n; a++) {
-        const struct column *arg = wr_eval_branch(ev, &step->args[a], rows, n);
+        n = wr_eval_branch(ev, step, &step->args[a], rows, n);
+        const struct column *arg = &ev->regs[step->args[a].reg];
         uint32_t rest = 0, nhits = 0;
         for (uint32_t k = 0; k < n; k++) {
             uint32_t i = rows[k];
@@ -162,7 +178,7 @@ void wr_eval_coalesce(struct evaluator *ev, struct step *step, const uint32_t *s
             nhits += !null;
             rest += null;
         }
-        copy_rows(ev, out, arg, hits, nhits);
+        copy_rows(ev, step, &step->args[a], hits, nhits);
         n = rest;
     }
     null_rows(ev, out, rows, n);

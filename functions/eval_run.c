@@ -172,9 +172,55 @@ static void run_is_distinct(struct evaluator *ev, struct step *step, const uint3
         out[both[k]] = !out[both[k]];
 }
 
+/* The step's flags of failed rows, made when they are needed. */
+static uint8_t *failed_of(struct evaluator *ev, const struct step *step)
+{
+    uint8_t **failed = &ev->failed[step->out];
+    if (!*failed)
+        *failed = wr_arena_zalloc(ev->run_arena, WR_MAX(ev->batch->nrows, 1u));
+    ev->failing = true;
+    return *failed;
+}
+
+/* Arguments that are used for every row; those of the lazy kinds are looked at branch by branch. */
+static void inherit_failed(struct evaluator *ev, const struct step *step, const uint32_t *sel, uint32_t nsel)
+{
+    bool lazy =
+        step->kind == EXPR_AND || step->kind == EXPR_OR || step->kind == EXPR_CASE || step->kind == EXPR_COALESCE;
+    for (uint16_t i = 0; !lazy && i < step->nargs; i++) {
+        const uint8_t *from = ev->failed[step->args[i].reg];
+        uint8_t *to = from ? failed_of(ev, step) : NULL;
+        for (uint32_t k = 0; from && k < nsel; k++)
+            to[sel ? sel[k] : k] |= from[sel ? sel[k] : k];
+    }
+}
+
+/* After a step, where there are errors: which rows failed in it, itself or by its arguments; they are NULL. */
+static void settle_failed(struct evaluator *ev, const struct step *step, const uint32_t *sel, uint32_t nsel,
+                          uint32_t errors_before)
+{
+    for (uint32_t e = errors_before; e < ev->errors->n; e++)
+        if (!ev->errors->items[e].expr) {
+            ev->errors->items[e].expr = step->expr;
+            failed_of(ev, step)[ev->errors->items[e].row] = 1;
+        }
+    inherit_failed(ev, step, sel, nsel);
+    const uint8_t *failed = ev->failed[step->out];
+    if (!failed)
+        return;
+    struct column *out = &ev->regs[step->out];
+    size_t width = wr_type_info(out->type.id)->width;
+    uint32_t n = ev->batch->nrows;
+    out->nulls = out->nulls ? new_nulls(ev, out->nulls) : wr_arena_zalloc(ev->run_arena, WR_MAX(n, 1u));
+    or_nulls(out->nulls, failed, n);
+    for (uint32_t i = 0; i < n; i++)
+        if (failed[i])
+            memset((char *)out->data + i * width, 0, width);
+}
+
 void wr_eval_step(struct evaluator *ev, struct step *step, const uint32_t *sel, uint32_t nsel)
 {
-    step->error_from = ev->errors->n;
+    uint32_t errors_before = ev->errors->n;
     switch (step->kind) {
     case EXPR_CALL:
         run_call(ev, step, sel, nsel);
@@ -207,7 +253,8 @@ void wr_eval_step(struct evaluator *ev, struct step *step, const uint32_t *sel, 
     default:
         break;
     }
-    step->error_to = ev->errors->n;
+    if (WR_UNLIKELY(ev->failing || ev->errors->n != errors_before))
+        settle_failed(ev, step, sel, nsel, errors_before);
 }
 
 void wr_eval_block(struct evaluator *ev, const struct block *block, const uint32_t *sel, uint32_t nsel)
@@ -216,10 +263,20 @@ void wr_eval_block(struct evaluator *ev, const struct block *block, const uint32
         wr_eval_step(ev, block->steps[k], sel, nsel);
 }
 
-const struct column *wr_eval_branch(struct evaluator *ev, const struct branch *branch, const uint32_t *sel,
-                                    uint32_t nsel)
+uint32_t wr_eval_branch(struct evaluator *ev, const struct step *step, const struct branch *branch, uint32_t *rows,
+                        uint32_t n)
 {
     if (branch->block)
-        wr_eval_block(ev, branch->block, sel, nsel);
-    return &ev->regs[branch->reg];
+        wr_eval_block(ev, branch->block, rows, n);
+    const uint8_t *failed = ev->failed[branch->reg];
+    if (!failed)
+        return n;
+    uint8_t *out = failed_of(ev, step);
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        out[rows[k]] |= failed[rows[k]];
+        rows[kept] = rows[k];
+        kept += !failed[rows[k]];
+    }
+    return kept;
 }

@@ -73,48 +73,42 @@ static void begin(struct evaluator *ev, struct wr_arena *arena, const struct bat
             fill_const(ev, c, batch->nrows);
         ev->regs[c->reg] = c->col;
     }
-    for (uint32_t k = 0; k < ev->nsteps; k++)
-        ev->steps[k]->error_from = ev->steps[k]->error_to = 0;
+    if (ev->failing)
+        memset(ev->failed, 0, ev->nregs * sizeof(*ev->failed));
+    ev->failing = false;
 }
 
-/* Collect into `failed` the rows that failed in any step the register depends on. */
-static void failed_rows(struct evaluator *ev, uint16_t reg, uint8_t *failed)
+/* By row; a row's errors stay in the order of evaluation (a counting sort). Returns the errors [from, n) in order. */
+static struct eval_error *by_row(struct evaluator *ev, uint32_t from)
 {
-    struct step *step = ev->producers[reg];
-    if (!step || step->visited)
-        return;
-    step->visited = true;
-    for (uint32_t e = step->error_from; e < step->error_to; e++)
-        failed[ev->errors->items[e].row] = 1;
-    for (uint16_t i = 0; i < step->nargs; i++)
-        failed_rows(ev, step->args[i].reg, failed);
+    const struct eval_errors *errors = ev->errors;
+    uint32_t n = errors->n - from, nrows = ev->batch->nrows;
+    struct eval_error *sorted = wr_arena_alloc(ev->run_arena, n * sizeof(*sorted));
+    uint32_t *at = wr_arena_zalloc(ev->run_arena, (nrows + 1u) * sizeof(*at));
+    for (uint32_t e = from; e < errors->n; e++)
+        at[errors->items[e].row + 1]++;
+    for (uint32_t i = 1; i <= nrows; i++)
+        at[i] += at[i - 1];
+    for (uint32_t e = from; e < errors->n; e++)
+        sorted[at[errors->items[e].row]++] = errors->items[e];
+    return sorted;
 }
 
-/* A root's failed rows become NULL, also where the failure was swallowed on the way (COALESCE, IS NULL). */
-static void null_failed(struct evaluator *ev, uint16_t reg, struct column *out, uint8_t *failed)
-{
-    uint32_t nrows = ev->batch->nrows;
-    memset(failed, 0, nrows);
-    for (uint32_t k = 0; k < ev->nsteps; k++)
-        ev->steps[k]->visited = false;
-    failed_rows(ev, reg, failed);
-    uint8_t *nulls = wr_arena_zalloc(ev->run_arena, WR_MAX(nrows, 1u));
-    for (uint32_t i = 0; i < nrows; i++)
-        nulls[i] = failed[i] || (out->nulls && out->nulls[i]);
-    out->nulls = nulls;
-}
-
-/* The first error of a row wins; errors before `from` belong to others. */
-static void drop_duplicates(struct evaluator *ev, uint32_t from, uint8_t *seen)
+/* Errors are ordered by row. A call that stands in several branches is one expression: it is named once for a row.
+ * Errors before `from` belong to others. */
+static void settle_errors(struct evaluator *ev, uint32_t from)
 {
     struct eval_errors *errors = ev->errors;
-    uint32_t kept = from;
-    memset(seen, 0, ev->batch->nrows);
-    for (uint32_t e = from; e < errors->n; e++) {
-        if (seen[errors->items[e].row])
-            continue;
-        seen[errors->items[e].row] = 1;
-        errors->items[kept++] = errors->items[e];
+    uint32_t n = errors->n - from, first = from, kept = from;
+    const struct eval_error *sorted = by_row(ev, from);
+    for (uint32_t e = 0; e < n; e++) {
+        if (kept == from || errors->items[kept - 1].row != sorted[e].row)
+            first = kept;
+        bool known = false;
+        for (uint32_t k = first; k < kept && !known; k++)
+            known = wr_expr_equal(errors->items[k].expr, sorted[e].expr);
+        if (!known)
+            errors->items[kept++] = sorted[e];
     }
     errors->n = kept;
 }
@@ -133,13 +127,8 @@ void wr_evaluate(struct evaluator *ev, struct wr_arena *arena, const struct batc
         wr_eval_block(ev, &program->blocks[k], sel, nsel);
         outs[k] = ev->regs[program->regs[k]];
     }
-    if (errors->n == errors_before)
-        return;
-    uint8_t *rows = wr_arena_alloc(arena, WR_MAX(batch->nrows, 1u));
-    for (uint16_t k = 0; k < program->nroots; k++)
-        if (ev->producers[program->regs[k]])
-            null_failed(ev, program->regs[k], &outs[k], rows);
-    drop_duplicates(ev, errors_before, rows);
+    if (errors->n != errors_before)
+        settle_errors(ev, errors_before);
 }
 
 /* Rows where the column is TRUE and nothing failed. */
@@ -173,12 +162,8 @@ uint32_t wr_evaluate_filter(struct evaluator *ev, struct wr_arena *arena, const 
     begin(ev, arena, batch, errors);
     uint32_t n = sel ? nsel : batch->nrows;
     for (uint16_t k = 0; k < program->nroots && n; k++) {
-        uint32_t before = errors->n;
         wr_eval_block(ev, &program->blocks[k], sel, n);
-        struct column col = ev->regs[program->regs[k]];
-        if (errors->n != before && ev->producers[program->regs[k]])
-            null_failed(ev, program->regs[k], &col, wr_arena_alloc(arena, batch->nrows));
-        n = keep_true(&col, sel, n, out_sel);
+        n = keep_true(&ev->regs[program->regs[k]], sel, n, out_sel);
         sel = out_sel;
     }
     if (program->nroots == 0)
@@ -187,7 +172,7 @@ uint32_t wr_evaluate_filter(struct evaluator *ev, struct wr_arena *arena, const 
     if (errors->n == errors_before)
         wr_arena_release(arena, mark); /* errors may have been put into this arena: then it stays */
     else
-        drop_duplicates(ev, errors_before, wr_arena_alloc(arena, WR_MAX(batch->nrows, 1u)));
+        settle_errors(ev, errors_before);
     return n;
 }
 

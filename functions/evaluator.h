@@ -9,8 +9,9 @@
  * Scopes make sharing safe: a step is reused only by its own block and the blocks below it, whose rows are a subset
  * of the rows it ran for. Arguments that cannot fail and cost little are computed in the outer block at once.
  *
- * Errors: a step remembers which entries of `errors` it added. Only when there are any, each root looks through the
- * steps it depends on and sets its failed rows to NULL, so that a failure hidden by COALESCE still yields NULL. */
+ * Errors: a register has a list of failed rows as soon as there is one. A step whose argument failed on a row has
+ * failed there too, though the failure would be hidden (IS NULL), if it used that argument for that row: a step that is
+ * shared may have failed on rows for which the branch was not taken. Rows that failed are not evaluated any further. */
 #ifndef WEIR_FUNCTIONS_EVALUATOR_H
 #define WEIR_FUNCTIONS_EVALUATOR_H
 
@@ -40,8 +41,6 @@ struct step {
     void *cache;             /* fn->prepare() */
     struct in_set *set;      /* EXPR_IN_LIST */
     struct column *arg_cols; /* EXPR_CALL: scratch */
-    uint32_t error_from, error_to;
-    bool visited;
 };
 
 struct const_reg {
@@ -69,8 +68,8 @@ struct evaluator {
 
     uint16_t nregs, regs_cap;
     struct column *regs;
-    struct step **producers; /* per register; NULL: input column or constant */
-    struct step **steps;     /* all, for errors and cleaning up */
+    uint8_t **failed;    /* per register: NULL, or a flag for every row */
+    struct step **steps; /* all, for cleaning up */
     uint32_t nsteps, steps_cap;
     struct const_reg *consts;
     uint16_t nconsts, consts_cap;
@@ -81,6 +80,7 @@ struct evaluator {
     struct wr_arena *run_arena;
     const struct batch *batch;
     struct eval_errors *errors;
+    bool failing; /* some register has failed rows */
 };
 
 /* eval_compile.c */
@@ -95,8 +95,9 @@ void wr_eval_coalesce(struct evaluator *ev, struct step *step, const uint32_t *s
 /* eval_in.c */
 struct in_set *wr_in_set_new(struct wr_arena *arena, const struct expr *expr, const struct datum *items, uint16_t n);
 void wr_eval_in(struct evaluator *ev, struct step *step, const uint32_t *sel, uint32_t nsel);
-/* The branch's column, its block having been run under these rows. */
-const struct column *wr_eval_branch(struct evaluator *ev, const struct branch *branch, const uint32_t *sel,
-                                    uint32_t nsel);
+/* Run the branch's block under these rows; its column is then ev->regs[branch->reg]. Rows on which it failed have
+ * failed for the step too and leave the list; returns how many stay. */
+uint32_t wr_eval_branch(struct evaluator *ev, const struct step *step, const struct branch *branch, uint32_t *rows,
+                        uint32_t n);
 
 #endif

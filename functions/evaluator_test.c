@@ -180,6 +180,35 @@ static void test_outputs(struct build *b)
     wr_evaluator_free(ev);
 }
 
+/* A call that another output evaluates for all rows fails a branch only where that branch is taken. */
+static void test_shared(struct build *b)
+{
+    struct expr *x = build_col(b, 0, TYPE_INT4), *y = build_col(b, 1, TYPE_INT4), *zero = build_int4(b, 0);
+    struct expr *quotient = build_call(b, "/", build_int4(b, 100), y), *is_zero = build_call(b, "=", y, zero);
+    struct expr *remainder = build_call(b, "%", x, y), *not_zero = BUILD_NARY(b, EXPR_NOT, is_zero);
+    struct expr *safe = BUILD_NARY(b, EXPR_CASE, is_zero, build_int4(b, -1), quotient);
+    struct expr *positive = BUILD_NARY(b, EXPR_AND, not_zero, build_call(b, ">", quotient, zero));
+    struct expr *first = BUILD_NARY(b, EXPR_COALESCE, x, quotient);
+    struct expr *never = BUILD_NARY(b, EXPR_COALESCE, quotient, remainder);
+    struct expr *exprs[] = {quotient, safe, positive, first, never, build_call(b, "+", remainder, quotient)};
+    struct column outs[6];
+    struct eval_errors errors = {.arena = &b->arena};
+    struct evaluator *ev = wr_evaluator_new(exprs, 6, NULL);
+    wr_evaluate(ev, &b->arena, input(&b->arena), NULL, N, outs, &errors);
+    CHECK_STR(show(&outs[0], NULL, N), "10 - 3 - -");
+    CHECK_STR(show(&outs[1], NULL, N), "10 -1 3 - -1");
+    CHECK_STR(show(&outs[2], NULL, N), "t f t - f");
+    CHECK_STR(show(&outs[3], NULL, N), "1 2 3 4 5");
+    CHECK_STR(show(&outs[4], NULL, N), "10 - 3 - -");
+    /* both calls of a row fail; a row's errors stand together */
+    CHECK_INT(errors.n, 4);
+    for (uint32_t e = 0; e < errors.n; e++) {
+        CHECK_INT(errors.items[e].row, e < 2 ? 1 : 4);
+        CHECK(errors.items[e].expr == (e % 2 ? remainder : quotient));
+    }
+    wr_evaluator_free(ev);
+}
+
 static void test_const(struct build *b)
 {
     struct datum value;
@@ -226,6 +255,7 @@ int main(void)
     test_distinct_and_in(&b);
     test_filter(&b);
     test_outputs(&b);
+    test_shared(&b);
     test_const(&b);
     test_large(&b);
     wr_arena_reset(&b.arena);

@@ -24,9 +24,11 @@ enum fn_flags {
     FN_MAY_NULL = 256,       /* strict, yet may give NULL for arguments that are not (-> of a missing key) */
 };
 
-/* Evaluation errors of a batch: rows that failed. The first error of a row wins. */
+/* Evaluation errors of a batch: one per row and failing call, a row's in the order of evaluation. */
 struct eval_error {
     uint32_t row;
+    const struct expr *expr; /* the call that failed; NULL: not an expression's (an aggregate's result) */
+    uint16_t column;         /* then: the output column */
     char sqlstate[6];
     char message[250];
 };
@@ -108,7 +110,8 @@ struct evaluator *wr_evaluator_new(struct expr *const *exprs, uint16_t n, const 
 void wr_evaluator_free(struct evaluator *evaluator);
 /* Evaluate all expressions for rows sel[0..nsel) (sel NULL: all) of the batch; outs[k] has batch->nrows slots of
  * which only the selected ones are defined. An EXPR_COLUMN yields the input column itself (no copy). Failed rows
- * are NULL and in errors. Allocates from the arena. Thread-safe: one evaluator may be used by one thread at a time. */
+ * are NULL and in errors, once per call that failed; errors come ordered by row. Allocates from the arena. Thread-safe:
+ * one evaluator may be used by one thread at a time. */
 void wr_evaluate(struct evaluator *evaluator, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel,
                  uint32_t nsel, struct column *outs, struct eval_errors *errors);
 /* One boolean expression as a filter: writes the rows that are TRUE to out_sel (room for nsel) and returns how many. */

@@ -73,6 +73,9 @@ struct plan {
     /* physical: state tables first_state .. first_state + nstates of the object, numbered in pre-order (a node's own
      * before its inputs'). nstates is a pure function of the node: wr_plan_state_count(). */
     uint16_t first_state, nstates;
+    /* physical: the columns that name a row on which an expression of the node fails: a key of its input (of both, for
+     * a join, numbered as the condition numbers them), all columns where none is proven; of an aggregate, its group. */
+    uint16_t nerror_key, *error_key;
 
     union {
         struct {

@@ -5,6 +5,8 @@
  * Aggregates, ranks and projected expressions nobody reads go too. What an operator keeps in state (sides of joins,
  * TopN) is cut to what is read above it by a projection below it, if what is there is wider.
  *
+ * A node of a view in which an expression can fail keeps what names its rows (error_key.c).
+ *
  * A node keeps at least one column, the narrowest. Among rows that tie in a TopN's order the encoding of the pruned row
  * decides, so which of them is kept may depend on this pass; SQL leaves it open. */
 #include <string.h>
@@ -13,6 +15,7 @@
 
 struct pruning {
     struct wr_arena *arena;
+    bool names_failures; /* rows of weir_catalog.errors name the input row */
     bool changed;
 };
 
@@ -109,6 +112,12 @@ static void prune_exact(struct pruning *p, struct plan **at, const bool *used, u
     p->changed = true;
 }
 
+static void need_error_key(const struct pruning *p, const struct plan *plan, bool *need)
+{
+    if (p->names_failures && plan_can_fail(plan))
+        plan_error_columns(plan, need);
+}
+
 static void prune_scan(struct pruning *p, struct plan *plan, const bool *used, uint16_t *map)
 {
     uint16_t left = compact(used, plan->ncols, map);
@@ -138,6 +147,7 @@ static void prune_filter(struct pruning *p, struct plan *plan, const bool *used,
     bool *need = flags(p, n);
     memcpy(need, used, n * sizeof(bool));
     wr_expr_columns(plan->filter.predicate, need);
+    need_error_key(p, plan, need);
     prune(p, &plan->inputs[0], at_least_one(p, plan, need), map);
     plan->filter.predicate = wr_expr_remap(p->arena, plan->filter.predicate, map);
     adopt(p, plan, map, 0, n);
@@ -152,6 +162,7 @@ static void prune_project(struct pruning *p, struct plan *plan, const bool *used
     for (uint16_t i = 0; i < plan->ncols; i++)
         if (used[i])
             wr_expr_columns(plan->project.exprs[i], need);
+    need_error_key(p, plan, need);
     prune(p, &plan->inputs[0], at_least_one(p, plan->inputs[0], need), inner);
     for (uint16_t i = 0; i < plan->ncols; i++)
         if (used[i])
@@ -170,6 +181,7 @@ static void prune_join(struct pruning *p, struct plan *plan, const bool *used, u
     }
     if (plan->join.condition)
         wr_expr_columns(plan->join.condition, need);
+    need_error_key(p, plan, need);
     uint16_t *both = new_map(p, (uint32_t)nleft + nright);
     prune_exact(p, &plan->inputs[0], need, both);
     prune_exact(p, &plan->inputs[1], need + nleft, both + nleft);
@@ -334,6 +346,9 @@ bool pass_prune(struct planner *planner, struct plan **plan, bool *changed, stru
 {
     struct pruning p = {.arena = planner->arena};
     (void)err;
+    p.names_failures = planner->streaming && planner->version >= 2;
+    if (p.names_failures)
+        plan_properties(planner, *plan);
     uint16_t n = (*plan)->ncols;
     bool *all = flags(&p, n);
     memset(all, true, n * sizeof(bool));

@@ -72,6 +72,7 @@ bool wr_plan_optimize(struct planner *planner, struct plan **plan, struct wr_err
             TRY(run(planner, &passes[i], plan, &changed, err));
     plan_properties(planner, *plan);
     plan_physical(planner, plan);
+    plan_error_keys(planner->arena, *plan);
     trace(planner, "physical", *plan);
     return wr_plan_verify(*plan, err);
 }
