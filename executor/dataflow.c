@@ -118,7 +118,7 @@ bool wr_op_eval_errors(struct op *op, const struct batch *batch, const struct ev
     struct worker *worker = op->worker;
     for (uint32_t i = 0; i < errors->n; i++)
         op->stats.errors += wr_weight(batch, errors->items[i].row);
-    return !worker->on_eval_errors || worker->on_eval_errors(worker, op, batch, errors);
+    return !errors->n || !worker->on_eval_errors || worker->on_eval_errors(worker, op, batch, errors);
 }
 
 struct trace *wr_op_trace(struct op *op, unsigned n, enum trace_kind kind)

@@ -177,7 +177,7 @@ static bool work_off_any(struct hub *from, uint32_t worker, bool *worked)
     for (struct hub *hub = registry->hubs; hub; hub = hub->next) {
         bool later = hub->object > from->object || (hub->object == from->object && hub->plan_id <= from->plan_id);
         if (!later)
-            continue; /* plan ids are pre-order: a node's id is smaller than its inputs' */
+            continue; /* exchanges are numbered in pre-order: one's id is smaller than those below it */
         struct held_batch *held = take(&hub->inboxes[worker], registry);
         if (!held)
             continue;

@@ -190,14 +190,29 @@ static void place_root(struct placing *p, struct plan **plan)
     add_exchange(p, plan, props->nkeys ? props->keys[0].columns : first_columns(p, n), n);
 }
 
-static void number(struct plan *plan, uint32_t *id, uint16_t *state)
+/* Nodes first, exchanges behind them: the number of a node does not depend on the number of workers. */
+static void number(struct plan *plan, bool exchanges, uint32_t *id)
+{
+    if ((plan->kind == PLAN_EXCHANGE) == exchanges)
+        plan->id = (*id)++;
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        number(plan->inputs[i], exchanges, id);
+}
+
+static void number_together(struct plan *plan, uint32_t *id)
 {
     plan->id = (*id)++;
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        number_together(plan->inputs[i], id);
+}
+
+static void number_states(struct plan *plan, uint16_t *state)
+{
     plan->nstates = wr_plan_state_count(plan);
     plan->first_state = *state;
     *state = (uint16_t)(*state + plan->nstates);
     for (uint16_t i = 0; i < plan->ninputs; i++)
-        number(plan->inputs[i], id, state);
+        number_states(plan->inputs[i], state);
 }
 
 void plan_physical(struct planner *planner, struct plan **plan)
@@ -208,7 +223,13 @@ void plan_physical(struct planner *planner, struct plan **plan)
     place(&p, planner, *plan);
     if (planner->streaming)
         place_root(&p, plan);
-    number(*plan, &id, &state);
+    if (planner->version < 2) {
+        number_together(*plan, &id);
+    } else {
+        number(*plan, false, &id);
+        number(*plan, true, &id);
+    }
+    number_states(*plan, &state);
 }
 
 /* ---- hash */
