@@ -180,7 +180,8 @@ static struct cached *read_record(struct store *store, uint64_t run_id, uint32_t
     return entry;
 }
 
-struct cached *wr_block_cache_peek(struct store *store, uint64_t run_id, uint32_t record)
+/* NULL: it is not cached. */
+static struct cached *peek(struct store *store, uint64_t run_id, uint32_t record)
 {
     uint64_t hash = record_hash(run_id, record);
     struct cache_shard *shard = &store->cache->shards[(hash >> 56) % SHARDS];
@@ -190,14 +191,21 @@ struct cached *wr_block_cache_peek(struct store *store, uint64_t run_id, uint32_
     return entry;
 }
 
-struct cached *wr_block_cache_get(struct store *store, uint64_t run_id, uint32_t record, bool keep,
-                                  struct wr_error *err)
+struct cached *wr_block_cache_get(struct store *store, uint64_t run_id, uint32_t record, enum record_kind kind,
+                                  bool keep, struct wr_error *err)
 {
-    struct cached *entry = wr_block_cache_peek(store, run_id, record);
+    struct cached *entry = peek(store, run_id, record);
     if (entry)
         return entry;
     entry = read_record(store, run_id, record, err);
-    if (!entry || !keep)
+    if (!entry)
+        return NULL;
+    if (!wr_record_check(kind, entry->data, entry->len)) {
+        wr_cached_release(entry);
+        wr_fail(err, ERR_DATA_CORRUPTED, "record %u of run %llu is damaged", record, (unsigned long long)run_id);
+        return NULL;
+    }
+    if (!keep)
         return entry;
     entry->hash = record_hash(run_id, record);
     return insert(store->cache, &store->cache->shards[(entry->hash >> 56) % SHARDS], entry);

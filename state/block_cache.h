@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "state/run_record.h"
 
 struct store;
 
@@ -24,11 +25,9 @@ struct cached {
 struct block_cache;
 struct block_cache *wr_block_cache_new(struct wr_pool *pool, int64_t capacity);
 void wr_block_cache_free(struct block_cache *cache);
-/* The record, retained; NULL: error. `keep`: put it in the cache when it was read. */
-struct cached *wr_block_cache_get(struct store *store, uint64_t run_id, uint32_t record, bool keep,
-                                  struct wr_error *err);
-/* NULL when it is not cached: no I/O. */
-struct cached *wr_block_cache_peek(struct store *store, uint64_t run_id, uint32_t record);
+/* The record, retained and checked to be of its kind; NULL: error. `keep`: put it in the cache when it was read. */
+struct cached *wr_block_cache_get(struct store *store, uint64_t run_id, uint32_t record, enum record_kind kind,
+                                  bool keep, struct wr_error *err);
 void wr_cached_release(struct cached *cached);
 
 #endif

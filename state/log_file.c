@@ -82,6 +82,23 @@ void wr_log_files_drop(struct store *store, uint64_t log_id, uint64_t upto)
     store->log_files_n = kept;
 }
 
+bool wr_log_record_read(struct log_record *record, const char *key, size_t key_len, const char *value, size_t value_len,
+                        struct wr_error *err)
+{
+    struct wr_reader r = wr_reader_of(key, key_len);
+    wr_get_u64be(&r); /* log */
+    uint64_t commit = wr_get_u64be(&r);
+    wr_get_u32be(&r); /* part */
+    bool good = r.ok && r.at == r.end;
+    r = wr_reader_of(value, value_len);
+    uint8_t form = wr_get_byte(&r);
+    *record = (struct log_record){.commit = commit, .in_file = form == 1, .bytes = r.at, .len = (size_t)(r.end - r.at)};
+    if (record->in_file)
+        record->run_id = wr_get_u64be(&r);
+    good = good && r.ok && form <= 1 && (!record->in_file || r.at == r.end);
+    return good || wr_fail(err, ERR_DATA_CORRUPTED, "a record of an output log is damaged");
+}
+
 bool wr_log_files_recover(struct store *store, struct wr_error *err)
 {
     rocksdb_iterator_t *it =
@@ -90,8 +107,12 @@ bool wr_log_files_recover(struct store *store, struct wr_error *err)
     for (rocksdb_iter_seek(it, &tag, 1); rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
         size_t key_len, len;
         const char *key = rocksdb_iter_key(it, &key_len), *value = rocksdb_iter_value(it, &len);
-        if (key_len != META_KEY_SIZE || key[0] != tag || len != 16)
+        if (!key_len || key[0] != tag)
             break;
+        if (key_len != META_KEY_SIZE || len != 16) {
+            rocksdb_iter_destroy(it);
+            return wr_fail(err, ERR_DATA_CORRUPTED, "a record of the output log's files is damaged");
+        }
         struct run *run = new_handle(store, wr_load_u64be(key + 1));
         wr_log_file_publish(store, run, wr_load_u64be(value), wr_load_u64be(value + 8));
         wr_run_release(run);

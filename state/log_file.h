@@ -16,6 +16,17 @@ struct log_file {
     uint64_t log_id, commit;
 };
 
+/* A record of CF log. */
+struct log_record {
+    uint64_t commit;
+    bool in_file;
+    uint64_t run_id;   /* in_file: the run whose record 0 holds the bytes */
+    const char *bytes; /* else */
+    size_t len;
+};
+bool wr_log_record_read(struct log_record *record, const char *key, size_t key_len, const char *value, size_t value_len,
+                        struct wr_error *err) WR_MUST;
+
 /* NULL: error. */
 struct run *wr_log_file_write(struct store *store, const void *bytes, size_t len, struct wr_error *err);
 void wr_log_file_publish(struct store *store, struct run *run, uint64_t log_id, uint64_t commit);

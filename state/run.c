@@ -190,27 +190,44 @@ void wr_run_pack(const struct run *run, struct wr_buf *buf)
     wr_buf_put(buf, run->data, run->bytes);
 }
 
+static bool get_entry(struct wr_reader *r, struct entry *entry)
+{
+    uint64_t key_len = wr_get_varint(r), prefix_len = wr_get_varint(r), payload_len = wr_get_varint(r);
+    uint64_t weight = wr_get_varint(r);
+    *entry = (struct entry){.key_len = (uint32_t)key_len,
+                            .prefix_len = (uint32_t)prefix_len,
+                            .payload_len = (uint32_t)payload_len,
+                            .weight = (int64_t)(weight >> 1) ^ -(int64_t)(weight & 1)};
+    entry->key = wr_get_bytes(r, key_len);
+    entry->payload = wr_get_bytes(r, payload_len);
+    return r->ok && prefix_len <= key_len;
+}
+
+/* The checksum does not tell the order, which everything relies on. */
+static bool in_order(enum trace_kind kind, const struct entry *last, const struct entry *entry)
+{
+    int order = bytes_compare(last->key, last->key_len, entry->key, entry->key_len);
+    if (order || kind == TRACE_UPSERT)
+        return order < 0;
+    return kind == TRACE_APPEND ||
+           bytes_compare(last->payload, last->payload_len, entry->payload, entry->payload_len) <= 0;
+}
+
 struct run *wr_run_unpack(struct store *store, enum trace_kind kind, const char *bytes, size_t len,
                           struct wr_error *err)
 {
     struct wr_reader r = wr_reader_of(bytes, len);
     uint32_t n = wr_get_u32le(&r);
     uint64_t checksum = wr_get_u64le(&r);
-    struct run_builder *builder = wr_run_builder_of(store, kind, WR_MIN(n, len), len);
-    for (uint32_t i = 0; i < n && r.ok; i++) {
-        uint64_t key_len = wr_get_varint(&r), prefix_len = wr_get_varint(&r), payload_len = wr_get_varint(&r);
-        uint64_t weight = wr_get_varint(&r);
-        struct entry entry = {.key_len = (uint32_t)key_len,
-                              .prefix_len = (uint32_t)prefix_len,
-                              .payload_len = (uint32_t)payload_len,
-                              .weight = (int64_t)(weight >> 1) ^ -(int64_t)(weight & 1)};
-        entry.key = wr_get_bytes(&r, key_len);
-        entry.payload = wr_get_bytes(&r, payload_len);
-        if (!r.ok || prefix_len > key_len)
-            break;
-        wr_run_builder_add(builder, &entry);
+    struct run_builder *builder = wr_run_builder_of(store, kind, WR_MIN(n, len / 4), len);
+    struct entry last, entry;
+    bool good = r.ok && n;
+    for (uint32_t i = 0; i < n && good; i++, last = entry) {
+        good = get_entry(&r, &entry) && (!i || in_order(kind, &last, &entry));
+        if (good)
+            wr_run_builder_add(builder, &entry);
     }
-    bool good = r.ok && builder->n == n && n && builder->checksum == checksum;
+    good = good && r.at == r.end && builder->checksum == checksum;
     struct run *run = wr_run_builder_finish(builder);
     if (good)
         return run;

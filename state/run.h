@@ -6,8 +6,8 @@
  *   filter p      record 65 p + 64: Bloom filter of the prefixes of blocks 64 p .. 64 p + 63
  *   first keys    record 0xffffffff: u32le blocks, u32le offset[blocks + 1], key bytes (each cut
  *                 behind where it differs from the key before)
- * Records are read through the block cache (block_cache.h). A disk run's file is deleted when it is doomed (the
- * manifest names it no more) and nobody holds it. */
+ * Records are read through the block cache (block_cache.h), which checks them (run_record.h). A disk run's file is
+ * deleted when it is doomed (the manifest names it no more) and nobody holds it. */
 #ifndef WEIR_STATE_RUN_H
 #define WEIR_STATE_RUN_H
 
@@ -15,10 +15,6 @@
 
 #include "state/block_cache.h"
 #include "state/entry.h"
-
-#define RUN_BLOCK_BYTES (16 << 10)
-#define RUN_FILTER_SPAN 64u
-#define RUN_INDEX       0xffffffffu
 
 struct run {
     atomic_int refs;

@@ -12,50 +12,16 @@ static uint64_t key_head(const char *key, uint32_t len)
     return head;
 }
 
-/* ---- the first-key index of a disk run: of each block's first key, a prefix that all keys before are lower than */
-
-static uint32_t load_u32le(const char *at)
-{
-    uint32_t value;
-    memcpy(&value, at, 4);
-    return value;
-}
-
 static bool load_index(struct run *run, struct cached **index, struct wr_error *err)
 {
     if (*index)
         return true;
-    *index = wr_block_cache_get(run->store, run->id, RUN_INDEX, true, err);
+    *index = wr_block_cache_get(run->store, run->id, RUN_INDEX, RECORD_INDEX, true, err);
     if (!*index)
         return false;
-    size_t need = 8 + 4 * (size_t)run->blocks;
-    if ((*index)->len < need || load_u32le((*index)->data) != run->blocks ||
-        (*index)->len != need + load_u32le((*index)->data + need - 4))
-        return wr_fail(err, ERR_DATA_CORRUPTED, "the index of run %llu is damaged", (unsigned long long)run->id);
-    return true;
-}
-
-static const char *index_key(const struct cached *index, uint32_t block, uint32_t blocks, uint32_t *len)
-{
-    uint32_t from = load_u32le(index->data + 4 + 4 * (size_t)block);
-    *len = load_u32le(index->data + 8 + 4 * (size_t)block) - from;
-    return index->data + 8 + 4 * (size_t)blocks + from;
-}
-
-/* The block in which the first entry >= key lies, or the one before where it would start: the last block whose first
- * key is < key. (Not <=: equal keys may begin in the block before.) Blocks before `from` are known to be lower. */
-static uint32_t index_find(const struct cached *index, uint32_t blocks, uint32_t from, const char *key, uint32_t len)
-{
-    uint32_t lo = from, hi = blocks;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2, first_len;
-        const char *first = index_key(index, mid, blocks, &first_len);
-        if (bytes_compare(first, first_len, key, len) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo ? lo - 1 : 0;
+    if (wr_index_blocks((*index)->data) == run->blocks)
+        return true;
+    return wr_fail(err, ERR_DATA_CORRUPTED, "the index of run %llu is damaged", (unsigned long long)run->id);
 }
 
 /* ---- filters */
@@ -71,11 +37,11 @@ static bool outside(const struct run *run, const char *key, uint32_t len, bool w
 
 static bool load_filter(struct run_iter *iter, uint32_t partition, struct wr_error *err)
 {
-    uint32_t record = partition * (RUN_FILTER_SPAN + 1) + RUN_FILTER_SPAN;
+    uint32_t record = wr_record_of_filter(partition);
     if (iter->filter && iter->filter->record == record)
         return true;
     wr_cached_release(iter->filter);
-    iter->filter = wr_block_cache_get(iter->run->store, iter->run->id, record, true, err);
+    iter->filter = wr_block_cache_get(iter->run->store, iter->run->id, record, RECORD_FILTER, true, err);
     return iter->filter != NULL;
 }
 
@@ -84,9 +50,9 @@ static bool disk_may_have(struct run_iter *iter, const char *key, uint32_t len, 
 {
     struct run *run = iter->run;
     TRY(load_index(run, &iter->index, err));
-    uint32_t block = index_find(iter->index, run->blocks, 0, key, len), first_len;
+    uint32_t block = wr_index_find(iter->index->data, 0, key, len), first_len;
     if (block + 1 < run->blocks) {
-        const char *first = index_key(iter->index, block + 1, run->blocks, &first_len);
+        const char *first = wr_index_key(iter->index->data, block + 1, &first_len);
         if (first_len >= len && !memcmp(first, key, len)) /* the next block begins with it */
             return true;
     }
@@ -160,23 +126,18 @@ static bool load_block(struct run_iter *iter, uint32_t block_no, struct wr_error
     struct run *run = iter->run;
     iter->sequential = iter->block && block_no == iter->block_no + 1;
     bool keep = !iter->streaming && !iter->sequential;
-    struct cached *block = wr_block_cache_get(run->store, run->id, block_no + block_no / RUN_FILTER_SPAN, keep, err);
+    struct cached *block =
+        wr_block_cache_get(run->store, run->id, wr_record_of_block(block_no), RECORD_BLOCK, keep, err);
     if (!block)
         return false;
-    uint32_t n = block->len >= 8 ? load_u32le(block->data + block->len - 4) : 0;
-    size_t tail = 4 + 4 * (size_t)n;
-    if (!n || block->len < tail || (block->len & 3)) {
-        wr_cached_release(block);
-        return wr_fail(err, ERR_DATA_CORRUPTED, "block %u of run %llu is damaged", block_no,
-                       (unsigned long long)run->id);
-    }
     wr_cached_release(iter->held);
     iter->held = iter->block;
     iter->block = block;
     iter->block_no = block_no;
-    iter->data = block->data;
-    iter->offsets = (const uint32_t *)(const void *)(block->data + block->len - tail);
-    iter->n = n;
+    struct block_view view = wr_block_view(block->data, block->len);
+    iter->data = view.data;
+    iter->offsets = view.offsets;
+    iter->n = view.n;
     return true;
 }
 
@@ -230,7 +191,7 @@ bool wr_run_iter_seek(struct run_iter *iter, const char *key, uint32_t len, stru
         uint32_t block_no = 0;
         if (key) {
             TRY(load_index(run, &iter->index, err));
-            block_no = index_find(iter->index, run->blocks, forward ? iter->block_no : 0, key, len);
+            block_no = wr_index_find(iter->index->data, forward ? iter->block_no : 0, key, len);
         }
         if (block_no != iter->block_no || !iter->block) {
             TRY(load_block(iter, block_no, err));

@@ -88,7 +88,7 @@ static bool put_filter(struct run_writer *writer, uint32_t partition, struct wr_
         wr_bloom_add(filter, size, writer->hashes[i]);
     writer->hashes_n = 0;
     writer->has_prefix = false; /* a prefix that goes on in the next partition belongs to both */
-    bool ok = put_record(writer, partition * (RUN_FILTER_SPAN + 1) + RUN_FILTER_SPAN, (char *)filter, size, err);
+    bool ok = put_record(writer, wr_record_of_filter(partition), (char *)filter, size, err);
     free(filter);
     return ok;
 }
@@ -100,7 +100,7 @@ static bool end_block(struct run_writer *writer, struct wr_error *err)
     wr_buf_put(&writer->block, zero, (4 - (writer->block.len & 3)) & 3);
     wr_buf_put(&writer->block, writer->offsets.data, writer->offsets.len);
     wr_buf_u32le(&writer->block, writer->block_entries);
-    TRY(put_record(writer, block + block / RUN_FILTER_SPAN, writer->block.data, writer->block.len, err));
+    TRY(put_record(writer, wr_record_of_block(block), writer->block.data, writer->block.len, err));
     writer->block.len = writer->offsets.len = 0;
     writer->block_entries = 0;
     if (block % RUN_FILTER_SPAN == RUN_FILTER_SPAN - 1)

@@ -138,7 +138,7 @@ struct log_scan {
 static bool visit_log_file(struct log_scan *scan, uint64_t commit, uint64_t run_id)
 {
     struct wr_error err = WR_ERROR_INIT;
-    struct cached *bytes = wr_block_cache_get(scan->store, run_id, 0, false, &err);
+    struct cached *bytes = wr_block_cache_get(scan->store, run_id, 0, RECORD_PLAIN, false, &err);
     if (!bytes) {
         wr_store_fail(scan->store, &err);
         return false;
@@ -151,14 +151,17 @@ static bool visit_log_file(struct log_scan *scan, uint64_t commit, uint64_t run_
 static bool visit_log(void *context, const char *key, size_t key_len, const char *value, size_t value_len)
 {
     struct log_scan *scan = context;
-    if (key_len != LOG_KEY_SIZE || !value_len)
+    struct log_record record;
+    struct wr_error err;
+    if (!wr_log_record_read(&record, key, key_len, value, value_len, &err)) {
+        wr_store_fail(scan->store, &err);
         return false;
-    uint64_t commit = wr_load_u64be(key + 8);
-    if (commit > scan->committed)
+    }
+    if (record.commit > scan->committed)
         return false;
-    if (value[0])
-        return value_len != 9 || visit_log_file(scan, commit, wr_load_u64be(value + 1));
-    return scan->visit(scan->context, commit, value + 1, value_len - 1);
+    if (record.in_file)
+        return visit_log_file(scan, record.commit, record.run_id);
+    return scan->visit(scan->context, record.commit, record.bytes, record.len);
 }
 
 void wr_store_log_scan(struct store *store, uint64_t log_id, uint64_t after, log_visit visit, void *context)

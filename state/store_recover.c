@@ -84,6 +84,8 @@ static bool add_base(struct store *store, uint64_t id, const char *bytes, size_t
         return wr_fail(err, ERR_DATA_CORRUPTED, "a base record names no trace");
     struct wr_reader r = wr_reader_of(bytes, len);
     uint64_t commit = wr_get_varint(&r), seq = wr_get_varint(&r);
+    if (!r.ok)
+        return wr_fail(err, ERR_DATA_CORRUPTED, "a base record is damaged");
     struct run *run = wr_run_unpack(store, trace->kind, r.at, (size_t)(r.end - r.at), err);
     if (!run)
         return false;
@@ -101,7 +103,10 @@ static bool read_records(struct store *store, char tag, struct wr_error *err)
     for (rocksdb_iter_seek(it, &tag, 1); ok && rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
         size_t key_len, len;
         const char *key = rocksdb_iter_key(it, &key_len), *value = rocksdb_iter_value(it, &len);
-        if (key_len != META_KEY_SIZE || key[0] != tag)
+        if (!key_len || key[0] != tag)
+            break;
+        ok = key_len == META_KEY_SIZE || wr_fail(err, ERR_DATA_CORRUPTED, "the key of a trace's record is damaged");
+        if (!ok)
             break;
         uint64_t id = wr_load_u64be(key + 1);
         ok = tag == META_TRACE ? add_trace(store, id, value, len, err) : add_base(store, id, value, len, err);
@@ -141,7 +146,8 @@ static bool read_deltas(struct store *store, bool *orphans, struct wr_error *err
     for (rocksdb_iter_seek(it, from, sizeof from); ok && rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
         size_t key_len, len;
         const char *key = rocksdb_iter_key(it, &key_len), *value = rocksdb_iter_value(it, &len);
-        if (key_len != DELTA_KEY_SIZE)
+        ok = key_len == DELTA_KEY_SIZE || wr_fail(err, ERR_DATA_CORRUPTED, "the key of a delta is damaged");
+        if (!ok)
             break;
         *orphans = wr_load_u64be(key) > store->committed;
         if (*orphans)
@@ -206,6 +212,10 @@ static bool delete_orphan_runs(struct store *store, struct wr_error *err)
         size_t lo_len, hi_len;
         const char *lo = rocksdb_livefiles_smallestkey(files, i, &lo_len);
         const char *hi = rocksdb_livefiles_largestkey(files, i, &hi_len);
+        if (lo_len < 8) {
+            ok = wr_fail(err, ERR_DATA_CORRUPTED, "the key of a run is damaged");
+            break;
+        }
         uint64_t id = wr_load_u64be(lo);
         if (id >= atomic_load(&store->next_run_id))
             atomic_store(&store->next_run_id, id + 1);
