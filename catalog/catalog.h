@@ -32,6 +32,18 @@ struct object_option {
     const char *key, *value;
 };
 
+/* A relation as a stored query names it, with the columns it had then. When the query is planned again its names are
+ * looked up here: they stand for these ids whatever the objects and columns are called by then, and * for these
+ * columns.
+ */
+struct object_input {
+    const char *name; /* as written: "orders", "public.orders" */
+    uint32_t id;
+    uint16_t ncols; /* without hidden ones */
+    uint32_t *column_ids;
+    const char **column_names;
+};
+
 struct object {
     uint32_t id; /* permanent, never reused; system relations have ids from 1<<30 up */
     enum object_kind kind;
@@ -55,6 +67,8 @@ struct object {
     const char *disabled_passes;        /* likewise; NULL: none */
     uint16_t ndeps;
     uint32_t *deps; /* objects it reads */
+    uint16_t ninputs;
+    struct object_input *inputs; /* the names of deps; none in records of version 1 */
     uint64_t created_commit;
     uint64_t plan_hash;   /* of the physical plan its state was made by */
     bool creating;        /* backfill not finished */

@@ -2,6 +2,9 @@
 #include "catalog/catalog.h"
 #include "tests/check.h"
 
+/* plan_version, disabled_passes, one input with two columns */
+#define SINCE_VERSION_2 (1 + 11 + 1 + 9 + 1 + 1 + 2 * 3)
+
 static struct object table(uint32_t id, const char *name)
 {
     static struct object_column cols[] = {
@@ -10,7 +13,10 @@ static struct object table(uint32_t id, const char *name)
     };
     static uint16_t pk[] = {0};
     static struct object_option options[] = {{"connector", "kafka"}, {"topic", "t"}};
-    static uint32_t deps[] = {7};
+    static uint32_t deps[] = {7}, column_ids[] = {1, 9};
+    static const char *column_names[] = {"k", "v"};
+    static struct object_input input = {
+        .name = "public.t", .id = 7, .ncols = 2, .column_ids = column_ids, .column_names = column_names};
     return (struct object){.id = id,
                            .kind = OBJECT_TABLE,
                            .schema = "public",
@@ -30,7 +36,9 @@ static struct object table(uint32_t id, const char *name)
                            .created_commit = 1ull << 40,
                            .plan_hash = 0xfeedfacecafebeefull,
                            .plan_version = 7,
-                           .disabled_passes = "share,fold"};
+                           .disabled_passes = "share,fold",
+                           .ninputs = 1,
+                           .inputs = &input};
 }
 
 static void test_versions(void)
@@ -87,9 +95,12 @@ static void test_codec(void)
     CHECK_STR(err.sqlstate, ERR_DATA_CORRUPTED);
     CHECK_INT(back->plan_version, 7);
     CHECK_STR(back->disabled_passes, "share,fold");
+    CHECK(back->ninputs == 1 && back->inputs[0].id == 7 && back->inputs[0].column_ids[1] == 9);
+    CHECK_STR(back->inputs[0].name, "public.t");
+    CHECK_STR(back->inputs[0].column_names[1], "v");
     bytes.data[0] = 1; /* the first version ended before plan_version */
-    CHECK(wr_object_decode(&arena, bytes.data, bytes.len - 1 - strlen("share,fold") - 1, &back, &err));
-    CHECK(!back->plan_version && !back->disabled_passes);
+    CHECK(wr_object_decode(&arena, bytes.data, bytes.len - SINCE_VERSION_2, &back, &err));
+    CHECK(!back->plan_version && !back->disabled_passes && !back->ninputs);
     bytes.data[0] = 2;
     for (size_t i = 0; i < bytes.len; i++) { /* flipped bits may be read as something else, never out of bounds */
         bytes.data[i] ^= 0x41;

@@ -1,7 +1,7 @@
 /* Objects as stable bytes: the value of the meta record "object/<id>", and the way a catalog deep-copies one.
  *
  *   version (varint), then the fields in the order of `struct object`;
- *   since version 2 also plan_version and disabled_passes, at the end
+ *   since version 2 also plan_version, disabled_passes and inputs, at the end
  *   numbers   varint                      booleans  one byte
  *   string    0 = NULL, else 1 + length as varint, then the bytes
  *   array     count as varint, then the items
@@ -87,6 +87,41 @@ static struct object_option *get_options(struct wr_arena *arena, struct wr_reade
     return options;
 }
 
+static void put_inputs(struct wr_buf *buf, const struct object *object)
+{
+    wr_buf_varint(buf, object->ninputs);
+    for (uint16_t i = 0; i < object->ninputs; i++) {
+        const struct object_input *input = &object->inputs[i];
+        put_str(buf, input->name);
+        wr_buf_varint(buf, input->id);
+        wr_buf_varint(buf, input->ncols);
+        for (uint16_t c = 0; c < input->ncols; c++) {
+            wr_buf_varint(buf, input->column_ids[c]);
+            put_str(buf, input->column_names[c]);
+        }
+    }
+}
+
+static void get_inputs(struct wr_arena *arena, struct wr_reader *r, struct object *object)
+{
+    object->ninputs = get_count(r);
+    object->inputs = WR_NEW_ARRAY(arena, struct object_input, object->ninputs);
+    for (uint16_t i = 0; r->ok && i < object->ninputs; i++) {
+        struct object_input *input = &object->inputs[i];
+        input->name = get_str(arena, r);
+        input->id = (uint32_t)wr_get_varint(r);
+        input->ncols = get_count(r);
+        input->column_ids = WR_NEW_ARRAY(arena, uint32_t, input->ncols);
+        input->column_names = WR_NEW_ARRAY(arena, const char *, input->ncols);
+        r->ok = r->ok && input->name;
+        for (uint16_t c = 0; r->ok && c < input->ncols; c++) {
+            input->column_ids[c] = (uint32_t)wr_get_varint(r);
+            input->column_names[c] = get_str(arena, r);
+            r->ok = r->ok && input->column_names[c];
+        }
+    }
+}
+
 void wr_object_encode(struct wr_buf *buf, const struct object *object)
 {
     wr_buf_varint(buf, OBJECT_VERSION);
@@ -118,6 +153,7 @@ void wr_object_encode(struct wr_buf *buf, const struct object *object)
     wr_buf_byte(buf, object->creating);
     wr_buf_byte(buf, object->plan_version);
     put_str(buf, object->disabled_passes);
+    put_inputs(buf, object);
 }
 
 static void get_columns(struct wr_arena *arena, struct wr_reader *r, struct object *object)
@@ -159,6 +195,7 @@ static void get_tail(struct wr_arena *arena, struct wr_reader *r, uint64_t versi
         return;
     object->plan_version = wr_get_byte(r);
     object->disabled_passes = get_str(arena, r);
+    get_inputs(arena, r, object);
 }
 
 bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, struct object **object,

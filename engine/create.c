@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define DEPS_MAX 256
-
 /* ---- an object that exists already */
 
 static const char *skip_space(const char *at)
@@ -261,8 +259,7 @@ static void view_common(struct weir_statement *statement, struct wr_arena *arena
     object->disabled_passes = disabled && *disabled ? disabled : NULL;
     object->timezone = wr_setting(statement->session, "TimeZone");
     object->search_path = wr_setting(statement->session, "search_path");
-    object->deps = WR_NEW_ARRAY(arena, uint32_t, DEPS_MAX);
-    object->ndeps = wr_relations_read(catalog, query, object->deps, DEPS_MAX);
+    wr_relations_bind(arena, catalog, query, object);
 }
 
 bool wr_create_view_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,

@@ -133,6 +133,7 @@ bool wr_live_plan(weir_db *db, struct catalog *catalog, const struct object *obj
                               .streaming = true,
                               .multi_worker = db->nworkers > 1,
                               .version = object->plan_version,
+                              .stored = object,
                               .disabled_passes = object->disabled_passes,
                               .text = text ? text : object->query};
     TRY(wr_plan_bind_text(&planner, object->query, plan, err));

@@ -8,22 +8,62 @@
 
 struct walk {
     const struct catalog *catalog;
-    uint32_t *ids;
-    uint16_t n, max;
+    struct wr_arena *arena;
+    struct object *object; /* NULL: relations are not asked for */
     int highest_param;
 };
 
-static void note(struct walk *walk, const PgQuery__RangeVar *name)
+static void *grow(struct wr_arena *arena, const void *items, uint16_t n, size_t size)
 {
-    const char *schema = name->schemaname && *name->schemaname ? name->schemaname : NULL;
-    const struct object *object = wr_catalog_find(walk->catalog, schema, name->relname);
+    char *more = wr_arena_alloc(arena, size * (n + 1u));
+    if (n)
+        memcpy(more, items, size * n);
+    return more;
+}
+
+static void add_dep(struct walk *walk, uint32_t id)
+{
+    struct object *object = walk->object;
+    for (uint16_t i = 0; i < object->ndeps; i++)
+        if (object->deps[i] == id)
+            return;
+    object->deps = grow(walk->arena, object->deps, object->ndeps, sizeof *object->deps);
+    object->deps[object->ndeps++] = id;
+}
+
+static struct object_input input_of(struct wr_arena *arena, const char *name, const struct object *of)
+{
+    struct object_input input = {.name = wr_arena_strdup(arena, name),
+                                 .id = of->id,
+                                 .column_ids = WR_NEW_ARRAY(arena, uint32_t, of->ncols + 1),
+                                 .column_names = WR_NEW_ARRAY(arena, const char *, of->ncols + 1)};
+    for (uint16_t c = 0; c < of->ncols; c++) {
+        if (of->cols[c].hidden)
+            continue;
+        input.column_ids[input.ncols] = of->cols[c].id;
+        input.column_names[input.ncols++] = wr_arena_strdup(arena, of->cols[c].name);
+    }
+    return input;
+}
+
+static void add_input(struct walk *walk, const char *name, const struct object *of)
+{
+    struct object *object = walk->object;
+    for (uint16_t i = 0; i < object->ninputs; i++)
+        if (!strcmp(object->inputs[i].name, name))
+            return;
+    object->inputs = grow(walk->arena, object->inputs, object->ninputs, sizeof *object->inputs);
+    object->inputs[object->ninputs++] = input_of(walk->arena, name, of);
+}
+
+static void note(struct walk *walk, const PgQuery__RangeVar *range)
+{
+    const char *schema = range->schemaname && *range->schemaname ? range->schemaname : NULL;
+    const struct object *object = wr_catalog_find(walk->catalog, schema, range->relname);
     if (!object || object->id >= OBJECT_SYSTEM_FIRST)
         return;
-    for (uint16_t i = 0; i < walk->n; i++)
-        if (walk->ids[i] == object->id)
-            return;
-    if (walk->n < walk->max)
-        walk->ids[walk->n++] = object->id;
+    add_dep(walk, object->id);
+    add_input(walk, wr_plan_input_name(walk->arena, range), object);
 }
 
 static void visit(struct walk *walk, const ProtobufCMessage *message);
@@ -53,17 +93,17 @@ static void visit(struct walk *walk, const ProtobufCMessage *message)
         return;
     if (message->descriptor == &pg_query__param_ref__descriptor)
         walk->highest_param = WR_MAX(walk->highest_param, ((const PgQuery__ParamRef *)message)->number);
-    if (walk->catalog && message->descriptor == &pg_query__range_var__descriptor)
+    if (walk->object && message->descriptor == &pg_query__range_var__descriptor)
         note(walk, (const PgQuery__RangeVar *)message);
     for (unsigned f = 0; f < message->descriptor->n_fields; f++)
         visit_field(walk, message, &message->descriptor->fields[f]);
 }
 
-uint16_t wr_relations_read(const struct catalog *catalog, const PgQuery__Node *node, uint32_t *ids, uint16_t max)
+void wr_relations_bind(struct wr_arena *arena, const struct catalog *catalog, const PgQuery__Node *query,
+                       struct object *object)
 {
-    struct walk walk = {.catalog = catalog, .ids = ids, .max = max};
-    visit(&walk, (const ProtobufCMessage *)node);
-    return walk.n;
+    struct walk walk = {.catalog = catalog, .arena = arena, .object = object};
+    visit(&walk, (const ProtobufCMessage *)query);
 }
 
 int wr_params_read(const PgQuery__ParseResult *tree)

@@ -3,8 +3,10 @@
 
 #include "engine/engine.h"
 
-/* Ids of the stored objects named anywhere in a statement, each once; returns how many. */
-uint16_t wr_relations_read(const struct catalog *catalog, const PgQuery__Node *node, uint32_t *ids, uint16_t max);
+/* The stored objects named anywhere in a query become the object's deps (each once) and inputs (each name once); both
+ * from the arena. */
+void wr_relations_bind(struct wr_arena *arena, const struct catalog *catalog, const PgQuery__Node *query,
+                       struct object *object);
 /* The highest parameter number in the tree (may be NULL); 0: none. */
 int wr_params_read(const PgQuery__ParseResult *tree);
 

@@ -50,8 +50,11 @@ static bool bind_view(struct binder *binder, const struct object *view, struct p
     inner.ctes = NULL;
     TRY(wr_parse_next(binder->arena, view->query, strlen(view->query), &offset, &statement, binder->err));
     bool select = statement && statement->node && statement->node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
+    const struct object *outer = binder->planner->stored;
+    binder->planner->stored = view;
     bool ok = select ? bind_select(&inner, statement->node->select_stmt, &(struct select_mode){0}, plan)
                      : wr_fail(binder->err, ERR_INTERNAL, "view \"%s\" is not a query", view->name);
+    binder->planner->stored = outer;
     if (statement)
         wr_statement_free(statement);
     TRY(ok);
@@ -86,6 +89,23 @@ bool bind_scan(struct binder *binder, const struct object *object, const char *a
     return true;
 }
 
+/* A stored query sees the columns its relation had when it was stored, under the names they had. */
+static void see_as_stored(struct binder *binder, const struct object_input *input, const struct object *object,
+                          struct scope *scope)
+{
+    struct scope_column *cols = WR_NEW_ARRAY(binder->arena, struct scope_column, input->ncols + 1);
+    uint16_t n = 0;
+    for (uint16_t i = 0; i < input->ncols; i++)
+        for (uint16_t c = 0; c < scope->n; c++)
+            if (object->cols[scope->cols[c].relation_column].id == input->column_ids[i]) {
+                cols[n] = scope->cols[c];
+                cols[n++].name = wr_arena_strdup(binder->arena, input->column_names[i]);
+                break;
+            }
+    scope->cols = cols;
+    scope->n = scope->cap = n;
+}
+
 static bool bind_object(struct binder *binder, const PgQuery__RangeVar *range, struct source *source)
 {
     const struct object *object;
@@ -100,6 +120,9 @@ static bool bind_object(struct binder *binder, const PgQuery__RangeVar *range, s
     }
     const char *alias = wr_arena_strdup(binder->arena, alias_of(range->alias, object->name));
     TRY(bind_scan(binder, object, alias, source));
+    const struct object_input *input = wr_plan_input(binder->planner, range);
+    if (input)
+        see_as_stored(binder, input, object, &source->scope);
     return !range->alias ||
            rename_columns(binder, &source->scope, alias, range->alias->n_colnames, range->alias->colnames);
 }

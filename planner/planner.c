@@ -50,10 +50,33 @@ bool wr_plan_check_statement(struct planner *planner, const struct statement *st
     return true;
 }
 
+const char *wr_plan_input_name(struct wr_arena *arena, const PgQuery__RangeVar *name)
+{
+    bool schema = name->schemaname && *name->schemaname;
+    return schema ? wr_arena_printf(arena, "%s.%s", name->schemaname, name->relname)
+                  : wr_arena_strdup(arena, name->relname);
+}
+
+const struct object_input *wr_plan_input(const struct planner *planner, const PgQuery__RangeVar *name)
+{
+    const struct object *stored = planner->stored;
+    if (!stored || !stored->ninputs)
+        return NULL;
+    const char *written = wr_plan_input_name(planner->arena, name);
+    for (uint16_t i = 0; i < stored->ninputs; i++)
+        if (!strcmp(stored->inputs[i].name, written))
+            return &stored->inputs[i];
+    return NULL;
+}
+
 bool wr_plan_relation(struct planner *planner, const PgQuery__RangeVar *name, const struct object **object,
                       struct wr_error *err)
 {
     bool schema = name->schemaname && *name->schemaname;
+    const struct object_input *input = wr_plan_input(planner, name);
+    *object = input ? wr_catalog_get(planner->catalog, input->id) : NULL;
+    if (*object)
+        return true;
     *object = wr_catalog_find(planner->catalog, schema ? name->schemaname : NULL, name->relname);
     if (*object)
         return true;

@@ -18,6 +18,7 @@ struct planner {
     const char *disabled_passes; /* comma separated names, for tests */
     bool multi_worker;           /* insert exchanges */
     uint8_t version;             /* PLANNER_VERSION, or that of the stored object which is planned again */
+    const struct object *stored; /* whose query is bound: its names mean its inputs. NULL: a session's text */
     int n_params;                /* $n parameters: types given (TYPE_UNKNOWN = infer) and, after binding, inferred */
     struct type *param_types;
     const char *text;     /* the whole text given by the user, for error positions */
@@ -57,6 +58,10 @@ bool wr_plan_check_statement(struct planner *planner, const struct statement *st
 /* Relation name of a RangeVar; 42P01 with position if absent. */
 bool wr_plan_relation(struct planner *planner, const PgQuery__RangeVar *name, const struct object **object,
                       struct wr_error *err) WR_MUST;
+/* The name of a stored object's input as its query writes it; from the arena. */
+const char *wr_plan_input_name(struct wr_arena *arena, const PgQuery__RangeVar *name);
+/* What the name stands for in the stored query that is being bound; NULL: a session's text, or nothing of this name. */
+const struct object_input *wr_plan_input(const struct planner *planner, const PgQuery__RangeVar *name);
 /* Objects a plan scans, each once, in order. Returns how many; writes up to max. */
 size_t wr_plan_relations(const struct plan *plan, uint32_t *ids, size_t max);
 /* Replace EXPR_PARAM by constants, in place. values[i] for $i+1. */
