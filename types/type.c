@@ -6,18 +6,18 @@
 #include <string.h>
 
 static const struct type_info infos[TYPE_COUNT] = {
-    [TYPE_UNKNOWN] = {"unknown", "unknown", 705, -2, 'X', false, PHYS_STR, 16, true},
-    [TYPE_BOOL] = {"boolean", "bool", 16, 1, 'B', true, PHYS_BOOL, 1, true},
-    [TYPE_INT4] = {"integer", "int4", 23, 4, 'N', false, PHYS_I32, 4, true},
-    [TYPE_INT8] = {"bigint", "int8", 20, 8, 'N', false, PHYS_I64, 8, true},
-    [TYPE_FLOAT8] = {"double precision", "float8", 701, 8, 'N', true, PHYS_F64, 8, false},
-    [TYPE_NUMERIC] = {"numeric", "numeric", 1700, -1, 'N', false, PHYS_STR, 16, false},
-    [TYPE_TEXT] = {"text", "text", 25, -1, 'S', true, PHYS_STR, 16, true},
-    [TYPE_DATE] = {"date", "date", 1082, 4, 'D', false, PHYS_I32, 4, true},
-    [TYPE_TIMESTAMP] = {"timestamp without time zone", "timestamp", 1114, 8, 'D', false, PHYS_I64, 8, true},
-    [TYPE_TIMESTAMPTZ] = {"timestamp with time zone", "timestamptz", 1184, 8, 'D', true, PHYS_I64, 8, true},
-    [TYPE_JSONB] = {"jsonb", "jsonb", 3802, -1, 'U', false, PHYS_STR, 16, false},
-    [TYPE_BYTEA] = {"bytea", "bytea", 17, -1, 'U', false, PHYS_STR, 16, true},
+    [TYPE_UNKNOWN] = {"unknown", "unknown", 705, 0, -2, 'X', false, PHYS_STR, 16, true},
+    [TYPE_BOOL] = {"boolean", "bool", 16, 1000, 1, 'B', true, PHYS_BOOL, 1, true},
+    [TYPE_INT4] = {"integer", "int4", 23, 1007, 4, 'N', false, PHYS_I32, 4, true},
+    [TYPE_INT8] = {"bigint", "int8", 20, 1016, 8, 'N', false, PHYS_I64, 8, true},
+    [TYPE_FLOAT8] = {"double precision", "float8", 701, 1022, 8, 'N', true, PHYS_F64, 8, false},
+    [TYPE_NUMERIC] = {"numeric", "numeric", 1700, 1231, -1, 'N', false, PHYS_STR, 16, false},
+    [TYPE_TEXT] = {"text", "text", 25, 1009, -1, 'S', true, PHYS_STR, 16, true},
+    [TYPE_DATE] = {"date", "date", 1082, 1182, 4, 'D', false, PHYS_I32, 4, true},
+    [TYPE_TIMESTAMP] = {"timestamp without time zone", "timestamp", 1114, 1115, 8, 'D', false, PHYS_I64, 8, true},
+    [TYPE_TIMESTAMPTZ] = {"timestamp with time zone", "timestamptz", 1184, 1185, 8, 'D', true, PHYS_I64, 8, true},
+    [TYPE_JSONB] = {"jsonb", "jsonb", 3802, 3807, -1, 'U', false, PHYS_STR, 16, false},
+    [TYPE_BYTEA] = {"bytea", "bytea", 17, 1001, -1, 'U', false, PHYS_STR, 16, true},
 };
 
 static const struct type_name {

@@ -45,6 +45,7 @@ struct type_info {
     const char *name;     /* as SQL shows it: "bigint", "timestamp with time zone" */
     const char *internal; /* pg_type.typname: "int8", "timestamptz" */
     uint32_t oid;         /* pg_type.oid */
+    uint32_t array_oid;   /* pg_type.typarray */
     int16_t pg_len;       /* pg_type.typlen: -1 = variable */
     char category;        /* pg_type.typcategory: N S B D U */
     bool preferred;       /* pg_type.typispreferred */
