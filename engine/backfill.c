@@ -368,7 +368,7 @@ static bool scan_version(struct scan_state *state, struct version *version, stru
         uint32_t w = wr_shard_owner((uint8_t)entry->key[0], bf->db->nworkers);
         uint32_t at = state->n[w]++;
         state->rows[w][at] = wr_arena_strndup(&state->bytes, entry->payload, entry->payload_len);
-        state->weights[w][at] = entry->weight;
+        state->weights[w][at] = wr_relation_weight(state->relation, entry);
         if (at + 1 == BATCH_ROWS_MAX)
             ok = push_rows(state, err);
     }

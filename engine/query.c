@@ -243,7 +243,7 @@ static bool feed_cursor(struct feed *feed, struct cursor *cursor)
     while (ok && (entry = wr_cursor_next(cursor, err))) {
         if (overlaid && wr_overlay_covers(feed->view->overlay, feed->relation->object, entry->key, entry->key_len))
             continue;
-        feed->weights[feed->n] = entry->weight;
+        feed->weights[feed->n] = wr_relation_weight(feed->relation, entry);
         ok = feed_row(feed, entry->payload, entry->payload_len);
         if (ok && feed->n == 0 && wr_snapshot_expired(feed->view->snapshot))
             ok = wr_fail(err, "72000", "snapshot too old");

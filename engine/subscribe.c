@@ -189,7 +189,7 @@ weir_code weir_subscription_next(weir_subscription *s, int timeout_ms, int64_t *
         const struct entry *entry = wr_cursor_next(s->cursor, &err);
         if (entry) {
             s->row = entry->payload;
-            *weight = s->relation->is_table ? 1 : entry->weight;
+            *weight = wr_relation_weight(s->relation, entry);
             *commit = s->start_commit;
             return WEIR_ROW;
         }

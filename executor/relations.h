@@ -36,6 +36,12 @@ struct trace *wr_relation_trace(struct worker *worker, const struct relation *re
 void wr_relation_keys(struct wr_arena *arena, const struct relation *relation, const struct batch *batch,
                       char *const *rows, const uint32_t *sizes, struct keys *keys);
 
+/* How often an entry of the relation's trace is a row of it. (In a table's it says something else: state/store.h.) */
+static inline int64_t wr_relation_weight(const struct relation *relation, const struct entry *entry)
+{
+    return relation->is_table ? 1 : entry->weight;
+}
+
 extern const struct op_class op_materialize; /* argument: const struct relation * */
 extern const struct op_class op_table;       /* argument: const struct relation * */
 

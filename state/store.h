@@ -108,7 +108,7 @@ void wr_store_log_scan(struct store *store, uint64_t log_id, uint64_t after, log
 
 enum trace_kind {
     TRACE_ZSET,   /* identity (key, payload); weights add; zero vanishes */
-    TRACE_UPSERT, /* identity key; the newest entry wins; weight 0 = deleted */
+    TRACE_UPSERT, /* identity key; the newest entry wins; weight 0 = deleted, else 1 + the schema version of its row */
     TRACE_APPEND, /* ZSET whose weights are all positive: entries of equal key need no payload order */
 };
 
