@@ -39,6 +39,7 @@ struct object *wr_object_copy(struct wr_arena *arena, const struct object *objec
     if (!wr_object_decode(arena, bytes.data, bytes.len, &copy, &err))
         __builtin_trap(); /* what we encode we can decode: an invalid object is a caller's bug */
     wr_buf_free(&bytes);
+    copy->uncommitted = object->uncommitted;
     return copy;
 }
 

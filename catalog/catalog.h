@@ -72,6 +72,7 @@ struct object {
     uint64_t created_commit;
     uint64_t plan_hash;   /* of the physical plan its state was made by */
     bool creating;        /* backfill not finished */
+    bool uncommitted;     /* made by the transaction that sees it; not stored */
     uint8_t plan_version; /* PLANNER_VERSION (planner/planner.h) when it was created; 0: before there was one */
 };
 

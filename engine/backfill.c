@@ -1,19 +1,22 @@
-/* Backfill: a new view or sink catches up with what is there while everything else goes on (L6).
+/* Backfill: new views and sinks catch up with what is there while everything else goes on (L6).
  *
- *   1 reserve  (loop) the name and id; the catalog says "creating", so that a restart starts over
- *   2 build    dataflows of their own, run by this thread, state in a detached commit
- *   3 tap      (loop) commit; from this very commit a snapshot, and taps on the relations read record every later delta
- *   4 scan     the snapshot through the dataflow; sources: a private reader up to the positions of step 3
- *   5 catch up push what the taps recorded, epoch by epoch, until little is left
- *   6 attach   (loop) the rest; absorb the detached commit, hang the dataflow into the live graph, commit, publish
+ *   1 build    dataflows of their own, run by this thread, state in a detached commit
+ *   2 tap      (loop) commit; from this very commit a snapshot, and taps on the relations read record every later delta
+ *   3 scan     the snapshot through the dataflows; sources: a private reader up to the positions of step 2
+ *   4 catch up push what the taps recorded, epoch by epoch, until little is left
+ *   5 complete (loop) the rest; the dataflows can be attached (ddl.c)
+ *   6 hand over(loop) absorb the detached commit
+ *
+ * Several views and sinks of one transaction go through this together: what reads another of them hangs on it from the
+ * start and gets its delta by push, as in the live graph. Tables and sources of the same transaction are still empty:
+ * what is written to them comes after all is attached.
  *
  * With several workers all instances are run by this one thread (exchanges push directly). Cancel and errors undo all.
  */
-#include "engine/engine.h"
+#include "engine/backfill.h"
 
 #include "base/failpoint.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #define CATCH_UP_BYTES    ((int64_t)1 << 20)
@@ -32,147 +35,72 @@ struct tap_point {
     uint32_t relation;
     struct tap tap;
     struct op ops[WORKERS_MAX]; /* one per worker, hung on the relation's roots */
-    bool hung, is_source, running;
+    bool hung, is_source;
+    bool held; /* a source that runs: we keep it running until our views read it */
     struct partition_offset *stop;
     uint32_t nstop;
 };
 
-struct backfill {
-    weir_db *db;
-    struct wr_arena arena;
-    const struct object *object;
-    struct worker workers[WORKERS_MAX];
-    struct exchange_registry *exchanges;
-    struct live *live;
-    struct commit *commit;
-    struct snapshot *snapshot;
-    struct tap_point *points;
-    uint32_t npoints;
-    pthread_mutex_t lock; /* guards the queue */
-    struct tapped *first, *last;
-    int64_t queued_bytes;
-    struct held_batch *errors; /* error rows met on the way, pushed at attach */
-    atomic_bool *cancel;       /* what operators look at: the session's, or own_cancel */
-    atomic_bool own_cancel;
-    atomic_llong rows_done, rows_total;
-    bool finished, spawned;
-    pthread_t thread;
-    struct backfill *next;
-};
-
-/* ---- list of what is under way */
-
-static void list_add(struct backfill *bf)
-{
-    pthread_mutex_lock(&bf->db->lock);
-    bf->next = bf->db->backfills;
-    bf->db->backfills = bf;
-    pthread_mutex_unlock(&bf->db->lock);
-}
-
-static void list_remove(struct backfill *bf)
-{
-    pthread_mutex_lock(&bf->db->lock);
-    for (struct backfill **link = &bf->db->backfills; *link; link = &(*link)->next)
-        if (*link == bf) {
-            *link = bf->next;
-            break;
-        }
-    pthread_cond_broadcast(&bf->db->progress);
-    pthread_mutex_unlock(&bf->db->lock);
-}
-
-void wr_backfill_each(weir_db *db, void (*visit)(void *, const struct object *, const struct backfill_progress *),
-                      void *context)
-{
-    pthread_mutex_lock(&db->lock);
-    for (struct backfill *bf = db->backfills; bf; bf = bf->next) {
-        struct backfill_progress p = {atomic_load(&bf->rows_done), atomic_load(&bf->rows_total), bf->finished};
-        visit(context, bf->object, &p);
-    }
-    pthread_mutex_unlock(&db->lock);
-}
-
-static bool under_way(weir_db *db, uint32_t object)
-{
-    for (struct backfill *bf = db->backfills; bf; bf = bf->next)
-        if (bf->object->id == object)
-            return true;
-    return false;
-}
-
-/* Both flags, under db->lock: while a backfill is listed its session is still inside the statement, whose flag the
- * operators look at between any two batches. */
-static void ask_to_stop(struct backfill *bf)
-{
-    atomic_store(&bf->own_cancel, true);
-    atomic_store(bf->cancel, true);
-}
-
-void wr_backfill_cancel(weir_db *db, uint32_t object)
-{
-    pthread_mutex_lock(&db->lock);
-    for (struct backfill *bf = db->backfills; bf; bf = bf->next)
-        if (bf->object->id == object)
-            ask_to_stop(bf);
-    while (under_way(db, object))
-        pthread_cond_wait(&db->progress, &db->lock);
-    pthread_mutex_unlock(&db->lock);
-}
-
-void wr_backfill_stop_all(weir_db *db)
-{
-    pthread_mutex_lock(&db->lock);
-    for (struct backfill *bf = db->backfills; bf; bf = bf->next)
-        ask_to_stop(bf);
-    while (db->backfills)
-        pthread_cond_wait(&db->progress, &db->lock);
-    pthread_mutex_unlock(&db->lock);
-}
-
 /* ---- error rows of the backfill's own evaluation */
+
+static const struct object *object_of(const struct backfill *bf, uint32_t id)
+{
+    for (uint32_t i = 0; i < bf->n; i++)
+        if (bf->objects[i]->id == id)
+            return bf->objects[i];
+    return NULL;
+}
 
 static bool backfill_errors(struct worker *worker, struct op *op, const struct batch *batch,
                             const struct eval_errors *errors)
 {
     struct backfill *bf = worker->context;
+    const struct object *object = object_of(bf, op->dataflow->object);
     for (uint32_t from = 0; from < errors->n; from += BATCH_ROWS_MAX) {
         struct held_batch *held = wr_held_new(&bf->db->pool_state);
-        held->batch = *wr_error_rows(&held->arena, bf->object, op, batch, errors, from);
+        held->batch = *wr_error_rows(&held->arena, object, op, batch, errors, from);
         held->next = bf->errors;
         bf->errors = held;
     }
     return true;
 }
 
-/* ---- 1 reserve */
+/* ---- 1 build */
 
-static const struct object *with_state(struct wr_arena *arena, const struct object *object, uint32_t id, bool creating)
+static bool catches_up(const struct object *object)
 {
-    struct object *copy = WR_NEW(arena, struct object);
-    *copy = *object;
-    copy->id = id;
-    copy->creating = creating;
-    return copy;
+    return object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK;
 }
 
-static bool reserve(weir_db *db, void *argument, struct wr_error *err)
+static struct live *live_of(const struct backfill *bf, uint32_t id)
 {
-    struct backfill *bf = argument;
-    if (wr_catalog_find(db->catalog, bf->object->schema, bf->object->name))
-        return wr_fail(err, ERR_DUPLICATE_TABLE, "relation \"%s\" already exists", bf->object->name);
-    for (uint16_t d = 0; d < bf->object->ndeps; d++)
-        if (!wr_catalog_get(db->catalog, bf->object->deps[d]))
-            return wr_fail(err, ERR_UNDEFINED_TABLE, "a relation read by \"%s\" was dropped", bf->object->name);
-    bf->object = with_state(&bf->arena, bf->object, db->next_object++, true);
-    wr_catalog_put(db, bf->object);
-    wr_failpoint(FP_DDL);
-    TRY(wr_loop_commit_sync(db, err));
-    wr_catalog_publish(db, wr_catalog_with(db->catalog, bf->object));
-    return true;
+    for (uint32_t i = 0; i < bf->n; i++)
+        if (bf->objects[i]->id == id)
+            return bf->lives[i];
+    return NULL;
 }
 
-/* ---- 2 build */
+typedef void (*link_fn)(struct op *from, struct op *to);
+
+static void link_one(struct op *from, struct op *to)
+{
+    wr_op_connect(from, to, 0);
+}
+
+/* Views that read others of this backfill hang on them; the live graph will connect them again. */
+static void each_link(struct backfill *bf, link_fn fn)
+{
+    for (uint32_t i = 0; i < bf->n; i++)
+        for (uint32_t w = 0; bf->lives[i] && w < bf->db->nworkers; w++) {
+            struct dataflow *flow = bf->lives[i]->flows[w];
+            for (uint32_t s = 0; s < flow->nscans; s++) {
+                struct op *scan = flow->scans[s];
+                struct live *from = scan->plan->kind == PLAN_SCAN ? live_of(bf, scan->plan->scan.object) : NULL;
+                if (from)
+                    fn(from->flows[w]->root, scan);
+            }
+        }
+}
 
 static bool build(struct backfill *bf, struct wr_error *err)
 {
@@ -189,13 +117,14 @@ static bool build(struct backfill *bf, struct wr_error *err)
         worker->on_eval_errors = backfill_errors;
         worker->context = bf;
     }
-    struct catalog *catalog = wr_catalog_current(db);
-    bool ok = wr_live_new(db, catalog, bf->object, bf->workers, &bf->live, err);
-    wr_catalog_release(catalog);
-    return ok;
+    for (uint32_t i = 0; i < bf->n; i++)
+        if (catches_up(bf->objects[i]))
+            TRY(wr_live_new(db, bf->catalog, bf->objects[i], bf->workers, &bf->lives[i], err));
+    each_link(bf, link_one);
+    return true;
 }
 
-/* ---- 3 tap */
+/* ---- 2 tap */
 
 static void record_delta(void *context, uint32_t worker, const struct batch *batch)
 {
@@ -238,6 +167,17 @@ static void unhang_taps(struct backfill *bf)
     }
 }
 
+static void release_sources(struct backfill *bf)
+{
+    for (uint32_t p = 0; p < bf->npoints; p++) {
+        struct tap_point *point = &bf->points[p];
+        struct live *from = point->held ? wr_live_find(bf->db, point->relation) : NULL;
+        point->held = false;
+        if (from)
+            wr_live_release_source(bf->db, from);
+    }
+}
+
 static int64_t rows_to_scan(struct backfill *bf)
 {
     int64_t total = 0;
@@ -252,6 +192,15 @@ static int64_t rows_to_scan(struct backfill *bf)
     return total;
 }
 
+/* Why a relation that the catalog had is not running. */
+static bool not_running(const struct backfill *bf, uint32_t relation, struct wr_error *err)
+{
+    const struct object *object = wr_catalog_get(bf->db->catalog, relation);
+    if (object && object->creating)
+        return wr_fail(err, ERR_NOT_READY, "materialized view \"%s\" is still being created", object->name);
+    return wr_fail(err, ERR_UNDEFINED_TABLE, "a relation read by \"%s\" was dropped", bf->objects[bf->n - 1]->name);
+}
+
 static bool tap(weir_db *db, void *argument, struct wr_error *err)
 {
     struct backfill *bf = argument;
@@ -260,16 +209,16 @@ static bool tap(weir_db *db, void *argument, struct wr_error *err)
         struct tap_point *point = &bf->points[p];
         struct live *from = wr_live_find(db, point->relation);
         if (!from)
-            return wr_fail(err, ERR_UNDEFINED_TABLE, "a relation read by \"%s\" was dropped", bf->object->name);
+            return not_running(bf, point->relation, err);
         point->is_source = from->object->kind == OBJECT_SOURCE;
-        point->running = from->input != NULL;
         if (point->is_source) {
-            if (!point->running)
+            if (!from->input)
                 continue; /* starts with us: nothing is behind */
             point->nstop = from->input->noffsets;
             point->stop = WR_NEW_ARRAY(&bf->arena, struct partition_offset, point->nstop + 1);
             memcpy(point->stop, from->input->offsets, sizeof *point->stop * point->nstop);
-            from->readers++; /* keeps it running until we are attached */
+            from->readers++;
+            point->held = true;
         }
         hang_tap(bf, point, from);
     }
@@ -278,20 +227,44 @@ static bool tap(weir_db *db, void *argument, struct wr_error *err)
     return true;
 }
 
-static bool find_points(struct backfill *bf)
+#define POINTS_MAX 1024
+
+static const struct tap_point *point_of(const struct backfill *bf, uint32_t relation)
 {
-    uint32_t ids[256];
-    size_t n = bf->live->plan ? wr_plan_relations(bf->live->plan, ids, WR_COUNT(ids)) : 0;
-    bf->points = WR_NEW_ARRAY(&bf->arena, struct tap_point, n + 1);
-    bf->npoints = (uint32_t)n;
-    for (size_t p = 0; p < n; p++) {
-        bf->points[p].backfill = bf;
-        bf->points[p].relation = ids[p];
+    for (uint32_t p = 0; p < bf->npoints; p++)
+        if (bf->points[p].relation == relation)
+            return &bf->points[p];
+    return NULL;
+}
+
+static bool listed(const uint32_t *ids, uint32_t n, uint32_t id)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+/* What was there before us and is read by any of the views. */
+static bool find_points(struct backfill *bf, struct wr_error *err)
+{
+    uint32_t all[POINTS_MAX], ids[POINTS_MAX], npoints = 0;
+    for (uint32_t i = 0; i < bf->n; i++) {
+        size_t n = bf->lives[i] && bf->lives[i]->plan ? wr_plan_relations(bf->lives[i]->plan, ids, POINTS_MAX) : 0;
+        for (size_t p = 0; p < n; p++) {
+            if (n > POINTS_MAX || npoints == POINTS_MAX)
+                return wr_fail(err, ERR_PROGRAM_LIMIT, "\"%s\" reads too many relations", bf->objects[i]->name);
+            if (!object_of(bf, ids[p]) && !listed(all, npoints, ids[p]))
+                all[npoints++] = ids[p];
+        }
     }
+    bf->points = WR_NEW_ARRAY(&bf->arena, struct tap_point, npoints + 1);
+    for (; bf->npoints < npoints; bf->npoints++)
+        bf->points[bf->npoints] = (struct tap_point){.backfill = bf, .relation = all[bf->npoints]};
     return true;
 }
 
-/* ---- 4 scan */
+/* ---- 3 scan */
 
 static bool worker_failed(struct backfill *bf, struct wr_error *err)
 {
@@ -314,15 +287,17 @@ static bool canceled(struct backfill *bf, struct wr_error *err)
 
 static bool seal_all(struct backfill *bf, struct wr_error *err)
 {
-    for (uint32_t w = 0; w < bf->db->nworkers; w++)
-        if (!wr_dataflow_seal(bf->live->flows[w], bf->commit))
-            return worker_failed(bf, err);
+    for (uint32_t i = 0; i < bf->n; i++)
+        for (uint32_t w = 0; bf->lives[i] && w < bf->db->nworkers; w++)
+            if (!wr_dataflow_seal(bf->lives[i]->flows[w], bf->commit))
+                return worker_failed(bf, err);
     wr_failpoint(FP_BACKFILL);
     return true;
 }
 
 struct scan_state {
     struct backfill *bf;
+    const struct live *live;
     uint32_t op_index;
     const struct relation *relation;
     uint32_t chunks;
@@ -342,7 +317,7 @@ static bool push_rows(struct scan_state *state, struct wr_error *err)
         struct wr_mark mark = wr_arena_mark(&worker->arena);
         struct batch *batch = wr_row_decode(&worker->arena, state->relation->layout, state->rows[w], state->n[w]);
         batch->weights = state->weights[w];
-        bool ok = wr_op_step(bf->live->flows[w]->ops[state->op_index], 0, batch);
+        bool ok = wr_op_step(state->live->flows[w]->ops[state->op_index], 0, batch);
         wr_arena_release(&worker->arena, mark);
         atomic_fetch_add(&bf->rows_done, state->n[w]);
         state->n[w] = 0;
@@ -377,12 +352,14 @@ static bool scan_version(struct scan_state *state, struct version *version, stru
     return ok && push_rows(state, err);
 }
 
-static bool scan_relation(struct backfill *bf, uint32_t op_index, const struct object *object, struct wr_error *err)
+static bool scan_relation(struct backfill *bf, const struct live *live, uint32_t op_index, const struct object *object,
+                          struct wr_error *err)
 {
     struct wr_arena arena;
     wr_arena_init(&arena, NULL);
     struct scan_state *state = WR_NEW(&arena, struct scan_state);
-    *state = (struct scan_state){.bf = bf, .op_index = op_index, .relation = wr_relation_of(&arena, object)};
+    *state =
+        (struct scan_state){.bf = bf, .live = live, .op_index = op_index, .relation = wr_relation_of(&arena, object)};
     wr_arena_init(&state->bytes, &bf->db->pool_scratch);
     for (uint32_t w = 0; w < bf->db->nworkers; w++) {
         state->rows[w] = WR_NEW_ARRAY(&arena, const char *, BATCH_ROWS_MAX);
@@ -399,7 +376,7 @@ static bool scan_relation(struct backfill *bf, uint32_t op_index, const struct o
 }
 
 /* A source that already runs for others: read it up to where they are. */
-static bool scan_source(struct backfill *bf, uint32_t op_index, const struct object *object,
+static bool scan_source(struct backfill *bf, const struct live *live, uint32_t op_index, const struct object *object,
                         const struct tap_point *point, struct wr_error *err)
 {
     weir_db *db = bf->db;
@@ -426,7 +403,7 @@ static bool scan_source(struct backfill *bf, uint32_t op_index, const struct obj
         struct source_chunk *chunk = cls->poll(source);
         if (chunk) {
             uint32_t w = k++ % db->nworkers;
-            ok = wr_op_step(bf->live->flows[w]->ops[op_index], 0, &chunk->changes.rows) || worker_failed(bf, err);
+            ok = wr_op_step(live->flows[w]->ops[op_index], 0, &chunk->changes.rows) || worker_failed(bf, err);
             atomic_fetch_add(&bf->rows_done, chunk->changes.rows.nrows);
             wr_source_chunk_free(chunk);
             if (ok && k % SEAL_EVERY_CHUNKS == 0)
@@ -447,52 +424,52 @@ static bool scan_source(struct backfill *bf, uint32_t op_index, const struct obj
     return ok;
 }
 
-static const struct tap_point *point_of(const struct backfill *bf, uint32_t relation)
-{
-    for (uint32_t p = 0; p < bf->npoints; p++)
-        if (bf->points[p].relation == relation)
-            return &bf->points[p];
-    return NULL;
-}
-
-static bool flush_op(struct backfill *bf, uint32_t i, struct wr_error *err)
+static bool flush_op(struct backfill *bf, const struct live *live, uint32_t i, struct wr_error *err)
 {
     for (uint32_t w = 0; w < bf->db->nworkers; w++)
-        if (!wr_op_flush(bf->live->flows[w]->ops[i]))
+        if (!wr_op_flush(live->flows[w]->ops[i]))
             return worker_failed(bf, err);
     return true;
 }
 
 static bool flush_all(struct backfill *bf, struct wr_error *err)
 {
-    for (uint32_t i = 0; i < bf->live->flows[0]->nops; i++)
-        TRY(flush_op(bf, i, err));
+    for (uint32_t i = 0; i < bf->n; i++)
+        for (uint32_t o = 0; bf->lives[i] && o < bf->lives[i]->flows[0]->nops; o++)
+            TRY(flush_op(bf, bf->lives[i], o, err));
     return true;
 }
 
-static bool scan_all(struct backfill *bf, struct catalog *catalog, struct wr_error *err)
+/* Relations of this very transaction push by themselves, or are empty yet. */
+static bool scan_op(struct backfill *bf, const struct live *live, uint32_t i, struct wr_error *err)
 {
-    struct dataflow *flow = bf->live->flows[0];
+    uint32_t relation = live->flows[0]->ops[i]->plan->scan.object;
+    if (object_of(bf, relation))
+        return true;
+    const struct object *object = wr_catalog_get(bf->catalog, relation);
+    const struct tap_point *point = point_of(bf, relation);
+    if (!object || !point)
+        return not_running(bf, relation, err);
+    if (!point->is_source)
+        return scan_relation(bf, live, i, object, err);
+    return !point->held || scan_source(bf, live, i, object, point, err);
+}
+
+static bool scan_all(struct backfill *bf, const struct live *live, struct wr_error *err)
+{
+    struct dataflow *flow = live->flows[0];
     for (uint32_t i = 0; i < flow->nops; i++) {
         struct op *op = flow->ops[i];
-        if (op->cls == &op_scan) {
-            const struct object *object = wr_catalog_get(catalog, op->plan->scan.object);
-            const struct tap_point *point = point_of(bf, op->plan->scan.object);
-            if (!object || !point)
-                return wr_fail(err, ERR_UNDEFINED_TABLE, "a relation read by \"%s\" was dropped", bf->object->name);
-            if (!point->is_source)
-                TRY(scan_relation(bf, i, object, err));
-            else if (point->running)
-                TRY(scan_source(bf, i, object, point, err));
-        } else if (op->cls == &op_values && !wr_op_values_emit(op)) {
+        if (op->cls == &op_scan)
+            TRY(scan_op(bf, live, i, err));
+        else if (op->cls == &op_values && !wr_op_values_emit(op))
             return worker_failed(bf, err);
-        }
-        TRY(flush_op(bf, i, err));
+        TRY(flush_op(bf, live, i, err));
     }
     return true;
 }
 
-/* ---- 5 catch up */
+/* ---- 4 catch up */
 
 static struct tapped *take_queue(struct backfill *bf, int64_t *bytes)
 {
@@ -515,9 +492,9 @@ static void free_queue(struct tapped *items)
     }
 }
 
-static bool push_tapped(struct backfill *bf, const struct tapped *item, struct wr_error *err)
+static bool push_tapped(struct backfill *bf, const struct live *live, const struct tapped *item, struct wr_error *err)
 {
-    struct dataflow *flow = bf->live->flows[item->worker];
+    struct dataflow *flow = live->flows[item->worker];
     for (uint32_t s = 0; s < flow->nscans; s++) {
         struct op *scan = flow->scans[s];
         if (scan->plan->kind == PLAN_SCAN && scan->plan->scan.object == item->relation)
@@ -528,12 +505,13 @@ static bool push_tapped(struct backfill *bf, const struct tapped *item, struct w
 }
 
 /* The queue holds whole epochs when the loop stands still, else perhaps a part of the last one: views lag, and are
- * right at attach. */
+ * right when they are complete. */
 static bool push_queue(struct backfill *bf, struct tapped *items, struct wr_error *err)
 {
     bool ok = true;
     for (struct tapped *item = items; ok && item; item = item->next) {
-        ok = push_tapped(bf, item, err);
+        for (uint32_t i = 0; ok && i < bf->n; i++)
+            ok = !bf->lives[i] || push_tapped(bf, bf->lives[i], item, err);
         if (ok && (!item->next || item->next->epoch != item->epoch))
             ok = flush_all(bf, err);
     }
@@ -548,7 +526,7 @@ static bool catch_up(struct backfill *bf, struct wr_error *err)
         struct tapped *items = take_queue(bf, &bytes);
         TRY(push_queue(bf, items, err));
         TRY(seal_all(bf, err));
-        /* written here, not by the commit in attach(), for which everybody waits */
+        /* written here, not by the commit that everybody waits for */
         TRY(wr_commit_lighten(bf->commit, err));
         if (bytes < CATCH_UP_BYTES)
             return true;
@@ -558,19 +536,47 @@ static bool catch_up(struct backfill *bf, struct wr_error *err)
     return true;
 }
 
-/* ---- 6 attach, or undo */
-
-static void adopt_workers(struct backfill *bf)
+bool wr_backfill_prepare(struct backfill *bf, struct catalog *catalog, struct wr_error *err)
 {
-    weir_db *db = bf->db;
+    bf->catalog = wr_catalog_retain(catalog);
+    TRY(build(bf, err));
+    TRY(find_points(bf, err));
+    TRY(wr_loop_call(bf->db, tap, bf, false, err));
+    for (uint32_t i = 0; i < bf->n; i++)
+        TRY(!bf->lives[i] || scan_all(bf, bf->lives[i], err));
+    wr_snapshot_release(bf->snapshot);
+    bf->snapshot = NULL;
+    return catch_up(bf, err);
+}
+
+/* ---- 5 complete, 6 hand over */
+
+static void adopt_workers(weir_db *db, struct live *live)
+{
     for (uint32_t w = 0; w < db->nworkers; w++) {
-        struct dataflow *flow = bf->live->flows[w];
+        struct dataflow *flow = live->flows[w];
         flow->worker = &db->workers[w];
         for (uint32_t i = 0; i < flow->nops; i++)
             flow->ops[i]->worker = &db->workers[w];
         if (db->exchanges)
             wr_exchange_adopt(db->exchanges, flow);
     }
+}
+
+bool wr_backfill_complete(struct backfill *bf, struct wr_error *err)
+{
+    int64_t bytes;
+    if (canceled(bf, err))
+        return false;
+    TRY(push_queue(bf, take_queue(bf, &bytes), err));
+    TRY(flush_all(bf, err));
+    TRY(seal_all(bf, err));
+    unhang_taps(bf);
+    each_link(bf, wr_op_disconnect);
+    for (uint32_t i = 0; i < bf->n; i++)
+        if (bf->lives[i])
+            adopt_workers(bf->db, bf->lives[i]);
+    return true;
 }
 
 static bool push_errors(struct backfill *bf, struct wr_error *err)
@@ -589,62 +595,76 @@ static bool push_errors(struct backfill *bf, struct wr_error *err)
     return true;
 }
 
-static bool attach(weir_db *db, void *argument, struct wr_error *err)
+bool wr_backfill_hand_over(struct backfill *bf, struct wr_error *err)
 {
-    struct backfill *bf = argument;
-    int64_t bytes;
-    if (canceled(bf, err))
-        return false;
-    TRY(push_queue(bf, take_queue(bf, &bytes), err));
-    TRY(flush_all(bf, err));
-    TRY(seal_all(bf, err));
-    unhang_taps(bf);
-    wr_commit_absorb(db->commit, bf->commit);
+    wr_commit_absorb(bf->db->commit, bf->commit);
     bf->commit = NULL;
-    db->dirty = true;
-    adopt_workers(bf);
-    struct live *live = bf->live;
-    bf->live = NULL;
-    TRY(wr_live_attach(db, live, err));
-    for (uint32_t p = 0; p < bf->npoints; p++)
-        if (bf->points[p].is_source && bf->points[p].running) {
-            struct live *from = wr_live_find(db, bf->points[p].relation);
-            from->readers--;
-            bf->points[p].running = false;
+    bf->db->dirty = true;
+    memset(bf->lives, 0, sizeof(struct live *) * bf->n);
+    release_sources(bf);
+    return push_errors(bf, err);
+}
+
+/* ---- life */
+
+static void list_add(struct backfill *bf)
+{
+    pthread_mutex_lock(&bf->db->lock);
+    bf->next = bf->db->backfills;
+    bf->db->backfills = bf;
+    pthread_mutex_unlock(&bf->db->lock);
+}
+
+static void list_remove(struct backfill *bf)
+{
+    pthread_mutex_lock(&bf->db->lock);
+    for (struct backfill **link = &bf->db->backfills; *link; link = &(*link)->next)
+        if (*link == bf) {
+            *link = bf->next;
+            break;
         }
-    TRY(push_errors(bf, err));
-    struct object *done = WR_NEW(&bf->arena, struct object);
-    *done = *bf->object;
-    done->creating = false;
-    done->plan_hash = wr_plan_hash(live->query_plan);
-    wr_catalog_put(db, done);
-    wr_failpoint(FP_DDL);
-    TRY(wr_loop_commit_sync(db, err));
-    wr_catalog_publish(db, wr_catalog_with(db->catalog, done));
+    pthread_cond_broadcast(&bf->db->progress);
+    pthread_mutex_unlock(&bf->db->lock);
+}
+
+struct backfill *wr_backfill_new(weir_db *db, const struct object *const *objects, uint32_t n, atomic_bool *cancel)
+{
+    struct backfill *bf = wr_calloc(1, sizeof *bf);
+    bf->db = db;
+    wr_arena_init(&bf->arena, NULL);
+    pthread_mutex_init(&bf->lock, NULL);
+    bf->n = n;
+    bf->objects = WR_NEW_ARRAY(&bf->arena, const struct object *, n + 1);
+    bf->lives = WR_NEW_ARRAY(&bf->arena, struct live *, n + 1);
+    for (uint32_t i = 0; i < n; i++)
+        bf->objects[i] = wr_object_copy(&bf->arena, objects[i]);
+    bf->cancel = cancel ? cancel : &bf->own_cancel;
+    list_add(bf);
+    return bf;
+}
+
+static bool let_go(weir_db *db, void *argument, struct wr_error *err)
+{
+    unhang_taps(argument);
+    release_sources(argument);
     return true;
 }
 
-static bool undo(weir_db *db, void *argument, struct wr_error *err)
+static bool holds_any(const struct backfill *bf)
 {
-    struct backfill *bf = argument;
-    unhang_taps(bf);
     for (uint32_t p = 0; p < bf->npoints; p++)
-        if (bf->points[p].is_source && bf->points[p].running && bf->points[p].stop) {
-            struct live *from = wr_live_find(db, bf->points[p].relation);
-            if (from)
-                from->readers--;
-        }
-    /* a server that stops leaves "creating" in the catalog: the next start resumes */
-    if (db->stopping)
-        return true;
-    wr_catalog_publish(db, wr_catalog_without(db->catalog, bf->object->id));
-    wr_catalog_remove(db, bf->object->id);
-    return wr_loop_commit_sync(db, err);
+        if (bf->points[p].hung || bf->points[p].held)
+            return true;
+    return false;
 }
 
-static void backfill_free(struct backfill *bf)
+void wr_backfill_end(struct backfill *bf)
 {
-    wr_live_free(bf->live);
+    struct wr_error ignored = WR_ERROR_INIT;
+    if (holds_any(bf))
+        (void)!wr_loop_call(bf->db, let_go, bf, false, &ignored);
+    for (uint32_t i = 0; i < bf->n; i++)
+        wr_live_free(bf->lives[i]);
     if (bf->snapshot)
         wr_snapshot_release(bf->snapshot);
     if (bf->commit)
@@ -660,87 +680,8 @@ static void backfill_free(struct backfill *bf)
         wr_arena_reset(&bf->workers[w].arena);
     wr_exchange_registry_free(bf->exchanges);
     pthread_mutex_destroy(&bf->lock);
+    wr_catalog_release(bf->catalog);
     list_remove(bf); /* the last use of db: whoever waits for the list may close it */
     wr_arena_reset(&bf->arena);
     free(bf);
-}
-
-static bool run_steps(struct backfill *bf, struct wr_error *err)
-{
-    TRY(build(bf, err));
-    find_points(bf);
-    TRY(wr_loop_call(bf->db, tap, bf, false, err));
-    struct catalog *catalog = wr_catalog_current(bf->db);
-    bool ok = scan_all(bf, catalog, err);
-    wr_catalog_release(catalog);
-    if (ok) {
-        wr_snapshot_release(bf->snapshot);
-        bf->snapshot = NULL;
-        ok = catch_up(bf, err);
-    }
-    return ok && wr_loop_call(bf->db, attach, bf, false, err);
-}
-
-static bool run(struct backfill *bf, struct wr_error *err)
-{
-    bool ok = run_steps(bf, err);
-    if (!ok) {
-        struct wr_error ignored = WR_ERROR_INIT;
-        (void)!wr_loop_call(bf->db, undo, bf, false, &ignored);
-    }
-    bf->finished = true;
-    return ok;
-}
-
-static struct backfill *backfill_new(weir_db *db, const struct object *object, atomic_bool *cancel,
-                                     struct wr_error *err)
-{
-    struct backfill *bf = wr_calloc(1, sizeof *bf);
-    bf->db = db;
-    wr_arena_init(&bf->arena, NULL);
-    pthread_mutex_init(&bf->lock, NULL);
-    bf->object = wr_object_copy(&bf->arena, object);
-    bf->cancel = cancel ? cancel : &bf->own_cancel;
-    if (!object->id && !wr_loop_call(db, reserve, bf, false, err)) {
-        backfill_free(bf);
-        return NULL;
-    }
-    list_add(bf);
-    return bf;
-}
-
-bool wr_backfill_run(weir_db *db, const struct object *object, atomic_bool *cancel, struct wr_error *err)
-{
-    struct backfill *bf = backfill_new(db, object, cancel, err);
-    if (!bf)
-        return false;
-    bool ok = run(bf, err);
-    backfill_free(bf);
-    return ok;
-}
-
-static void *spawned_main(void *argument)
-{
-    struct backfill *bf = argument;
-    struct wr_error err = WR_ERROR_INIT;
-    weir_db *db = bf->db;
-    char name[128];
-    snprintf(name, sizeof name, "%s", bf->object->name);
-    if (!run(bf, &err) && !db->stopping)
-        wr_db_log(db, "creating %s failed: %s: %s", name, err.sqlstate, err.message);
-    backfill_free(bf);
-    return NULL;
-}
-
-bool wr_backfill_spawn(weir_db *db, const struct object *object, struct wr_error *err)
-{
-    struct backfill *bf = backfill_new(db, object, NULL, err);
-    if (!bf)
-        return false;
-    if (wr_thread_start(&bf->thread, spawned_main, bf, true))
-        return true;
-    struct wr_error ignored = WR_ERROR_INIT;
-    (void)!wr_loop_call(db, undo, bf, false, &ignored);
-    backfill_free(bf);
-    return wr_fail(err, ERR_OUT_OF_MEMORY, "could not start a thread for the backfill");
 }

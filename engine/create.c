@@ -89,8 +89,10 @@ static bool exists(struct weir_session *session, const struct statement *parsed,
 
 static bool create_now(struct weir_session *session, const struct object *object, struct wr_error *err)
 {
-    struct ddl_create create = {object};
-    return wr_loop_call(session->db, wr_ddl_create, &create, false, err);
+    struct object numbered = *object;
+    numbered.id = atomic_fetch_add(&session->db->next_object, 1);
+    struct ddl ddl = {.created = &(const struct object *){&numbered}, .ncreated = 1};
+    return wr_loop_call(session->db, wr_ddl_apply, &ddl, false, err);
 }
 
 static const char *option_value(const struct object *object, const char *key)
@@ -426,7 +428,7 @@ bool wr_create_sink_run(struct weir_statement *statement, const struct datum *pa
 /* ---- drop */
 
 struct drop_list {
-    uint32_t ids[1024];
+    uint32_t ids[DROPPED_MAX];
     size_t n;
 };
 
@@ -508,6 +510,6 @@ bool wr_drop_run(struct weir_statement *statement, const struct datum *params, s
     wr_catalog_release(catalog);
     TRY(ok);
     snprintf(result->tag, sizeof result->tag, "%s", tag);
-    struct ddl_drop drop = {list->ids, list->n, cascade};
-    return !list->n || wr_loop_call(session->db, wr_ddl_drop, &drop, false, err);
+    struct ddl drop = {.dropped = list->ids, .ndropped = list->n, .cascade = cascade};
+    return !list->n || wr_loop_call(session->db, wr_ddl_apply, &drop, false, err);
 }

@@ -57,7 +57,7 @@ static void load_instance(weir_db *db)
 static void load_clocks(weir_db *db)
 {
     struct wr_buf value = WR_BUF_INIT;
-    db->next_object = OBJECT_FIRST_USER;
+    atomic_store(&db->next_object, OBJECT_FIRST_USER);
     /* connectors derive row ids from (partition, offset): ours are above all of theirs */
     atomic_store(&db->next_row_id, (long long)1 << 62);
     if (wr_store_get(db->store, "clock", 5, &value)) {
@@ -65,7 +65,7 @@ static void load_clocks(weir_db *db)
         db->epoch = wr_get_u64be(&r);
         db->now_us = (int64_t)wr_get_u64be(&r);
         atomic_store(&db->next_row_id, (long long)wr_get_u64be(&r));
-        db->next_object = wr_get_u32be(&r);
+        atomic_store(&db->next_object, wr_get_u32be(&r));
     }
     wr_buf_free(&value);
     db->durable_commit = db->last_submitted = wr_store_committed(db->store);

@@ -1,7 +1,12 @@
-/* The catalog's storage, and DDL on the loop thread: each statement is one commit, all or nothing. */
+/* The catalog's storage, and DDL on the loop thread: a statement or a transaction is one commit, all or nothing.
+ *
+ * What can fail comes first and is undone: new objects are attached, writes checked. Then the commit is filled; what
+ * fails from there on stops the database, which opens as it was before. */
 #include "engine/ddl.h"
 
 #include "base/failpoint.h"
+#include "engine/backfill.h"
+#include "engine/writes.h"
 
 #include <stdio.h>
 
@@ -29,15 +34,6 @@ void wr_catalog_remove(weir_db *db, uint32_t id)
     int len = object_key(key, sizeof key, id);
     wr_commit_delete(db->commit, key, (size_t)len);
     db->dirty = true;
-}
-
-void wr_catalog_publish(weir_db *db, struct catalog *catalog)
-{
-    pthread_mutex_lock(&db->lock);
-    struct catalog *old = db->catalog;
-    db->catalog = catalog;
-    pthread_mutex_unlock(&db->lock);
-    wr_catalog_release(old);
 }
 
 struct catalog *wr_catalog_current(weir_db *db)
@@ -78,50 +74,6 @@ bool wr_catalog_load(weir_db *db, struct catalog **catalog, struct wr_error *err
     return load.ok;
 }
 
-/* ---- create */
-
-static const struct object *numbered(struct wr_arena *arena, const struct object *object, uint32_t id)
-{
-    struct object *copy = WR_NEW(arena, struct object);
-    *copy = *object;
-    copy->id = id;
-    return copy;
-}
-
-/* Tables, sources and plain views: nothing to catch up with. */
-bool wr_ddl_create(weir_db *db, void *argument, struct wr_error *err)
-{
-    struct ddl_create *create = argument;
-    const struct object *object = create->object;
-    if (wr_catalog_find(db->catalog, object->schema, object->name))
-        return wr_fail(err, ERR_DUPLICATE_TABLE, "relation \"%s\" already exists", object->name);
-    for (uint16_t d = 0; d < object->ndeps; d++)
-        if (!wr_catalog_get(db->catalog, object->deps[d]))
-            return wr_fail(err, ERR_UNDEFINED_TABLE, "a relation read by \"%s\" was dropped", object->name);
-    struct wr_arena arena;
-    wr_arena_init(&arena, NULL);
-    object = numbered(&arena, object, db->next_object++);
-    bool ok = true;
-    if (object->kind != OBJECT_VIEW) {
-        struct live *live = NULL;
-        ok = wr_live_new(db, db->catalog, object, db->workers, &live, err);
-        if (ok && !wr_live_attach(db, live, err)) {
-            wr_live_detach(db, live);
-            wr_live_free(live);
-            ok = false;
-        }
-    }
-    if (ok) {
-        wr_catalog_put(db, object);
-        wr_failpoint(FP_DDL);
-        ok = wr_loop_commit_sync(db, err);
-    }
-    if (ok)
-        wr_catalog_publish(db, wr_catalog_with(db->catalog, object));
-    wr_arena_reset(&arena);
-    return ok;
-}
-
 /* ---- drop */
 
 static bool listed(const uint32_t *ids, size_t n, uint32_t id)
@@ -151,16 +103,17 @@ static const char *kind_name(enum object_kind kind)
 }
 
 /* Add all that depends on the listed objects; without CASCADE that is an error. */
-static bool add_dependents(weir_db *db, uint32_t *ids, size_t *n, size_t max, bool cascade, struct wr_error *err)
+bool wr_ddl_add_dependents(const struct catalog *catalog, uint32_t *ids, size_t *n, size_t max, bool cascade,
+                           struct wr_error *err)
 {
     for (size_t i = 0; i < *n; i++) {
         uint32_t dependents[256];
-        size_t count = wr_catalog_dependents(db->catalog, ids[i], dependents, WR_COUNT(dependents));
+        size_t count = wr_catalog_dependents(catalog, ids[i], dependents, WR_COUNT(dependents));
         for (size_t d = 0; d < count; d++) {
             if (listed(ids, *n, dependents[d]))
                 continue;
-            const struct object *object = wr_catalog_get(db->catalog, ids[i]);
-            const struct object *dependent = wr_catalog_get(db->catalog, dependents[d]);
+            const struct object *object = wr_catalog_get(catalog, ids[i]);
+            const struct object *dependent = wr_catalog_get(catalog, dependents[d]);
             if (!cascade) {
                 wr_fail(err, ERR_DEPENDENT_OBJECTS, "cannot drop %s %s because other objects depend on it",
                         kind_name(object->kind), object->name);
@@ -223,34 +176,162 @@ static void drop_one(weir_db *db, uint32_t id)
     wr_catalog_remove(db, id);
 }
 
-bool wr_ddl_drop(weir_db *db, void *argument, struct wr_error *err)
+/* What goes, with all that depends on it. */
+struct drops {
+    uint32_t ids[DROPPED_MAX];
+    size_t n;
+};
+
+static bool find_drops(weir_db *db, const struct ddl *ddl, struct drops *drops, struct wr_error *err)
 {
-    struct ddl_drop *drop = argument;
-    size_t n = drop->n;
-    uint32_t ids[1024];
-    if (n > WR_COUNT(ids))
+    if (ddl->ndropped > DROPPED_MAX)
         return wr_fail(err, ERR_PROGRAM_LIMIT, "too many objects to drop at once");
-    memcpy(ids, drop->ids, sizeof *ids * n);
-    for (size_t i = 0; i < n; i++)
-        if (!wr_catalog_get(db->catalog, ids[i]))
+    if (ddl->ndropped)
+        memcpy(drops->ids, ddl->dropped, sizeof *drops->ids * ddl->ndropped);
+    drops->n = ddl->ndropped;
+    for (size_t i = 0; i < drops->n; i++)
+        if (!wr_catalog_get(db->catalog, drops->ids[i]))
             return wr_fail(err, ERR_UNDEFINED_TABLE, "the object was dropped meanwhile");
-    TRY(add_dependents(db, ids, &n, WR_COUNT(ids), drop->cascade, err));
-    for (size_t i = 0; i < n; i++)
-        if (wr_catalog_get(db->catalog, ids[i])->creating)
-            return wr_fail(err, ERR_LOCKED, "\"%s\" is still being created", wr_catalog_get(db->catalog, ids[i])->name);
-    for (size_t i = 0; i < n; i++)
-        TRY(wr_errors_forget(db, wr_catalog_get(db->catalog, ids[i])->name, err));
-    qsort(ids, n, sizeof *ids, id_cmp_desc); /* readers before what they read */
-    struct catalog *catalog = wr_catalog_retain(db->catalog);
-    for (size_t i = 0; i < n; i++) {
-        struct catalog *without = wr_catalog_without(catalog, ids[i]);
-        wr_catalog_release(catalog);
-        catalog = without;
+    TRY(wr_ddl_add_dependents(db->catalog, drops->ids, &drops->n, DROPPED_MAX, ddl->cascade, err));
+    for (size_t i = 0; i < drops->n; i++) {
+        const struct object *object = wr_catalog_get(db->catalog, drops->ids[i]);
+        if (object->creating)
+            return wr_fail(err, ERR_LOCKED, "\"%s\" is still being created", object->name);
     }
-    /* nobody new finds them; snapshots taken before keep their data */
-    wr_catalog_publish(db, catalog);
-    for (size_t i = 0; i < n; i++)
-        drop_one(db, ids[i]);
+    if (drops->n)
+        qsort(drops->ids, drops->n, sizeof *drops->ids, id_cmp_desc); /* readers before what they read */
+    return true;
+}
+
+/* ---- create */
+
+static bool created_here(const struct ddl *ddl, uint32_t id)
+{
+    for (size_t i = 0; i < ddl->ncreated; i++)
+        if (ddl->created[i]->id == id)
+            return true;
+    return false;
+}
+
+static bool dropped_here(const struct ddl *ddl, uint32_t id)
+{
+    return listed(ddl->dropped, ddl->ndropped, id);
+}
+
+bool wr_ddl_check_names(weir_db *db, const struct ddl *ddl, struct wr_error *err)
+{
+    for (size_t i = 0; i < ddl->ncreated; i++) {
+        const struct object *object = ddl->created[i];
+        const struct object *there = wr_catalog_find(db->catalog, object->schema, object->name);
+        if (there && there->id != object->id && !dropped_here(ddl, there->id))
+            return wr_fail(err, ERR_DUPLICATE_TABLE, "relation \"%s\" already exists", object->name);
+        for (uint16_t d = 0; d < object->ndeps; d++)
+            if (!created_here(ddl, object->deps[d]) &&
+                (!wr_catalog_get(db->catalog, object->deps[d]) || dropped_here(ddl, object->deps[d])))
+                return wr_fail(err, ERR_UNDEFINED_TABLE, "a relation read by \"%s\" was dropped", object->name);
+    }
+    return true;
+}
+
+/* The new objects' live ones, as they come to life. */
+struct births {
+    struct live **lives; /* by object; NULL: plain views */
+    size_t n;            /* made */
+    size_t attached;
+};
+
+static bool make_lives(weir_db *db, const struct ddl *ddl, struct births *births, struct wr_error *err)
+{
+    for (; births->n < ddl->ncreated; births->n++) {
+        const struct object *object = ddl->created[births->n];
+        struct live **live = &births->lives[births->n];
+        if (object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK)
+            *live = ddl->backfill->lives[births->n];
+        else if (object->kind != OBJECT_VIEW)
+            TRY(wr_live_new(db, db->catalog, object, db->workers, live, err));
+    }
+    return true;
+}
+
+static bool attach_lives(weir_db *db, struct births *births, struct wr_error *err)
+{
+    for (; births->attached < births->n; births->attached++) {
+        struct live *live = births->lives[births->attached];
+        if (live && !wr_live_attach(db, live, err))
+            return false;
+    }
+    return true;
+}
+
+/* All that was made is taken down again, what was begun last first. */
+static void undo_births(weir_db *db, const struct ddl *ddl, struct births *births)
+{
+    for (size_t i = births->attached; i-- > 0;)
+        if (births->lives[i])
+            wr_live_detach(db, births->lives[i]);
+    for (size_t i = births->n; i-- > 0;) {
+        wr_live_free(births->lives[i]);
+        if (ddl->backfill)
+            ddl->backfill->lives[i] = NULL;
+    }
+}
+
+static bool prepare(weir_db *db, const struct ddl *ddl, struct births *births, struct wr_error *err)
+{
+    TRY(wr_ddl_check_names(db, ddl, err));
+    TRY(!ddl->backfill || wr_backfill_complete(ddl->backfill, err));
+    TRY(make_lives(db, ddl, births, err));
+    TRY(attach_lives(db, births, err));
+    return wr_writes_check_here(db, ddl->writes, ddl->nwrites, err);
+}
+
+/* ---- all of it */
+
+static struct catalog *replace(struct catalog *old, struct catalog *with)
+{
+    wr_catalog_release(old);
+    return with;
+}
+
+static bool fill_commit(weir_db *db, const struct ddl *ddl, const struct drops *drops, const struct births *births,
+                        struct catalog **catalog, struct wr_error *err)
+{
+    for (size_t i = 0; i < drops->n; i++)
+        TRY(wr_errors_forget(db, wr_catalog_get(db->catalog, drops->ids[i])->name, err));
+    for (size_t i = 0; i < drops->n; i++) {
+        drop_one(db, drops->ids[i]);
+        *catalog = replace(*catalog, wr_catalog_without(*catalog, drops->ids[i]));
+    }
+    TRY(!ddl->backfill || wr_backfill_hand_over(ddl->backfill, err));
+    for (size_t i = 0; i < ddl->ncreated; i++) {
+        struct object stored = *ddl->created[i];
+        stored.creating = stored.uncommitted = false;
+        if (births->lives[i] && births->lives[i]->query_plan)
+            stored.plan_hash = wr_plan_hash(births->lives[i]->query_plan);
+        wr_catalog_put(db, &stored);
+        *catalog = replace(*catalog, wr_catalog_with(*catalog, &stored));
+    }
+    return wr_writes_apply_here(db, ddl->writes, ddl->nwrites, err);
+}
+
+bool wr_ddl_apply(weir_db *db, void *argument, struct wr_error *err)
+{
+    const struct ddl *ddl = argument;
+    struct drops drops;
+    TRY(find_drops(db, ddl, &drops, err));
+    struct births births = {.lives = wr_calloc(ddl->ncreated + 1, sizeof *births.lives)};
+    if (!prepare(db, ddl, &births, err)) {
+        undo_births(db, ddl, &births);
+        free(births.lives);
+        return false;
+    }
+    struct catalog *catalog = wr_catalog_retain(db->catalog);
+    bool ok = fill_commit(db, ddl, &drops, &births, &catalog, err);
+    free(births.lives);
     wr_failpoint(FP_DDL);
-    return wr_loop_commit_sync(db, err);
+    if (ok)
+        return wr_loop_commit_catalog(db, catalog, err);
+    wr_catalog_release(catalog);
+    wr_db_fail(db, err);
+    return false;
 }

@@ -61,10 +61,12 @@ struct weir_db {
     void (*log)(void *, const char *);
     void *log_context;
 
-    pthread_mutex_t lock;    /* guards what follows up to the next comment */
-    pthread_cond_t wake;     /* the loop has something to do */
-    pthread_cond_t progress; /* a call is done, a commit durable, a sink has delivered ... */
-    struct catalog *catalog; /* published */
+    pthread_mutex_t lock;         /* guards what follows up to the next comment */
+    pthread_cond_t wake;          /* the loop has something to do */
+    pthread_cond_t progress;      /* a call is done, a commit durable, a sink has delivered ... */
+    struct catalog *catalog;      /* published */
+    struct catalog *next_catalog; /* with next_catalog_commit: it may be visible before we know that it is durable */
+    uint64_t next_catalog_commit;
     struct loop_call *calls_first, *calls_last;
     bool stopping, source_ready;
     uint64_t durable_commit;
@@ -87,9 +89,9 @@ struct weir_db {
     bool commit_wanted; /* somebody waits */
     uint64_t last_submitted;
     int64_t now_us;
-    uint32_t next_object;
     struct worker_pool *worker_pool;
 
+    atomic_uint next_object; /* ids, also of objects whose transaction is not committed */
     atomic_llong next_row_id, rows_in, rows_out, epochs, commits;
     struct live *errors, *dead_letters;
 };
@@ -129,12 +131,15 @@ bool wr_live_plan(weir_db *db, struct catalog *catalog, const struct object *obj
 /* Build the dataflows of an object on these workers; not yet connected to what it reads. */
 bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *object, struct worker *workers,
                  struct live **live, struct wr_error *err) WR_MUST;
-/* Connect to the live objects it reads, put it into db->live, start its connector. Loop thread (or before it runs). */
+/* Connect to the live objects it reads, put it into db->live, start its connector; or, false, none of it. Loop thread
+ * (or before it runs). */
 bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err) WR_MUST;
 void wr_live_detach(weir_db *db, struct live *live); /* the reverse; also stops sinks and sources */
 void wr_live_free(struct live *live);
 struct live *wr_live_find(weir_db *db, uint32_t id);
 bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err) WR_MUST;
+/* One reader less; a source without readers stops, and starts anew for the next one. */
+void wr_live_release_source(weir_db *db, struct live *source);
 
 /* ---- loop (loop.c) */
 
@@ -147,6 +152,8 @@ bool wr_loop_call_unless(weir_db *db, loop_fn fn, void *argument, bool durable, 
                          struct wr_error *err) WR_MUST;
 /* Loop thread: commit now and wait until durable. */
 bool wr_loop_commit_sync(weir_db *db, struct wr_error *err) WR_MUST;
+/* The same with a new catalog (takes the reference): readers see both from this very commit on. */
+bool wr_loop_commit_catalog(weir_db *db, struct catalog *catalog, struct wr_error *err) WR_MUST;
 /* Loop thread: run one epoch over what was pushed into `feed` (called for each worker on its thread). */
 typedef bool (*epoch_feed)(void *context, struct worker *worker);
 bool wr_loop_epoch(weir_db *db, epoch_feed feed, void *context, struct wr_error *err) WR_MUST;
@@ -179,11 +186,10 @@ bool wr_errors_forget(weir_db *db, const char *object, struct wr_error *err) WR_
 bool wr_dead_letters_add(weir_db *db, struct worker *worker, const struct live *live,
                          const struct source_chunk *chunk) WR_MUST;
 
-/* ---- backfill (backfill.c) */
+/* ---- backfills (backfill_jobs.c) */
 
 struct backfill_progress {
     int64_t rows_done, rows_total;
-    bool done;
 };
 /* Create a materialized view or sink over what is there: returns when it is live and durable. *cancel is checked. */
 bool wr_backfill_run(weir_db *db, const struct object *object, atomic_bool *cancel, struct wr_error *err) WR_MUST;
@@ -216,8 +222,7 @@ bool wr_sink_config_of(struct wr_arena *arena, weir_db *db, const struct live *l
 
 void wr_catalog_put(weir_db *db, const struct object *object);
 void wr_catalog_remove(weir_db *db, uint32_t id);
-void wr_catalog_publish(weir_db *db, struct catalog *catalog); /* takes the reference */
-struct catalog *wr_catalog_current(weir_db *db);               /* retained */
+struct catalog *wr_catalog_current(weir_db *db); /* retained */
 bool wr_catalog_load(weir_db *db, struct catalog **catalog, struct wr_error *err) WR_MUST;
 void wr_catalog_add_system(struct catalog **catalog);
 

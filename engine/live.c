@@ -396,25 +396,64 @@ static void stop_source(struct live *live)
     live->input = NULL;
 }
 
-static bool connect_scans(weir_db *db, struct live *live, struct wr_error *err)
+static void forget_offsets(weir_db *db, struct live *live)
+{
+    for (uint32_t p = 0; live->input && p < live->input->noffsets; p++) {
+        char key[64];
+        int len = snprintf(key, sizeof key, "offset/%u/%d", live->id, live->input->offsets[p].partition);
+        wr_commit_delete(db->commit, key, (size_t)len);
+    }
+}
+
+void wr_live_release_source(weir_db *db, struct live *source)
+{
+    if (--source->readers)
+        return;
+    forget_offsets(db, source);
+    stop_source(source);
+}
+
+/* Calls for each scan of a relation; worker 0 stands for all where something is to be done once. */
+static bool each_scan(weir_db *db, struct live *live,
+                      bool (*visit)(weir_db *, struct live *from, struct op *scan, uint32_t worker, struct wr_error *),
+                      struct wr_error *err)
 {
     for (uint32_t w = 0; w < db->nworkers; w++) {
         struct dataflow *flow = live->flows[w];
         for (uint32_t s = 0; s < flow->nscans; s++) {
             struct op *scan = flow->scans[s];
-            if (scan->plan->kind != PLAN_SCAN)
-                continue;
-            struct live *from = wr_live_find(db, scan->plan->scan.object);
-            if (!from)
-                return wr_fail(err, ERR_INTERNAL, "relation %u read by \"%s\" is not running", scan->plan->scan.object,
-                               live->object->name);
-            wr_op_connect(from->flows[w]->root, scan, 0);
-            if (w == 0 && from->object->kind == OBJECT_SOURCE) {
-                from->readers++;
-                TRY(wr_live_start_source(db, from, err));
-            }
+            struct live *from = scan->plan->kind == PLAN_SCAN ? wr_live_find(db, scan->plan->scan.object) : NULL;
+            if (scan->plan->kind == PLAN_SCAN && !visit(db, from, scan, w, err))
+                return false;
         }
     }
+    return true;
+}
+
+static bool is_running(weir_db *db, struct live *from, struct op *scan, uint32_t w, struct wr_error *err)
+{
+    return from || wr_fail(err, ERR_INTERNAL, "relation %u is not running", scan->plan->scan.object);
+}
+
+static bool connect_scan(weir_db *db, struct live *from, struct op *scan, uint32_t w, struct wr_error *err)
+{
+    wr_op_connect(from->flows[w]->root, scan, 0);
+    from->readers += !w && from->object->kind == OBJECT_SOURCE;
+    return true;
+}
+
+static bool start_scanned(weir_db *db, struct live *from, struct op *scan, uint32_t w, struct wr_error *err)
+{
+    return w || from->object->kind != OBJECT_SOURCE || wr_live_start_source(db, from, err);
+}
+
+static bool disconnect_scan(weir_db *db, struct live *from, struct op *scan, uint32_t w, struct wr_error *err)
+{
+    if (!from)
+        return true;
+    wr_op_disconnect(from->flows[w]->root, scan);
+    if (!w && from->object->kind == OBJECT_SOURCE)
+        wr_live_release_source(db, from);
     return true;
 }
 
@@ -444,42 +483,17 @@ static bool share_tables(weir_db *db, struct live *live, struct wr_error *err)
 
 bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err)
 {
-    TRY(connect_scans(db, live, err));
-    TRY(share_tables(db, live, err));
+    TRY(each_scan(db, live, is_running, err));
+    (void)!each_scan(db, live, connect_scan, err);
     insert_live(db, live);
-    if (live->object->kind == OBJECT_TABLE)
-        TRY(wr_live_start_source(db, live, err));
-    if (live->object->kind == OBJECT_SINK)
-        TRY(wr_sink_runner_start(db, live, &live->sink, err));
-    return true;
-}
-
-static void forget_offsets(weir_db *db, struct live *live)
-{
-    for (uint32_t p = 0; live->input && p < live->input->noffsets; p++) {
-        char key[64];
-        int len = snprintf(key, sizeof key, "offset/%u/%d", live->id, live->input->offsets[p].partition);
-        wr_commit_delete(db->commit, key, (size_t)len);
-    }
-}
-
-static void disconnect_scans(weir_db *db, struct live *live)
-{
-    for (uint32_t w = 0; w < db->nworkers; w++) {
-        struct dataflow *flow = live->flows[w];
-        for (uint32_t s = 0; s < flow->nscans; s++) {
-            struct op *scan = flow->scans[s];
-            struct live *from = scan->plan->kind == PLAN_SCAN ? wr_live_find(db, scan->plan->scan.object) : NULL;
-            if (!from)
-                continue;
-            wr_op_disconnect(from->flows[w]->root, scan);
-            /* a source without readers starts anew for the next one */
-            if (w == 0 && from->object->kind == OBJECT_SOURCE && --from->readers == 0) {
-                forget_offsets(db, from);
-                stop_source(from);
-            }
-        }
-    }
+    bool ok = share_tables(db, live, err) && each_scan(db, live, start_scanned, err);
+    if (ok && live->object->kind == OBJECT_TABLE)
+        ok = wr_live_start_source(db, live, err);
+    if (ok && live->object->kind == OBJECT_SINK)
+        ok = wr_sink_runner_start(db, live, &live->sink, err);
+    if (!ok)
+        wr_live_detach(db, live);
+    return ok;
 }
 
 void wr_live_detach(weir_db *db, struct live *live)
@@ -487,7 +501,8 @@ void wr_live_detach(weir_db *db, struct live *live)
     if (live->sink)
         wr_sink_runner_stop(live->sink);
     live->sink = NULL;
-    disconnect_scans(db, live);
+    struct wr_error none = WR_ERROR_INIT;
+    (void)!each_scan(db, live, disconnect_scan, &none);
     if (live->object->kind == OBJECT_TABLE)
         stop_source(live);
     for (uint32_t i = 0; i < db->nlive; i++)

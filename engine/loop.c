@@ -387,7 +387,7 @@ static void put_clocks(weir_db *db)
     wr_buf_u64be(&value, db->epoch);
     wr_buf_u64be(&value, (uint64_t)db->now_us);
     wr_buf_u64be(&value, (uint64_t)atomic_load(&db->next_row_id));
-    wr_buf_u32be(&value, db->next_object);
+    wr_buf_u32be(&value, atomic_load(&db->next_object));
     wr_commit_put(db->commit, "clock", 5, value.data, value.len);
     wr_buf_free(&value);
 }
@@ -438,6 +438,24 @@ bool wr_loop_commit_sync(weir_db *db, struct wr_error *err)
         *err = db->failure;
     pthread_mutex_unlock(&db->lock);
     return !failed;
+}
+
+bool wr_loop_commit_catalog(weir_db *db, struct catalog *catalog, struct wr_error *err)
+{
+    pthread_mutex_lock(&db->lock);
+    db->next_catalog = catalog;
+    db->next_catalog_commit = wr_store_next_commit(db->store);
+    pthread_mutex_unlock(&db->lock);
+    db->dirty = true;
+    bool ok = wr_loop_commit_sync(db, err);
+    pthread_mutex_lock(&db->lock);
+    struct catalog *gone = ok ? db->catalog : catalog;
+    if (ok)
+        db->catalog = catalog;
+    db->next_catalog = NULL;
+    pthread_mutex_unlock(&db->lock);
+    wr_catalog_release(gone);
+    return ok;
 }
 
 static bool commit_due(weir_db *db, bool idle)

@@ -18,8 +18,10 @@ void wr_read_view_begin(struct weir_session *session, struct read_view *view)
         wr_snapshot_retain(view->snapshot);
         return;
     }
-    pthread_mutex_lock(&db->lock); /* the two belong together: DDL publishes under this lock */
-    *view = (struct read_view){wr_catalog_retain(db->catalog), wr_store_snapshot(db->store), NULL};
+    pthread_mutex_lock(&db->lock); /* the two belong together */
+    struct snapshot *snapshot = wr_store_snapshot(db->store);
+    bool next = db->next_catalog && wr_snapshot_commit(snapshot) >= db->next_catalog_commit;
+    *view = (struct read_view){wr_catalog_retain(next ? db->next_catalog : db->catalog), snapshot, NULL};
     pthread_mutex_unlock(&db->lock);
     if (session->state != 'T')
         return;

@@ -453,6 +453,25 @@ bool wr_writes_apply_here(weir_db *db, struct write_list *const *lists, size_t n
     return ok;
 }
 
+bool wr_writes_check_here(weir_db *db, struct write_list *const *lists, size_t n, struct wr_error *err)
+{
+    struct apply *apply = wr_calloc(1, sizeof *apply);
+    apply->db = db;
+    apply->lists = lists;
+    apply->nlists = n;
+    wr_arena_init(&apply->arena, &db->pool_scratch);
+    bool ok = true;
+    for (size_t l = 0; ok && l < n; l++)
+        for (struct write_chunk *chunk = lists[l]->first; ok && chunk; chunk = chunk->next) {
+            ok = load_item(apply, lists[l], chunk, false, err) && check_item(apply, &apply->items[0], err);
+            wr_buf_free(&apply->items[0].bytes);
+            apply->n = 0;
+            wr_arena_reset(&apply->arena);
+        }
+    free(apply);
+    return ok;
+}
+
 struct apply_call {
     struct write_list *const *lists;
     size_t n;

@@ -29,6 +29,9 @@ bool wr_writes_apply(weir_db *db, struct write_list *const *lists, size_t n, str
 /* The same, already on the loop thread. */
 bool wr_writes_apply_here(weir_db *db, struct write_list *const *lists, size_t n, struct wr_error *err) WR_MUST;
 
+/* Would they apply? For lists that write no key twice. */
+bool wr_writes_check_here(weir_db *db, struct write_list *const *lists, size_t n, struct wr_error *err) WR_MUST;
+
 /* Visit all writes of a list, in order. */
 bool wr_writes_each(const struct write_list *list,
                     bool (*visit)(void *context, const struct table_write *write, struct wr_error *err), void *context,
