@@ -76,6 +76,10 @@ def test_errors():
     check_in("do not end with a line \\.", run("run", path)[2], "COPY without an end")
     path = script("copy t from stdin;\nbad\n\\.\n")
     check_in("invalid input syntax", run("run", path)[2], "COPY with a bad line")
+    path = script("begin;\nselect 1;\n")
+    code, _, err = run("run", "--exit-when-caught-up", path)
+    check_equal(code, 1, "no COMMIT")
+    check_in(f"{path}: error: the script ends inside a transaction: COMMIT is missing (25001)\n", err, "no COMMIT")
     path = script("select 1;" + " " * 1000 + "frobnicate" + " x" * 1000)
     err = run("run", path)[2]
     check_equal(max(len(line) for line in err.splitlines()) < 300, True, "long lines are cut")

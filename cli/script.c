@@ -133,6 +133,11 @@ bool wr_cli_script(weir_session *session, const char *path, const atomic_bool *s
     }
     while (code == WEIR_OK && !atomic_load(stop_asked))
         code = step(session, &text, &at, &error);
+    if (code == WEIR_DONE && weir_session_state(session) != 'I') {
+        snprintf(error.sqlstate, sizeof error.sqlstate, "%s", ERR_ACTIVE_TRANSACTION);
+        snprintf(error.message, sizeof error.message, "the script ends inside a transaction: COMMIT is missing");
+        code = WEIR_ERROR;
+    }
     if (code == WEIR_ERROR)
         wr_cli_report_at(path, text.data, text.len, &error);
     wr_buf_free(&text);

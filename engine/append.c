@@ -24,7 +24,7 @@ static void give(weir_error *error, const struct wr_error *err)
 
 static bool begin_list(struct weir_appender *appender, struct wr_error *err)
 {
-    struct catalog *catalog = wr_catalog_current(appender->session->db);
+    struct catalog *catalog = wr_session_catalog(appender->session);
     const struct object *table = wr_catalog_find(catalog, NULL, appender->table);
     bool ok = table && table->kind == OBJECT_TABLE;
     if (ok) {
@@ -138,10 +138,25 @@ weir_code weir_append_row(weir_appender *appender, weir_error *error)
     return WEIR_ERROR;
 }
 
+static bool flush(struct weir_appender *appender, struct wr_error *err)
+{
+    struct weir_session *session = appender->session;
+    if (session->state == 'E')
+        return wr_transaction_failed(err);
+    if (!wr_writes_count(appender->list))
+        return true;
+    if (session->state != 'T')
+        return wr_writes_apply(session->db, &appender->list, 1, err);
+    bool ok = wr_transaction_write(session, appender->list, err);
+    if (!ok)
+        session->state = 'E';
+    return ok;
+}
+
 weir_code weir_appender_flush(weir_appender *appender, weir_error *error)
 {
     struct wr_error err = WR_ERROR_INIT;
-    bool ok = !wr_writes_count(appender->list) || wr_writes_apply(appender->session->db, &appender->list, 1, &err);
+    bool ok = flush(appender, &err);
     struct wr_error second = WR_ERROR_INIT;
     bool renewed = begin_list(appender, &second); /* also after an error: unflushed rows are gone */
     if (ok && !renewed) {

@@ -366,8 +366,7 @@ static bool scan_relation(struct backfill *bf, const struct live *live, uint32_t
         state->weights[w] = WR_NEW_ARRAY(&arena, int64_t, BATCH_ROWS_MAX);
     }
     enum trace_kind kind = state->relation->is_table ? TRACE_UPSERT : TRACE_ZSET;
-    struct trace *trace = wr_trace_open(bf->db->store, state->relation->trace_id, kind);
-    struct version *version = wr_snapshot_version(bf->snapshot, trace);
+    struct version *version = wr_snapshot_version_of(bf->snapshot, state->relation->trace_id, kind);
     bool ok = scan_version(state, version, err);
     wr_version_release(version);
     wr_arena_reset(&state->bytes);

@@ -178,7 +178,7 @@ bool wr_copy_run(struct weir_statement *statement, const struct datum *params, s
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "only COPY ... FROM STDIN is supported yet");
     if (!stmt->relation || stmt->where_clause)
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "this form of COPY is not supported yet");
-    struct catalog *catalog = wr_catalog_current(session->db);
+    struct catalog *catalog = wr_session_catalog(session);
     struct copy_in *copy = wr_calloc(1, sizeof *copy);
     copy->session = session;
     wr_arena_init(&copy->arena, NULL);
@@ -443,12 +443,7 @@ weir_code weir_copy_end(weir_result *result, weir_error *error)
     }
     bool ok = take_lines(copy, true, &err) && add_batch(copy, &err);
     if (ok && session->state == 'T') {
-        struct read_view view;
-        wr_read_view_begin(session, &view);
-        if (!session->overlay)
-            session->overlay = wr_overlay_new(session->db);
-        ok = wr_overlay_add(session->overlay, session->snapshot, copy->list, &err);
-        wr_read_view_end(session, &view);
+        ok = wr_transaction_write(session, copy->list, &err);
     } else if (ok && copy->rows) {
         ok = wr_writes_apply(session->db, &copy->list, 1, &err);
     }

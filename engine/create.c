@@ -61,7 +61,7 @@ static bool exists(struct weir_session *session, const struct statement *parsed,
                    const struct object *wanted, bool *failed, struct wr_error *err)
 {
     *failed = false;
-    struct catalog *catalog = wr_catalog_current(session->db);
+    struct catalog *catalog = wr_session_catalog(session);
     const struct object *object = wr_catalog_find(catalog, wanted->schema, wanted->name);
     bool there = object && object->kind != OBJECT_SYSTEM;
     if (there && session->skip_existing) {
@@ -89,6 +89,10 @@ static bool exists(struct weir_session *session, const struct statement *parsed,
 
 static bool create_now(struct weir_session *session, const struct object *object, struct wr_error *err)
 {
+    if (session->state == 'T') {
+        wr_pending_create(session, object);
+        return true;
+    }
     struct object numbered = *object;
     numbered.id = atomic_fetch_add(&session->db->next_object, 1);
     struct ddl ddl = {.created = &(const struct object *){&numbered}, .ncreated = 1};
@@ -153,7 +157,7 @@ bool wr_create_table_run(struct weir_statement *statement, const struct datum *p
                          struct wr_error *err)
 {
     struct weir_session *session = statement->session;
-    struct catalog *catalog = wr_catalog_current(session->db);
+    struct catalog *catalog = wr_session_catalog(session);
     struct planner planner;
     wr_planner_of(session, &result->arena, catalog, statement->text, &planner);
     struct object object = {0};
@@ -198,7 +202,7 @@ static bool plan_view(struct weir_statement *statement, const PgQuery__Node *que
                       bool streaming, struct wr_error *err)
 {
     struct weir_session *session = statement->session;
-    out->catalog = wr_catalog_current(session->db);
+    out->catalog = wr_session_catalog(session);
     wr_arena_init(&out->arena, NULL);
     struct planner planner;
     wr_planner_of(session, &out->arena, out->catalog, statement->text, &planner);
@@ -306,6 +310,10 @@ static bool setting_on(struct weir_session *session, const char *name)
 
 static bool create_streaming(struct weir_session *session, const struct object *object, struct wr_error *err)
 {
+    if (session->state == 'T') {
+        wr_pending_create(session, object);
+        return true;
+    }
     if (setting_on(session, "background_ddl"))
         return wr_backfill_spawn(session->db, object, err);
     return wr_backfill_run(session->db, object, &session->cancel, err);
@@ -455,14 +463,19 @@ static bool drop_name(struct weir_statement *statement, struct catalog *catalog,
     }
     uint32_t id = object->id;
     bool gone = false;
-    if (object->creating) {
+    if (object->creating && session->state != 'T') {
         wr_backfill_cancel(session->db, id);
         struct catalog *now = wr_catalog_current(session->db); /* it may have been done before it was cancelled */
         gone = !wr_catalog_get(now, id);
         wr_catalog_release(now);
     }
-    if (!gone && list->n < WR_COUNT(list->ids))
-        list->ids[list->n++] = id;
+    for (size_t i = 0; i < list->n; i++)
+        gone |= list->ids[i] == id; /* named twice */
+    if (gone)
+        return true;
+    if (list->n == DROPPED_MAX)
+        return wr_fail(err, ERR_PROGRAM_LIMIT, "too many objects to drop at once");
+    list->ids[list->n++] = id;
     return true;
 }
 
@@ -494,7 +507,7 @@ bool wr_drop_run(struct weir_statement *statement, const struct datum *params, s
 {
     struct weir_session *session = statement->session;
     const struct statement *parsed = statement->parsed;
-    struct catalog *catalog = wr_catalog_current(session->db);
+    struct catalog *catalog = wr_session_catalog(session);
     struct drop_list *list = WR_NEW(&result->arena, struct drop_list);
     const char *tag = "DROP";
     bool cascade = parsed->cascade, ok = true;
@@ -510,6 +523,8 @@ bool wr_drop_run(struct weir_statement *statement, const struct datum *params, s
     wr_catalog_release(catalog);
     TRY(ok);
     snprintf(result->tag, sizeof result->tag, "%s", tag);
+    if (session->state == 'T')
+        return wr_pending_drop(session, list->ids, list->n, cascade, err);
     struct ddl drop = {.dropped = list->ids, .ndropped = list->n, .cascade = cascade};
     return !list->n || wr_loop_call(session->db, wr_ddl_apply, &drop, false, err);
 }

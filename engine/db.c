@@ -109,7 +109,10 @@ static bool revive(weir_db *db, struct wr_error *err)
             wr_live_free(live);
             return false;
         }
-        TRY(wr_live_attach(db, live, err));
+        if (!wr_live_attach(db, live, err)) {
+            wr_live_free(live);
+            return false;
+        }
     }
     return true;
 }

@@ -202,9 +202,7 @@ static bool in_transaction(struct weir_statement *statement, const struct datum 
     dml_init(&dml, statement);
     bool ok = evaluate(statement, params, &view, &dml, err);
     if (ok) {
-        if (!session->overlay)
-            session->overlay = wr_overlay_new(session->db);
-        ok = wr_overlay_add(session->overlay, session->snapshot, dml.list, err);
+        ok = wr_transaction_write(session, dml.list, err);
         tag_of(&dml, result, rows_of(&dml));
     }
     dml_fini(&dml);

@@ -162,8 +162,7 @@ bool wr_overlay_add(struct overlay *overlay, struct snapshot *snapshot, const st
     const struct relation *relation = wr_writes_relation(list);
     struct add add = {.overlay = overlay, .table = find_or_add(overlay, relation->object), .list = list};
     wr_arena_init(&add.arena, NULL);
-    struct trace *trace = wr_trace_open(overlay->db->store, relation->trace_id, TRACE_UPSERT);
-    add.version = wr_snapshot_version(snapshot, trace);
+    add.version = wr_snapshot_version_of(snapshot, relation->trace_id, TRACE_UPSERT);
     bool ok = wr_writes_each(list, add_write, &add, err);
     wr_version_release(add.version);
     wr_arena_reset(&add.arena);
@@ -234,17 +233,22 @@ static bool list_entry(void *context, struct vmap_entry *entry)
     return to->ok;
 }
 
-size_t wr_overlay_lists(struct overlay *overlay, weir_db *db, struct catalog *catalog, struct write_list **lists,
-                        size_t max, struct wr_error *err)
+bool wr_overlay_lists(struct overlay *overlay, weir_db *db, struct catalog *catalog, struct write_list ***lists,
+                      size_t *n, struct wr_error *err)
 {
-    size_t n = 0;
-    for (struct table_overlay *t = overlay->tables; t && n < max; t = t->next) {
+    size_t tables = 0;
+    for (struct table_overlay *t = overlay ? overlay->tables : NULL; t; t = t->next)
+        tables++;
+    *lists = wr_calloc(tables + 1, sizeof **lists);
+    *n = 0;
+    for (struct table_overlay *t = overlay ? overlay->tables : NULL; t; t = t->next) {
         const struct object *object = wr_catalog_get(catalog, t->table);
-        if (!object || !t->n)
+        if (!object || !t->n) /* dropped by this very transaction */
             continue;
         struct to_list to = {t, wr_writes_new(db, object), err, true};
+        (*lists)[(*n)++] = to.list;
         wr_vmap_each(t->map, list_entry, &to);
-        lists[n++] = to.list;
+        TRY(to.ok);
     }
-    return n;
+    return true;
 }

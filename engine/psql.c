@@ -405,7 +405,7 @@ bool wr_psql_run(struct weir_statement *statement, struct weir_result *result, b
         names[c] = statement->cols[c].name;
     wr_result_columns(result, statement->ncols, names, NULL);
     struct answer answer = {.statement = statement, .result = result, .text = statement->parsed->text};
-    answer.catalog = wr_catalog_current(statement->session->db);
+    answer.catalog = wr_session_catalog(statement->session);
     shape->fill(&answer);
     wr_catalog_release(answer.catalog);
     snprintf(result->tag, sizeof result->tag, "SELECT");

@@ -294,8 +294,7 @@ bool wr_feed_relation(struct weir_session *session, const struct read_view *view
     feed.rows = WR_NEW_ARRAY(&arena, const char *, BATCH_ROWS_MAX);
     feed.weights = WR_NEW_ARRAY(&arena, int64_t, BATCH_ROWS_MAX);
     enum trace_kind kind = feed.relation->is_table ? TRACE_UPSERT : TRACE_ZSET;
-    struct trace *trace = wr_trace_open(session->db->store, feed.relation->trace_id, kind);
-    struct version *version = wr_snapshot_version(view->snapshot, trace);
+    struct version *version = wr_snapshot_version_of(view->snapshot, feed.relation->trace_id, kind);
     bool ok = feed_version(&feed, version);
     wr_version_release(version);
     wr_arena_reset(&feed.bytes);

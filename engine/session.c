@@ -104,16 +104,16 @@ static const struct statement_class commit_class = {
 static const struct statement_class rollback_class = {
     .name = "ROLLBACK", .describe = NULL, .run = wr_rollback_run, .ends_transaction = true};
 static const struct statement_class create_table_class = {
-    .name = "CREATE TABLE", .describe = NULL, .run = wr_create_table_run, .is_ddl = true};
+    .name = "CREATE TABLE", .describe = NULL, .run = wr_create_table_run};
 static const struct statement_class create_source_class = {
-    .name = "CREATE SOURCE", .describe = NULL, .run = wr_create_table_run, .is_ddl = true};
+    .name = "CREATE SOURCE", .describe = NULL, .run = wr_create_table_run};
 static const struct statement_class create_view_class = {
-    .name = "CREATE VIEW", .describe = NULL, .run = wr_create_view_run, .is_ddl = true};
+    .name = "CREATE VIEW", .describe = NULL, .run = wr_create_view_run};
 static const struct statement_class create_mv_class = {
-    .name = "CREATE MATERIALIZED VIEW", .describe = NULL, .run = wr_create_mv_run, .is_ddl = true};
+    .name = "CREATE MATERIALIZED VIEW", .describe = NULL, .run = wr_create_mv_run};
 static const struct statement_class create_sink_class = {
-    .name = "CREATE SINK", .describe = NULL, .run = wr_create_sink_run, .is_ddl = true};
-static const struct statement_class drop_class = {.name = "DROP", .describe = NULL, .run = wr_drop_run, .is_ddl = true};
+    .name = "CREATE SINK", .describe = NULL, .run = wr_create_sink_run};
+static const struct statement_class drop_class = {.name = "DROP", .describe = NULL, .run = wr_drop_run};
 static const struct statement_class set_class = {.name = "SET", .describe = NULL, .run = wr_set_run};
 static const struct statement_class show_setting_class = {
     .name = "SHOW", .describe = wr_show_setting_describe, .run = wr_show_setting_run};
@@ -247,11 +247,7 @@ static bool not_supported(struct weir_statement *statement, struct wr_error *err
 
 static bool in_failed_transaction(struct weir_session *session, const struct statement_class *cls, struct wr_error *err)
 {
-    if (session->state != 'E' || cls->ends_transaction)
-        return false;
-    wr_fail(err, ERR_IN_FAILED_TRANSACTION,
-            "current transaction is aborted, commands ignored until end of transaction block");
-    return true;
+    return session->state == 'E' && !(cls && cls->ends_transaction) && !wr_transaction_failed(err);
 }
 
 static bool prepare_here(struct weir_statement *statement, size_t *offset, bool *none, const uint32_t *oids, int n,
@@ -264,10 +260,10 @@ static bool prepare_here(struct weir_statement *statement, size_t *offset, bool 
         return true;
     }
     statement->cls = wr_statement_class(statement->parsed);
-    if (!statement->cls)
-        return not_supported(statement, err);
     if (in_failed_transaction(statement->session, statement->cls, err))
         return false;
+    if (!statement->cls)
+        return not_supported(statement, err);
     TRY(set_param_types(statement, oids, n, err));
     int count = WR_MAX(WR_MIN(count_params(statement), PARAMS_MAX), n);
     if (statement->cls->describe) {
@@ -419,18 +415,6 @@ static void end_open_result(struct weir_session *session)
     session->open_result = NULL;
 }
 
-/* DDL is a commit of its own, whatever surrounds it: say so where the user could think otherwise. */
-static void ddl_in_transaction(struct weir_session *session, const char *statement)
-{
-    if (session->state != 'T')
-        return;
-    wr_session_notice(session, "WARNING", "01000", "%s takes effect at once: ROLLBACK will not undo it", statement);
-    if (!session->overlay) { /* read what DDL leaves behind */
-        wr_transaction_end(session);
-        session->state = 'T';
-    }
-}
-
 struct execute_job {
     struct weir_statement *statement;
     const struct datum *params;
@@ -468,8 +452,6 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
         struct execute_job job = {statement, values, result, &err, false};
         ok = wr_deep_stack_run(run_execute, &job, &err) && job.ok;
     }
-    if (ok && statement->cls->is_ddl)
-        ddl_in_transaction(session, statement->cls->name);
     if (ok) {
         *out = result;
         return WEIR_OK;

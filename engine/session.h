@@ -21,6 +21,7 @@ struct weir_session {
     struct catalog *catalog; /* of the transaction: set at its first statement */
     struct snapshot *snapshot;
     struct overlay *overlay;         /* its writes; NULL: none */
+    struct pending *pending;         /* its DDL; NULL: none */
     int64_t now_us;                  /* of the transaction or statement */
     struct weir_result *open_result; /* streaming: ended before the next statement */
 };
@@ -50,7 +51,6 @@ struct statement_class {
     bool (*run)(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                 struct wr_error *err);
     bool ends_transaction; /* allowed in a failed one */
-    bool is_ddl;
 };
 const struct statement_class *wr_statement_class(const struct statement *parsed); /* NULL: not supported */
 
@@ -138,6 +138,22 @@ bool wr_copy_run(struct weir_statement *, const struct datum *, struct weir_resu
 /* ---- transactions (transaction.c) */
 void wr_transaction_end(struct weir_session *session); /* drops snapshot and writes */
 bool wr_transaction_commit(struct weir_session *session, struct wr_error *err) WR_MUST;
+/* 25P02; returns false. */
+bool wr_transaction_failed(struct wr_error *err);
+/* Writes of a statement in the transaction: kept to itself. */
+bool wr_transaction_write(struct weir_session *session, const struct write_list *list, struct wr_error *err) WR_MUST;
+/* The catalog that the session's next statement sees: its transaction's, or the published one. Release it. */
+struct catalog *wr_session_catalog(struct weir_session *session);
+
+/* ---- DDL in a transaction (pending.c); the session has its catalog */
+struct pending;
+void wr_pending_create(struct weir_session *session, const struct object *object);
+bool wr_pending_drop(struct weir_session *session, const uint32_t *ids, size_t n, bool cascade,
+                     struct wr_error *err) WR_MUST;
+/* On the calling thread: everything, with these writes. */
+bool wr_pending_commit(struct weir_session *session, struct write_list *const *writes, size_t nwrites,
+                       struct wr_error *err) WR_MUST;
+void wr_pending_free(struct pending *pending);
 
 /* ---- settings (settings.c) */
 void wr_settings_init(struct weir_session *session);

@@ -269,7 +269,7 @@ bool wr_show_run(struct weir_statement *statement, const struct datum *params, s
 {
     const struct statement *parsed = statement->parsed;
     begin_result(statement, result, "SHOW");
-    struct catalog *catalog = wr_catalog_current(statement->session->db);
+    struct catalog *catalog = wr_session_catalog(statement->session);
     bool ok = true;
     const struct object *object;
     switch (parsed->show_what) {
@@ -327,7 +327,7 @@ bool wr_describe_run(struct weir_statement *statement, const struct datum *param
                      struct wr_error *err)
 {
     begin_result(statement, result, "DESCRIBE");
-    struct catalog *catalog = wr_catalog_current(statement->session->db);
+    struct catalog *catalog = wr_session_catalog(statement->session);
     const struct object *object;
     bool ok = find_object(catalog, statement->parsed, statement->parsed->name, &object, statement, err);
     char type[64];

@@ -121,9 +121,8 @@ weir_code weir_subscribe(weir_session *session, const char *name, bool snapshot,
         return WEIR_ERROR;
     }
     if (snapshot) {
-        struct trace *trace =
-            wr_trace_open(db->store, s->relation->trace_id, s->relation->is_table ? TRACE_UPSERT : TRACE_ZSET);
-        s->version = wr_snapshot_version(s->snapshot, trace);
+        enum trace_kind kind = s->relation->is_table ? TRACE_UPSERT : TRACE_ZSET;
+        s->version = wr_snapshot_version_of(s->snapshot, s->relation->trace_id, kind);
         s->cursor = wr_cursor_open(s->version, NULL, 0, NULL, 0);
     }
     *out = s;

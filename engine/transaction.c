@@ -7,6 +7,8 @@ void wr_transaction_end(struct weir_session *session)
 {
     wr_overlay_free(session->overlay);
     session->overlay = NULL;
+    wr_pending_free(session->pending);
+    session->pending = NULL;
     if (session->snapshot)
         wr_snapshot_release(session->snapshot);
     session->snapshot = NULL;
@@ -16,16 +18,44 @@ void wr_transaction_end(struct weir_session *session)
     session->state = 'I';
 }
 
+bool wr_transaction_failed(struct wr_error *err)
+{
+    return wr_fail(err, ERR_IN_FAILED_TRANSACTION,
+                   "current transaction is aborted, commands ignored until end of transaction block");
+}
+
+struct catalog *wr_session_catalog(struct weir_session *session)
+{
+    struct read_view view;
+    wr_read_view_begin(session, &view);
+    struct catalog *catalog = wr_catalog_retain(view.catalog);
+    wr_read_view_end(session, &view);
+    return catalog;
+}
+
+bool wr_transaction_write(struct weir_session *session, const struct write_list *list, struct wr_error *err)
+{
+    struct read_view view;
+    wr_read_view_begin(session, &view);
+    if (!session->overlay)
+        session->overlay = wr_overlay_new(session->db);
+    bool ok = wr_overlay_add(session->overlay, session->snapshot, list, err);
+    wr_read_view_end(session, &view);
+    return ok;
+}
+
 bool wr_transaction_commit(struct weir_session *session, struct wr_error *err)
 {
-    bool ok = true;
-    if (session->overlay) {
-        struct write_list *lists[256];
-        size_t n = wr_overlay_lists(session->overlay, session->db, session->catalog, lists, WR_COUNT(lists), err);
-        ok = !n || wr_writes_apply(session->db, lists, n, err);
-        for (size_t i = 0; i < n; i++)
-            wr_writes_free(lists[i]);
-    }
+    struct write_list **lists = NULL;
+    size_t n = 0;
+    bool ok = wr_overlay_lists(session->overlay, session->db, session->catalog, &lists, &n, err);
+    if (ok && session->pending)
+        ok = wr_pending_commit(session, lists, n, err);
+    else if (ok && n)
+        ok = wr_writes_apply(session->db, lists, n, err);
+    for (size_t i = 0; i < n; i++)
+        wr_writes_free(lists[i]);
+    free(lists);
     wr_transaction_end(session);
     return ok;
 }

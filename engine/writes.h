@@ -51,8 +51,8 @@ bool wr_overlay_any(const struct overlay *overlay, uint32_t table);
 /* The rows that the transaction has put into the table. */
 typedef bool (*overlay_row)(void *context, const char *row, uint32_t len);
 bool wr_overlay_rows(const struct overlay *overlay, uint32_t table, overlay_row visit, void *context);
-/* As lists, for apply. Returns how many; the caller frees them. */
-size_t wr_overlay_lists(struct overlay *overlay, weir_db *db, struct catalog *catalog, struct write_list **lists,
-                        size_t max, struct wr_error *err);
+/* As lists, for apply; the caller frees them and the array, after a failure too. overlay may be NULL. */
+bool wr_overlay_lists(struct overlay *overlay, weir_db *db, struct catalog *catalog, struct write_list ***lists,
+                      size_t *n, struct wr_error *err) WR_MUST;
 
 #endif

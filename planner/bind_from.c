@@ -112,7 +112,8 @@ static bool bind_object(struct binder *binder, const PgQuery__RangeVar *range, s
     TRY(wr_plan_relation(binder->planner, range, &object, binder->err));
     if (object->kind == OBJECT_SINK)
         return bind_fail(binder, range->location, ERR_WRONG_OBJECT_TYPE, "\"%s\" is a sink", object->name);
-    if (object->kind == OBJECT_VIEW) {
+    bool computed = object->kind == OBJECT_MATERIALIZED_VIEW && object->uncommitted && !binder->planner->streaming;
+    if (object->kind == OBJECT_VIEW || computed) {
         TRY(bind_enter(binder));
         TRY(bind_view(binder, object, &source->plan));
         binder->depth--;

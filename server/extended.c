@@ -33,8 +33,7 @@ static bool prepare(struct connection *connection, const struct wire_parse *mess
                                   message->n_oids, statement, &error);
     wr_connection_end_work(connection);
     if (code == WEIR_ERROR) {
-        if (!strcmp(error.sqlstate, ERR_SYNTAX) || wr_implicit_may_run(connection, NULL))
-            wr_connection_report(connection, &error);
+        wr_connection_report(connection, &error);
         return false;
     }
     if (wr_sqltext_has_more(message->sql, message->sql_len, at)) {

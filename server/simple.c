@@ -104,8 +104,7 @@ static bool step(struct connection *connection, struct script *script, bool *don
         return true;
     script->any = true;
     if (code == WEIR_ERROR) {
-        if (!strcmp(error.sqlstate, ERR_SYNTAX) || wr_implicit_may_run(connection, NULL))
-            wr_connection_report(connection, &error);
+        wr_connection_report(connection, &error);
         return false;
     }
     bool last = !wr_sqltext_has_more(script->sql, script->len, script->at);

@@ -74,10 +74,15 @@ uint64_t wr_snapshot_commit(const struct snapshot *snapshot)
 
 struct version *wr_snapshot_version(struct snapshot *snapshot, struct trace *trace)
 {
-    struct snapshot_entry wanted = {trace->id, NULL};
+    return wr_snapshot_version_of(snapshot, trace->id, trace->kind);
+}
+
+struct version *wr_snapshot_version_of(struct snapshot *snapshot, uint64_t trace_id, enum trace_kind kind)
+{
+    struct snapshot_entry wanted = {trace_id, NULL};
     struct snapshot_entry *entry = bsearch(&wanted, snapshot->entries, snapshot->n, sizeof *snapshot->entries, by_id);
     if (!entry)
-        return wr_version_new(snapshot->store, trace->kind, 0);
+        return wr_version_new(snapshot->store, kind, 0);
     wr_version_retain(entry->version);
     return entry->version;
 }

@@ -174,6 +174,8 @@ void wr_snapshot_release(struct snapshot *snapshot);
 uint64_t wr_snapshot_commit(const struct snapshot *snapshot);
 /* The trace's version in the snapshot: retained. An empty version if the trace did not exist then. */
 struct version *wr_snapshot_version(struct snapshot *snapshot, struct trace *trace);
+/* The same by id, of a trace that may not exist any more, or not yet. */
+struct version *wr_snapshot_version_of(struct snapshot *snapshot, uint64_t trace_id, enum trace_kind kind);
 /* The store wants it gone (too old, or it holds too much): holders check at each chunk and fail with 40001-like
  * "snapshot too old" (72000). */
 bool wr_snapshot_expired(const struct snapshot *snapshot);

@@ -4,7 +4,8 @@
 The same changes go to PostgreSQL, but only once weir has acknowledged them. Where weir dies before it answered, the
 statement (or the transaction, at its COMMIT) may have taken effect or not, as a whole: after the restart every table must
 equal PostgreSQL's with it or without it. Then every view must equal its query, asked of the view, of weir directly and of
-PostgreSQL. A view whose CREATE was cut short either does not exist, or is completed by the restart.
+PostgreSQL. A view whose CREATE was cut short either does not exist, or is completed by the restart. A transaction that
+creates and drops and writes has happened as a whole, or not at all.
 """
 import argparse
 import collections
@@ -53,6 +54,8 @@ class Cycle:
         self.link = self.weir.link()
         self.views = {}
         self.relations = {}
+        self.sets = []  # created together in one transaction: (table, view)
+        self.whole = None
         self.number = 0
         self.tables = [Table(self.r, f"t{i}") for i in range(3)]
         for t in self.tables:
@@ -139,7 +142,7 @@ class Cycle:
         self.relations[name] = (query.columns, True, query.kinds)
 
     def drop_view(self):
-        free = [n for n in self.views if n not in HEAVY_VIEWS and not any(f" {n} AS" in q for m, q in self.views.items() if m != n)]
+        free = [n for n in self.views if n not in HEAVY_VIEWS and not n.startswith("nv") and not any(f" {n} AS" in q for m, q in self.views.items() if m != n)]
         if not free:
             return self.create_view()
         name = self.r.choice(free)
@@ -156,12 +159,69 @@ class Cycle:
         self.relations.pop(name, None)
         self.pg.query(f"DROP VIEW {name}")
 
+    def transaction(self):
+        """A table, rows, a view over it and another table, changes of that, the drop of an older such set: all or nothing."""
+        table, view, other = f"n{self.number}", f"nv{self.number}", self.r.choice(self.tables)
+        self.number += 1
+        query = f"SELECT g, count(*) AS n, sum(k) AS s, (SELECT count(*) FROM {other.name}) AS others FROM {table} GROUP BY g"
+        gone = self.sets[0] if len(self.sets) > 2 else None
+        statements = ["BEGIN", f"CREATE TABLE {table} (k integer PRIMARY KEY, g integer)",
+                      f"INSERT INTO {table} VALUES " + ", ".join(f"({k}, {k % 3})" for k in range(self.r.randint(1, 900))),
+                      f"CREATE MATERIALIZED VIEW {view} AS {query}", f"UPDATE {table} SET g = g + 1 WHERE mod(k, 4) = 1",
+                      f"DELETE FROM {other.name} WHERE false"]
+        if gone:
+            statements += [f"DROP MATERIALIZED VIEW {gone[1]}", f"DROP TABLE {gone[0]}"]
+        if self.r.random() < 0.2:
+            for sql in statements + ["ROLLBACK"]:
+                self.whole = (table, view, query, gone, [])
+                self.say(sql)
+            self.whole = None
+            return
+        for sql in statements + ["COMMIT"]:
+            self.whole = (table, view, query, gone, statements + ["COMMIT"] if sql == "COMMIT" else [])
+            self.say(sql)
+        self.has_happened()
+
+    def say(self, sql):
+        try:
+            self.link.query(sql)
+        except Disconnected:
+            raise Died() from None
+
+    def has_happened(self):
+        table, view, query, gone, statements = self.whole
+        for sql in statements:
+            self.pg.query(sql.replace("MATERIALIZED VIEW", "VIEW"))
+        self.names.append(table)
+        self.views[view] = query
+        self.sets.append((table, view))
+        if gone:
+            self.sets.remove(gone)
+            self.names.remove(gone[0])
+            del self.views[gone[1]]
+        self.whole = None
+        self.stats["transactions with DDL"] += 1
+
+    def check_whole(self):
+        table, view, _, gone, statements = self.whole
+        parts = {name: self.exists(name) for name in (table, view)}
+        parts.update({f"not {name}": not self.exists(name) for name in gone or ()})
+        if len(set(parts.values())) > 1:
+            raise Wrong(f"half a transaction: {parts}")
+        if parts[table] and not statements:
+            raise Wrong(f"{table} exists, and was not committed")
+        if parts[table]:
+            self.has_happened()
+        self.whole = None
+
     def load(self, steps, ddl):
         """Random changes; True if weir died."""
-        self.pending = self.creating = self.dropping = None
+        self.pending = self.creating = self.dropping = self.whole = None
         try:
             for _ in range(steps):
-                if self.r.random() < ddl or not self.views:
+                if self.r.random() < ddl / 2:
+                    self.transaction()
+                elif self.r.random() < ddl or not self.views:
                     self.drop_view() if len(self.views) > 7 or self.views and self.r.random() < 0.2 else self.create_view()
                 statements = step(self.r, self.tables)
                 if self.heavy and self.r.random() < 0.4:
@@ -198,6 +258,8 @@ class Cycle:
 
     def check(self):
         self.link = self.weir.link()
+        if self.whole:
+            self.check_whole()
         differs = self.tables_differ()
         if differs and self.pending:
             self.on_pg(self.pending)
@@ -238,7 +300,8 @@ class Cycle:
                     raise Wrong(f"{what} {name} differs: {query}\n  missing {[(decode(b), n) for b, n in list(lost.items())[:5]]}"
                                 f"\n  extra {[(decode(b), n) for b, n in list(extra.items())[:5]]}")
                 self.stats["answers"] += 1
-        for name in [n for n in self.views if n not in HEAVY_VIEWS and int(self.link.value(f"SELECT count(*) FROM {n}")) > 3 * MOST_ROWS]:
+        for name in [n for n in self.views if n not in HEAVY_VIEWS and not n.startswith("nv") and
+                     int(self.link.value(f"SELECT count(*) FROM {n}")) > 3 * MOST_ROWS]:
             if not any(f" {name} AS" in q for q in self.views.values()):
                 self.link.query(f"DROP MATERIALIZED VIEW {name}")
                 self.forget(name)
@@ -262,7 +325,7 @@ class Cycle:
             ddl = 0.7 if failpoint in ("ddl", "backfill") else 0.15
             died = self.load(120, ddl)
         else:
-            self.pending = self.creating = self.dropping = None
+            self.pending = self.creating = self.dropping = self.whole = None
         if not died:
             self.weir.kill()
             self.stats[f"not reached: {failpoint}"] += 1
