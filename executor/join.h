@@ -58,6 +58,7 @@ struct join {
     bool *condition_columns;     /* which of left and right columns it reads */
     struct multimap *counts;     /* see above; NOT IN: number of right rows, under the empty key. NULL: not needed */
 
+    struct frontier_meet frontiers;            /* of the key columns */
     struct held_batch *held_first, *held_last; /* wait for the table: op_join_table.c */
 
     /* the step at work */

@@ -25,6 +25,12 @@
  * included, arrive before the first of its left input; every input arrives once; outputs must then need no retraction:
  *     (a join emits final rows only, an aggregate emits at flush only), so results can be streamed.
  *
+ * C10 Time: what is pushed belongs to (worker->epoch, worker->iteration); the iteration is 0 but within a recursion. A
+ * frontier (frontier.h) is a promise about one column of what will come at a port from the next epoch on. It is given
+ * to the scans by wr_op_advance() and travels as rows do; an operator whose output it says something about passes it on
+ * (advance()), others stop it. State that no later row can reach, and windows that no later row can change, are told by
+ * it. Nothing declares one yet.
+ *
  * To add an operator: a kind in plan/plan.h, executor/op_<name>.c with an op_class, a row in executor/ops.c,
  * its case in the planner's binder or a pass. */
 #ifndef WEIR_EXECUTOR_OP_H
@@ -32,6 +38,7 @@
 
 #include <stdatomic.h>
 
+#include "executor/frontier.h"
 #include "plan/plan.h"
 #include "state/store.h"
 #include "types/row.h"
@@ -53,8 +60,9 @@ struct op_class {
     const char *name;
     bool (*open)(struct op *op, struct wr_error *err); /* allocate op->impl from plan; traces via wr_op_trace() */
     bool (*step)(struct op *op, unsigned port, const struct batch *batch);
-    bool (*flush)(struct op *op);                         /* NULL: nothing to do at the end of an epoch */
-    bool (*seal)(struct op *op, struct commit *commit);   /* NULL: stateless */
+    bool (*flush)(struct op *op); /* NULL: nothing to do at the end of an epoch */
+    bool (*advance)(struct op *op, unsigned port, const struct frontier *frontier); /* NULL: it ends here (C10) */
+    bool (*seal)(struct op *op, struct commit *commit);                             /* NULL: stateless */
     void (*relieve)(struct op *op, int64_t bytes);        /* drop about that many bytes of clean state; NULL: cannot */
     void (*stats)(struct op *op, struct op_stats *stats); /* fill state_rows, state_bytes */
     void (*close)(struct op *op);                         /* free impl; NULL: nothing */
@@ -89,7 +97,8 @@ struct worker {
     int64_t query_limit_bytes; /* one-shot: its share */
     const atomic_bool *cancel; /* NULL: never */
     uint64_t epoch;
-    int64_t now_us; /* the epoch's timestamp: an input, committed */
+    uint32_t iteration; /* of a recursion within the epoch (C10); always 0 so far */
+    int64_t now_us;     /* the epoch's timestamp: an input, committed */
     struct wr_error error;
     struct op *running; /* for time accounting */
     uint64_t running_since;
@@ -118,6 +127,12 @@ struct dataflow {
 bool wr_op_emit(struct op *op, const struct batch *batch) WR_MUST;
 /* The same, entered from outside (engine pushing into a scan op). */
 bool wr_op_step(struct op *op, unsigned port, const struct batch *batch) WR_MUST;
+/* A frontier comes in at a port; is passed on to all outputs; is passed on as that of the output columns which show the
+ * column (columns[c] = input column of output column c). */
+bool wr_op_advance(struct op *op, unsigned port, const struct frontier *frontier) WR_MUST;
+bool wr_op_emit_frontier(struct op *op, const struct frontier *frontier) WR_MUST;
+bool wr_op_emit_frontier_of(struct op *op, const struct frontier *frontier, const uint16_t *columns,
+                            uint16_t n) WR_MUST;
 /* What step() does first: memory is given back where it is short. For operators that are fed in another way. */
 bool wr_op_relieve(struct op *op) WR_MUST;
 bool wr_op_flush(struct op *op) WR_MUST;

@@ -404,11 +404,18 @@ static void aggregate_stats(struct op *op, struct op_stats *stats)
     }
 }
 
+/* Groups below it change no more. */
+static bool aggregate_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    return wr_op_emit_frontier_of(op, frontier, op->plan->aggregate.group, op->plan->aggregate.ngroup);
+}
+
 const struct op_class op_aggregate = {
     .name = "aggregate",
     .open = aggregate_open,
     .step = aggregate_step,
     .flush = aggregate_flush,
+    .advance = aggregate_advance,
     .seal = aggregate_seal,
     .relieve = aggregate_relieve,
     .stats = aggregate_stats,

@@ -273,11 +273,17 @@ static void distinct_stats(struct op *op, struct op_stats *stats)
     stats->misses = values.misses;
 }
 
+static bool distinct_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    return wr_op_emit_frontier(op, frontier);
+}
+
 const struct op_class op_distinct = {
     .name = "distinct",
     .open = distinct_open,
     .step = distinct_step,
     .flush = distinct_flush,
+    .advance = distinct_advance,
     .seal = distinct_seal,
     .relieve = distinct_relieve,
     .stats = distinct_stats,

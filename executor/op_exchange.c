@@ -27,6 +27,9 @@ struct hub {
     uint32_t object, plan_id;
     struct op **instances; /* by worker */
     struct inbox *inboxes; /* by worker */
+    struct wr_arena arena;
+    struct frontier_meet frontiers; /* of all workers */
+    int64_t *passed;                /* worker * columns + column: what that worker's instance has passed on */
     struct hub *next;
 };
 
@@ -56,6 +59,7 @@ static void hub_free(struct hub *hub, uint32_t workers)
             hub->inboxes[w].first = held->next;
             wr_held_release(held);
         }
+    wr_arena_reset(&hub->arena);
     free(hub->instances);
     free(hub->inboxes);
     free(hub);
@@ -83,8 +87,9 @@ void wr_exchange_abort(struct exchange_registry *registry)
     pthread_mutex_unlock(&registry->lock);
 }
 
-static struct hub *hub_find(struct exchange_registry *registry, uint32_t object, uint32_t plan_id)
+static struct hub *hub_find(struct exchange_registry *registry, uint32_t object, const struct plan *plan)
 {
+    uint32_t plan_id = plan->id;
     struct hub *hub = registry->hubs;
     while (hub && (hub->object != object || hub->plan_id != plan_id))
         hub = hub->next;
@@ -96,6 +101,12 @@ static struct hub *hub_find(struct exchange_registry *registry, uint32_t object,
     hub->plan_id = plan_id;
     hub->instances = wr_calloc(registry->workers, sizeof *hub->instances);
     hub->inboxes = wr_calloc(registry->workers, sizeof *hub->inboxes);
+    wr_arena_init(&hub->arena, NULL);
+    wr_frontier_meet_init(&hub->frontiers, &hub->arena, (uint16_t)registry->workers, plan->ncols);
+    size_t n = (size_t)registry->workers * plan->ncols;
+    hub->passed = WR_NEW_ARRAY(&hub->arena, int64_t, n + 1);
+    for (size_t i = 0; i < n; i++)
+        hub->passed[i] = FRONTIER_NONE;
     hub->next = registry->hubs;
     registry->hubs = hub;
     return hub;
@@ -107,7 +118,7 @@ static bool exchange_open(struct op *op, struct wr_error *err)
     if (!registry || registry->workers < 2)
         return true; /* impl NULL: passes through */
     pthread_mutex_lock(&registry->lock);
-    struct hub *hub = hub_find(registry, op->dataflow->object, op->plan->id);
+    struct hub *hub = hub_find(registry, op->dataflow->object, op->plan);
     hub->instances[op->worker->index] = op;
     pthread_mutex_unlock(&registry->lock);
     op->impl = hub;
@@ -142,7 +153,7 @@ void wr_exchange_adopt(struct exchange_registry *registry, struct dataflow *data
             continue;
         struct hub *old = op->impl;
         pthread_mutex_lock(&registry->lock);
-        struct hub *hub = hub_find(registry, old->object, old->plan_id);
+        struct hub *hub = hub_find(registry, old->object, op->plan);
         hub->instances[op->worker->index] = op;
         pthread_mutex_unlock(&registry->lock);
         exchange_close(op);
@@ -268,11 +279,44 @@ static bool exchange_step(struct op *op, unsigned port, const struct batch *batc
     return true;
 }
 
+/* ---- frontiers: as far as the slowest worker; passed on by each instance once it has all rows of the epoch */
+
+static bool exchange_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    struct hub *hub = op->impl;
+    struct frontier common;
+    if (!hub)
+        return wr_op_emit_frontier(op, frontier);
+    pthread_mutex_lock(&hub->registry->lock);
+    (void)wr_frontier_meet(&hub->frontiers, (uint16_t)op->worker->index, frontier, &common);
+    pthread_mutex_unlock(&hub->registry->lock);
+    return true;
+}
+
+static bool pass_frontiers(struct op *op, struct hub *hub)
+{
+    uint16_t ncols = hub->frontiers.ncols;
+    int64_t *passed = hub->passed + (size_t)op->worker->index * ncols;
+    int64_t *now = wr_arena_alloc(&op->worker->arena, sizeof *now * (ncols + 1u));
+    pthread_mutex_lock(&hub->registry->lock);
+    memcpy(now, hub->frontiers.passed, sizeof *now * ncols);
+    pthread_mutex_unlock(&hub->registry->lock);
+    for (uint16_t c = 0; c < ncols; c++) {
+        if (now[c] <= passed[c])
+            continue;
+        passed[c] = now[c];
+        TRY(wr_op_emit_frontier(op, &(struct frontier){c, now[c]}));
+    }
+    return true;
+}
+
 static bool exchange_flush(struct op *op)
 {
     struct hub *hub = op->impl;
-    if (!hub || !hub->registry->threaded)
+    if (!hub)
         return true;
+    if (!hub->registry->threaded)
+        return pass_frontiers(op, hub);
     struct exchange_registry *registry = hub->registry;
     struct inbox *inbox = &hub->inboxes[op->worker->index];
     bool ok = true;
@@ -301,8 +345,12 @@ static bool exchange_flush(struct op *op)
         }
     }
     pthread_mutex_unlock(&registry->lock);
-    return ok;
+    return ok && pass_frontiers(op, hub);
 }
 
-const struct op_class op_exchange = {
-    .name = "exchange", .open = exchange_open, .step = exchange_step, .flush = exchange_flush, .close = exchange_close};
+const struct op_class op_exchange = {.name = "exchange",
+                                     .open = exchange_open,
+                                     .step = exchange_step,
+                                     .flush = exchange_flush,
+                                     .advance = exchange_advance,
+                                     .close = exchange_close};

@@ -185,6 +185,7 @@ static bool join_open(struct op *op, struct wr_error *err)
     }
     open_side(join, LEFT);
     open_side(join, RIGHT);
+    wr_frontier_meet_init(&join->frontiers, arena, 2, join->nkeys);
     choose_drops(join);
     open_maps(join);
     return true;
@@ -390,6 +391,25 @@ static bool join_flush(struct op *op)
     return take_held(op->impl);
 }
 
+/* Only of key columns: a row that comes meets old rows, but those of its key. */
+static bool join_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    struct join *join = op->impl;
+    const uint16_t *own = port == LEFT ? op->plan->join.left_keys : op->plan->join.right_keys;
+    if (join->null_aware)
+        return true;
+    for (uint16_t k = 0; k < join->nkeys; k++) {
+        struct frontier of_key = {k, frontier->at}, common;
+        if (own[k] != frontier->column || !wr_frontier_meet(&join->frontiers, (uint16_t)port, &of_key, &common))
+            continue;
+        TRY(wr_op_emit_frontier(op, &(struct frontier){op->plan->join.left_keys[k], common.at}));
+        uint16_t right = (uint16_t)(join->side[LEFT].ncols + op->plan->join.right_keys[k]);
+        if (join->emit_pairs)
+            TRY(wr_op_emit_frontier(op, &(struct frontier){right, common.at}));
+    }
+    return true;
+}
+
 /* ---- state */
 
 /* What a backfill keeps of a table is not needed for long: it is written only if memory asks for it. */
@@ -458,6 +478,7 @@ const struct op_class op_join = {
     .open = join_open,
     .step = join_step,
     .flush = join_flush,
+    .advance = join_advance,
     .seal = join_seal,
     .relieve = join_relieve,
     .stats = join_stats,

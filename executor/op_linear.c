@@ -18,7 +18,12 @@ static bool scan_step(struct op *op, unsigned port, const struct batch *batch)
     return wr_op_emit(op, &out);
 }
 
-const struct op_class op_scan = {.name = "scan", .step = scan_step};
+static bool scan_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    return wr_op_emit_frontier_of(op, frontier, op->plan->scan.columns, op->plan->ncols);
+}
+
+const struct op_class op_scan = {.name = "scan", .step = scan_step, .advance = scan_advance};
 
 /* ---- values */
 
@@ -127,8 +132,13 @@ static bool filter_step(struct op *op, unsigned port, const struct batch *batch)
     return n ? wr_op_emit(op, wr_batch_gather(arena, batch, sel, n)) : true;
 }
 
+static bool filter_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    return wr_op_emit_frontier(op, frontier);
+}
+
 const struct op_class op_filter = {
-    .name = "filter", .open = filter_open, .step = filter_step, .close = evaluator_close};
+    .name = "filter", .open = filter_open, .step = filter_step, .advance = filter_advance, .close = evaluator_close};
 
 /* ---- project */
 
@@ -153,14 +163,41 @@ static bool project_step(struct op *op, unsigned port, const struct batch *batch
     return wr_op_emit(op, &out);
 }
 
-const struct op_class op_project = {
-    .name = "project", .open = project_open, .step = project_step, .close = evaluator_close};
+static bool project_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    for (uint16_t c = 0; c < op->plan->ncols; c++) {
+        const struct expr *expr = op->plan->project.exprs[c];
+        if (expr->kind == EXPR_COLUMN && expr->column == frontier->column)
+            TRY(wr_op_emit_frontier(op, &(struct frontier){c, frontier->at}));
+    }
+    return true;
+}
+
+const struct op_class op_project = {.name = "project",
+                                    .open = project_open,
+                                    .step = project_step,
+                                    .advance = project_advance,
+                                    .close = evaluator_close};
 
 /* ---- union all */
+
+static bool union_open(struct op *op, struct wr_error *err)
+{
+    struct frontier_meet *meet = WR_NEW(&op->dataflow->arena, struct frontier_meet);
+    wr_frontier_meet_init(meet, &op->dataflow->arena, op->plan->ninputs, op->plan->ncols);
+    op->impl = meet;
+    return true;
+}
+
+static bool union_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    struct frontier common;
+    return !wr_frontier_meet(op->impl, (uint16_t)port, frontier, &common) || wr_op_emit_frontier(op, &common);
+}
 
 static bool union_step(struct op *op, unsigned port, const struct batch *batch)
 {
     return wr_op_emit(op, batch);
 }
 
-const struct op_class op_union = {.name = "union", .step = union_step};
+const struct op_class op_union = {.name = "union", .open = union_open, .step = union_step, .advance = union_advance};

@@ -56,6 +56,11 @@ static bool materialize_seal(struct op *op, struct commit *commit)
     return wr_change_buffer_seal(&m->buffer, m->trace, commit, &op->worker->error);
 }
 
+static bool materialize_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    return wr_op_emit_frontier(op, frontier);
+}
+
 static bool materialize_step(struct op *op, unsigned port, const struct batch *batch)
 {
     struct materialize *m = op->impl;
@@ -94,6 +99,7 @@ static void materialize_close(struct op *op)
 const struct op_class op_materialize = {.name = "materialize",
                                         .open = materialize_open,
                                         .step = materialize_step,
+                                        .advance = materialize_advance,
                                         .seal = materialize_seal,
                                         .relieve = materialize_relieve,
                                         .stats = materialize_stats,

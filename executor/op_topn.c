@@ -439,11 +439,21 @@ static void topn_stats(struct op *op, struct op_stats *stats)
     }
 }
 
+/* Only of a partition column: a row that comes may move old rows of its partition. */
+static bool topn_advance(struct op *op, unsigned port, const struct frontier *frontier)
+{
+    for (uint16_t k = 0; k < op->plan->topn.npartition; k++)
+        if (op->plan->topn.partition[k] == frontier->column)
+            return wr_op_emit_frontier(op, frontier);
+    return true;
+}
+
 const struct op_class op_topn = {
     .name = "topn",
     .open = topn_open,
     .step = topn_step,
     .flush = topn_flush,
+    .advance = topn_advance,
     .seal = topn_seal,
     .relieve = topn_relieve,
     .stats = topn_stats,
