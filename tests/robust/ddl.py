@@ -39,7 +39,7 @@ def watch(weir):
     while not stop.is_set():
         marks, tables, views = link.query(
             "SELECT (SELECT count(*) FROM marks), (SELECT count(*) FROM weir_catalog.relations WHERE name LIKE 'x%'), "
-            "(SELECT count(*) FROM weir_catalog.relations WHERE name LIKE 'v%')").rows()[0]
+            "(SELECT count(*) FROM weir_catalog.relations WHERE name LIKE 'va%' OR name LIKE 'vb%' OR name LIKE 'vc%')").rows()[0]
         if not marks == tables or int(views) != 3 * int(marks):
             problems.append(f"half a transaction is seen: {marks} marks, {tables} tables, {views} views")
             stop.set()
@@ -112,7 +112,7 @@ def run(workers):
         t.join()
     equal(problems, [], f"{workers} workers")
     check(sum(built) >= 4, f"only {sum(built)} transactions")
-    traces = "SELECT name FROM weir_catalog.relations WHERE name LIKE 'x%' OR name LIKE 'v%' ORDER BY name"
+    traces = "SELECT name FROM weir_catalog.relations WHERE name LIKE 'x%' OR name LIKE 'va%' OR name LIKE 'vb%' OR name LIKE 'vc%' ORDER BY name"
     before = link.query(traces).rows()
     weir.kill()
     weir.start()
