@@ -308,6 +308,8 @@ static bool fill_commit(weir_db *db, const struct ddl *ddl, const struct drops *
         stored.creating = stored.uncommitted = false;
         if (births->lives[i] && births->lives[i]->query_plan)
             stored.plan_hash = wr_plan_hash(births->lives[i]->query_plan);
+        if (births->lives[i])
+            wr_live_drop_copies(db, births->lives[i]);
         wr_catalog_put(db, &stored);
         *catalog = replace(*catalog, wr_catalog_with(*catalog, &stored));
     }

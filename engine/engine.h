@@ -119,7 +119,9 @@ struct live {
     struct live_source *input; /* tables with a connector, sources with readers */
     struct sink_runner *sink;
     struct sink_input sink_input;
-    uint32_t readers; /* of a source */
+    uint32_t readers;      /* of a source */
+    struct trace **copies; /* of shared state, made by a backfill, read by nobody any more */
+    uint32_t ncopies;
 };
 
 /* Describe how a relation's rows are stored; memory from the arena. */
@@ -134,6 +136,8 @@ bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *obje
 /* Connect to the live objects it reads, put it into db->live, start its connector; or, false, none of it. Loop thread
  * (or before it runs). */
 bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err) WR_MUST;
+/* In the commit that carries its state, once that is handed over. */
+void wr_live_drop_copies(weir_db *db, struct live *live);
 void wr_live_detach(weir_db *db, struct live *live); /* the reverse; also stops sinks and sources */
 void wr_live_free(struct live *live);
 struct live *wr_live_find(weir_db *db, uint32_t id);

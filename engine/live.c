@@ -457,9 +457,11 @@ static bool disconnect_scan(weir_db *db, struct live *from, struct op *scan, uin
     return true;
 }
 
-/* Joins that read a table instead of keeping it: all tables stand still. What a backfill kept of it goes. */
-static bool share_tables(weir_db *db, struct live *live, struct wr_error *err)
+/* Joins that read a table instead of keeping its rows: it stands still now. What a backfill kept goes when the
+ * state is handed over. */
+static bool share_state(weir_db *db, struct live *live, struct wr_error *err)
 {
+    live->copies = WR_NEW_ARRAY(&live->arena, struct trace *, live->flows[0]->nops + 1);
     for (uint32_t i = 0; i < live->flows[0]->nops; i++) {
         const struct op *join = live->flows[0]->ops[i];
         if (join->cls != &op_join || !join->plan->join.shared)
@@ -467,18 +469,26 @@ static bool share_tables(weir_db *db, struct live *live, struct wr_error *err)
         const struct plan *scan = join->plan->inputs[join->plan->join.shared == SHARED_RIGHT];
         struct live *from = wr_live_find(db, scan->scan.object);
         if (!from)
-            return wr_fail(err, ERR_INTERNAL, "table \"%s\" read by \"%s\" is not running", scan->scan.name,
+            return wr_fail(err, ERR_INTERNAL, "\"%s\" read by \"%s\" is not running", scan->scan.name,
                            live->object->name);
         struct trace *copy = NULL;
         for (uint32_t w = 0; w < db->nworkers; w++)
             copy = wr_join_read_table(live->flows[w]->ops[i], from->flows[w]->root);
-        struct version *version = copy ? wr_trace_current(copy) : NULL;
-        if (version && !wr_version_is_empty(version))
-            wr_commit_drop_trace(db->commit, copy);
-        if (version)
-            wr_version_release(version);
+        if (copy)
+            live->copies[live->ncopies++] = copy;
     }
     return true;
+}
+
+void wr_live_drop_copies(weir_db *db, struct live *live)
+{
+    for (uint32_t i = 0; i < live->ncopies; i++) {
+        struct version *version = wr_trace_current(live->copies[i]);
+        if (!wr_version_is_empty(version))
+            wr_commit_drop_trace(db->commit, live->copies[i]);
+        wr_version_release(version);
+    }
+    live->ncopies = 0;
 }
 
 bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err)
@@ -486,7 +496,7 @@ bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err)
     TRY(each_scan(db, live, is_running, err));
     (void)!each_scan(db, live, connect_scan, err);
     insert_live(db, live);
-    bool ok = share_tables(db, live, err) && each_scan(db, live, start_scanned, err);
+    bool ok = share_state(db, live, err) && each_scan(db, live, start_scanned, err);
     if (ok && live->object->kind == OBJECT_TABLE)
         ok = wr_live_start_source(db, live, err);
     if (ok && live->object->kind == OBJECT_SINK)
