@@ -23,7 +23,7 @@ struct object_column {
     uint32_t id; /* permanent within the object */
     const char *name;
     struct type type;
-    bool not_null;
+    bool not_null; /* declared; of a view: proven, which is not shown as a constraint */
     bool hidden; /* the row id of a table without a primary key: `_row_id` bigint, always the last column */
     const char *default_text; /* SQL text of DEFAULT, or NULL */
 };
@@ -75,6 +75,12 @@ struct object {
     bool uncommitted;     /* made by the transaction that sees it; not stored */
     uint8_t plan_version; /* PLANNER_VERSION (planner/planner.h) when it was created; 0: before there was one */
 };
+
+/* As SQL shows it: what is proven of a view's column is no constraint. */
+static inline bool wr_object_declares_not_null(const struct object *object, uint16_t column)
+{
+    return object->kind != OBJECT_MATERIALIZED_VIEW && object->cols[column].not_null;
+}
 
 struct catalog; /* one immutable version */
 

@@ -48,10 +48,12 @@ static void put_scalar(struct wr_buf *out, struct type type)
         wr_buf_puts(out, type.id < TYPE_COUNT && names[type.id] ? names[type.id] : "String");
 }
 
-/* numeric(p,s) may hold NaN, which arrives as null. */
+/* numeric(p,s) may hold NaN, which no Decimal does: it arrives as null. */
 static bool is_nullable(const struct sink_config *config, uint16_t column)
 {
-    return !config->not_null || !config->not_null[column] || config->types[column].id == TYPE_NUMERIC;
+    struct type type = config->types[column];
+    bool decimal = type.id == TYPE_NUMERIC && type.precision > 0;
+    return !config->not_null || !config->not_null[column] || decimal;
 }
 
 static void put_columns(struct wr_buf *out, const struct sink_config *config)

@@ -240,7 +240,7 @@ static bool view_columns(struct wr_arena *arena, const struct plan *plan, size_t
         object->cols[c] = (struct object_column){.id = c + 1u,
                                                  .name = wr_arena_strdup(arena, name),
                                                  .type = plan->cols[c].type.id ? plan->cols[c].type : TYPE(TYPE_TEXT),
-                                                 .not_null = false};
+                                                 .not_null = !plan->cols[c].nullable};
     }
     return true;
 }

@@ -39,6 +39,7 @@ bool wr_sink_config_of(struct wr_arena *arena, weir_db *db, const struct live *l
                                    .ncols = relation->ncols,
                                    .names = relation->names,
                                    .types = relation->types,
+                                   .not_null = relation->not_null,
                                    .nkey = synthetic ? 0 : relation->nkey,
                                    .key = key,
                                    .layout = relation->layout,

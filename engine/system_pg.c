@@ -224,8 +224,10 @@ static const char *storage(const struct type_info *info)
     return by_value(info) ? "p" : info->oid == 1700 ? "m" : "x";
 }
 
-static void add_attribute(struct system_rows *rows, int64_t relation, const struct object_column *col, int32_t number)
+static void add_attribute(struct system_rows *rows, int64_t relation, const struct object *o, uint16_t column,
+                          int32_t number)
 {
+    const struct object_column *col = &o->cols[column];
     const struct type_info *info = wr_type_info(col->type.id);
     const struct datum values[] = {sys_int8(relation),
                                    sys_text(col->name),
@@ -240,7 +242,7 @@ static void add_attribute(struct system_rows *rows, int64_t relation, const stru
                                    sys_text(alignment(info)),
                                    sys_text(storage(info)),
                                    sys_text(""),
-                                   sys_bool(col->not_null),
+                                   sys_bool(wr_object_declares_not_null(o, column)),
                                    sys_bool(col->default_text != NULL),
                                    no(),
                                    sys_text(""),
@@ -261,9 +263,9 @@ static void attributes(struct system_rows *rows)
     for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
         const struct object *o = relation_at(rows, i);
         for (uint16_t c = 0; o && c < shown_columns(o); c++)
-            add_attribute(rows, o->id, &o->cols[c], c + 1);
+            add_attribute(rows, o->id, o, c, c + 1);
         for (uint16_t k = 0; o && wr_object_has_key(o) && k < o->npk; k++)
-            add_attribute(rows, OID_INDEX_FIRST + o->id, &o->cols[o->pk[k]], k + 1);
+            add_attribute(rows, OID_INDEX_FIRST + o->id, o, o->pk[k], k + 1);
     }
 }
 
@@ -690,12 +692,17 @@ static const struct system_relation relations[] = {
      "The indexes of primary keys.", index_views},
     {PG, "pg_auth_members", "roleid bigint, member bigint, grantor bigint, admin_option boolean", "Empty.", NULL},
     {PG, "pg_conversion", "oid bigint key, conname text, connamespace bigint", "Empty.", NULL},
+    {PG, "pg_db_role_setting", "setdatabase bigint key, setrole bigint key, setconfig text", "Empty.", NULL},
+    {PG, "pg_default_acl",
+     "oid bigint key, defaclrole bigint, defaclnamespace bigint, defaclobjtype text, defaclacl text", "Empty.", NULL},
     {PG, "pg_depend",
      "classid bigint, objid bigint, objsubid int, refclassid bigint, refobjid bigint, refobjsubid int, deptype text",
      "Empty.", NULL},
     {PG, "pg_enum", "oid bigint key, enumtypid bigint, enumsortorder float8, enumlabel text", "Empty.", NULL},
-    {PG, "pg_event_trigger", "oid bigint key, evtname text, evtevent text, evtowner bigint, evtenabled text", "Empty.",
-     NULL},
+    {PG, "pg_event_trigger",
+     "oid bigint key, evtname text, evtevent text, evtowner bigint, evtfoid bigint, evtenabled text, "
+     "evttags text",
+     "Empty.", NULL},
     {PG, "pg_extension",
      "oid bigint key, extname text, extowner bigint, extnamespace bigint, extrelocatable boolean, extversion text",
      "Empty.", NULL},

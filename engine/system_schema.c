@@ -96,7 +96,7 @@ static void add_column(struct system_rows *rows, const struct object *o, int32_t
         sys_text(col->name),
         sys_int4(number + 1),
         sys_text(col->default_text),
-        yes_or_no(!col->not_null),
+        yes_or_no(!wr_object_declares_not_null(o, (uint16_t)number)),
         sys_text(wr_type_name(plain, name, sizeof name)),
         col->type.id == TYPE_TEXT && limited ? sys_int4(col->type.precision) : sys_null(),
         col->type.id == TYPE_TEXT ? sys_int4(limited ? col->type.precision * 4 : 1 << 30) : sys_null(),

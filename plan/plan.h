@@ -69,7 +69,7 @@ struct plan {
     uint16_t ninputs;
     struct plan **inputs;
     struct plan_props props;
-    uint32_t id; /* physical: number in the tree, pre-order, exchanges behind the others; names the node in error rows */
+    uint32_t id; /* physical: number in the tree, pre-order, exchanges behind the others; names it in error rows */
     /* physical: state tables first_state .. first_state + nstates of the object, numbered in pre-order (a node's own
      * before its inputs'). nstates is a pure function of the node: wr_plan_state_count(). */
     uint16_t first_state, nstates;

@@ -118,7 +118,6 @@ static bool bind_null_test(struct block *block, const PgQuery__NullTest *node, s
     *expr = wr_expr_nary(arena, EXPR_IS_NULL, args, 1);
     (*expr)->negated = node->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NOT_NULL;
     (*expr)->location = node->location;
-    (*expr)->nullable = false;
     return true;
 }
 
@@ -138,7 +137,6 @@ static bool bind_boolean_test(struct block *block, const PgQuery__BooleanTest *n
     (*expr)->bool_test = tests[which];
     (*expr)->negated = which % 2 == 0;
     (*expr)->location = node->location;
-    (*expr)->nullable = false;
     return true;
 }
 
@@ -154,14 +152,6 @@ static bool bind_when(struct block *block, const PgQuery__CaseExpr *node, const 
     TRY(bind_coerce_unknown(block->binder, &args[0]));
     args[1] = *expr;
     return bind_call(block, "=", true, args, 2, when->location, expr);
-}
-
-static bool any_nullable(struct expr *const *exprs, uint16_t n)
-{
-    for (uint16_t i = 0; i < n; i++)
-        if (exprs[i]->nullable)
-            return true;
-    return false;
 }
 
 static bool bind_case(struct block *block, const PgQuery__CaseExpr *node, struct expr **expr)
@@ -187,7 +177,6 @@ static bool bind_case(struct block *block, const PgQuery__CaseExpr *node, struct
     args[2 * n] = results[0];
     *expr = wr_expr_nary(binder->arena, EXPR_CASE, args, (uint16_t)(2 * n + 1));
     (*expr)->type = type;
-    (*expr)->nullable = any_nullable(results, (uint16_t)(n + 1));
     (*expr)->location = node->location;
     return true;
 }
@@ -213,9 +202,6 @@ static bool bind_coalesce(struct block *block, const PgQuery__CoalesceExpr *node
     *expr = wr_expr_nary(binder->arena, EXPR_COALESCE, args, n);
     (*expr)->type = type;
     (*expr)->location = node->location;
-    (*expr)->nullable = true;
-    for (uint16_t i = 0; i < n; i++)
-        (*expr)->nullable &= args[i]->nullable;
     return true;
 }
 

@@ -111,9 +111,6 @@ static bool bind_in_constants(struct block *block, const PgQuery__AExpr *node, s
     *expr = wr_expr_nary(binder->arena, EXPR_IN_LIST, args, n);
     (*expr)->fn = fn;
     (*expr)->negated = negated;
-    (*expr)->nullable = false;
-    for (uint16_t i = 0; i < n; i++)
-        (*expr)->nullable |= args[i]->nullable;
     return true;
 }
 
@@ -163,7 +160,6 @@ static bool bind_distinct(struct block *block, const PgQuery__AExpr *node, struc
     *expr = wr_expr_nary(binder->arena, EXPR_IS_DISTINCT, args, 2);
     (*expr)->fn = fn;
     (*expr)->negated = node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_DISTINCT;
-    (*expr)->nullable = false;
     (*expr)->location = node->location;
     return true;
 }

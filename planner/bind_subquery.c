@@ -216,7 +216,6 @@ static struct expr *make_test(struct wr_arena *arena, struct expr *arg, char tes
     struct expr *expr = wr_expr_nary(arena, EXPR_IS_BOOL, args, 1);
     expr->bool_test = test;
     expr->negated = negated;
-    expr->nullable = false;
     return expr;
 }
 

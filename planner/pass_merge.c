@@ -8,8 +8,15 @@
  *   before  Aggregate over Project of mere columns                after  Aggregate over the Project's input
  *
  * A computed column is substituted only where it is used once: computing it twice costs, and would report its errors
- * twice. */
+ * twice. One that can fail is NULL where it fails, in a view: it goes only into what a NULL makes NULL. (COALESCE(x, 0)
+ * over a failed x is 0; COALESCE(1 / 0, 0) fails.) */
 #include "planner/passes.h"
+
+/* In a view failures are data. (Views of older versions are planned as they were.) */
+static bool keeps_failures(const struct planner *planner)
+{
+    return planner->streaming && planner->version >= 2;
+}
 
 static bool merge_filters(struct wr_arena *arena, struct plan **at)
 {
@@ -38,18 +45,33 @@ static void count_uses(const struct expr *expr, uint16_t *uses)
         count_uses(expr->args[i], uses);
 }
 
-static bool merge_projects(struct wr_arena *arena, struct plan **at)
+/* Marks columns whose NULL does not make the whole expression NULL. */
+static void find_lenient(const struct expr *expr, bool lenient, bool *columns)
 {
+    bool strict = expr->kind == EXPR_NOT || (expr->kind == EXPR_CALL && (expr->fn->flags & FN_STRICT));
+    if (expr->kind == EXPR_COLUMN)
+        columns[expr->column] |= lenient;
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        find_lenient(expr->args[i], lenient || !strict, columns);
+}
+
+static bool merge_projects(struct planner *planner, struct plan **at)
+{
+    struct wr_arena *arena = planner->arena;
     struct plan *top = *at, *below = top->inputs[0];
     if (below->kind != PLAN_PROJECT)
         return false;
     uint16_t *uses = WR_NEW_ARRAY(arena, uint16_t, below->ncols);
-    for (uint16_t i = 0; i < top->ncols; i++)
+    bool *lenient = WR_NEW_ARRAY(arena, bool, below->ncols);
+    for (uint16_t i = 0; i < top->ncols; i++) {
         count_uses(top->project.exprs[i], uses);
+        if (keeps_failures(planner))
+            find_lenient(top->project.exprs[i], false, lenient);
+    }
     for (uint16_t i = 0; i < below->ncols; i++) {
         const struct expr *expr = below->project.exprs[i];
         bool cheap = expr->kind == EXPR_COLUMN || expr->kind == EXPR_CONST || expr->kind == EXPR_PARAM;
-        if (uses[i] > 1 && !cheap)
+        if ((uses[i] > 1 && !cheap) || (lenient[i] && wr_expr_can_fail(expr)))
             return false;
     }
     for (uint16_t i = 0; i < top->ncols; i++)
@@ -76,11 +98,15 @@ static bool drop_identity(struct plan **at)
 }
 
 /* SELECT without FROM. */
-static bool merge_values(struct wr_arena *arena, struct plan **at)
+static bool merge_values(struct planner *planner, struct plan **at)
 {
+    struct wr_arena *arena = planner->arena;
     struct plan *plan = *at, *input = plan->inputs[0];
     if (input->kind != PLAN_VALUES || input->values.nrows != 1)
         return false;
+    for (uint16_t i = 0; keeps_failures(planner) && i < input->ncols; i++)
+        if (wr_expr_can_fail(input->values.exprs[i]))
+            return false;
     struct plan *values = wr_plan_new(arena, PLAN_VALUES, plan->ncols, 0);
     memcpy(values->cols, plan->cols, plan->ncols * sizeof(plan->cols[0]));
     values->values.nrows = 1;
@@ -111,17 +137,17 @@ static bool skip_project(struct plan *plan)
     return true;
 }
 
-static void merge_plan(struct wr_arena *arena, struct plan **at, bool *changed)
+static void merge_plan(struct planner *planner, struct plan **at, bool *changed)
 {
     for (uint16_t i = 0; i < (*at)->ninputs; i++)
-        merge_plan(arena, &(*at)->inputs[i], changed);
+        merge_plan(planner, &(*at)->inputs[i], changed);
     bool did = true;
     while (did) {
         did = false;
         if ((*at)->kind == PLAN_FILTER)
-            did = merge_filters(arena, at);
+            did = merge_filters(planner->arena, at);
         else if ((*at)->kind == PLAN_PROJECT)
-            did = drop_identity(at) || merge_projects(arena, at) || merge_values(arena, at);
+            did = drop_identity(at) || merge_projects(planner, at) || merge_values(planner, at);
         else if ((*at)->kind == PLAN_AGGREGATE)
             did = skip_project(*at);
         *changed |= did;
@@ -131,6 +157,6 @@ static void merge_plan(struct wr_arena *arena, struct plan **at, bool *changed)
 bool pass_merge(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err)
 {
     (void)err;
-    merge_plan(planner->arena, plan, changed);
+    merge_plan(planner, plan, changed);
     return true;
 }

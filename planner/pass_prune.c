@@ -15,7 +15,8 @@
 
 struct pruning {
     struct wr_arena *arena;
-    bool names_failures; /* rows of weir_catalog.errors name the input row */
+    bool names_failures;  /* rows of weir_catalog.errors name the input row */
+    bool spares_failures; /* what can fail is not chosen as the column that stays for nobody */
     bool changed;
 };
 
@@ -40,17 +41,69 @@ static uint16_t count(const bool *used, uint16_t n)
     return k;
 }
 
+static bool reads_column(const struct expr *expr, uint16_t column)
+{
+    if (expr->kind == EXPR_COLUMN)
+        return expr->column == column;
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        if (reads_column(expr->args[i], column))
+            return true;
+    return false;
+}
+
+static bool column_can_fail(const struct plan *plan, uint16_t column)
+{
+    switch (plan->kind) {
+    case PLAN_PROJECT:
+        return wr_expr_can_fail(plan->project.exprs[column]);
+    case PLAN_FILTER:
+        return column_can_fail(plan->inputs[0], column);
+    case PLAN_UNION:
+        for (uint16_t i = 0; i < plan->ninputs; i++)
+            if (column_can_fail(plan->inputs[i], column))
+                return true;
+        return false;
+    default:
+        return false;
+    }
+}
+
+/* What can fail must not be evaluated for nobody. */
+static bool is_cheaper(const struct pruning *p, const struct plan *plan, uint16_t a, uint16_t b)
+{
+    bool fails_a = p->spares_failures && column_can_fail(plan, a);
+    bool fails_b = p->spares_failures && column_can_fail(plan, b);
+    if (fails_a != fails_b)
+        return fails_b;
+    return wr_type_info(plan->cols[a].type.id)->width < wr_type_info(plan->cols[b].type.id)->width;
+}
+
+/* Nobody reads the column: it may be NULL. */
+static void blank(struct pruning *p, struct plan *plan, uint16_t column)
+{
+    struct datum null = {.type = plan->cols[column].type, .null = true};
+    if (plan->kind == PLAN_PROJECT)
+        plan->project.exprs[column] = wr_expr_const(p->arena, &null);
+    else if (plan->kind == PLAN_FILTER && reads_column(plan->filter.predicate, column))
+        return;
+    plan->cols[column].nullable = true;
+    for (uint16_t i = 0; i < plan->ninputs && plan->kind != PLAN_PROJECT; i++)
+        blank(p, plan->inputs[i], column);
+}
+
 /* used, or the narrowest column if that is none */
-static const bool *at_least_one(struct pruning *p, const struct plan *plan, const bool *used)
+static const bool *at_least_one(struct pruning *p, struct plan *plan, const bool *used)
 {
     if (count(used, plan->ncols) || !plan->ncols)
         return used;
     bool *one = flags(p, plan->ncols);
     uint16_t best = 0;
     for (uint16_t i = 1; i < plan->ncols; i++)
-        if (wr_type_info(plan->cols[i].type.id)->width < wr_type_info(plan->cols[best].type.id)->width)
+        if (is_cheaper(p, plan, i, best))
             best = i;
     one[best] = true;
+    if (p->spares_failures && column_can_fail(plan, best))
+        blank(p, plan, best);
     return one;
 }
 
@@ -347,6 +400,7 @@ bool pass_prune(struct planner *planner, struct plan **plan, bool *changed, stru
     struct pruning p = {.arena = planner->arena};
     (void)err;
     p.names_failures = planner->streaming && planner->version >= 2;
+    p.spares_failures = planner->version >= 2;
     if (p.names_failures)
         plan_properties(planner, *plan);
     uint16_t n = (*plan)->ncols;
