@@ -16,7 +16,8 @@ enum object_kind {
     OBJECT_VIEW = 3,
     OBJECT_MATERIALIZED_VIEW = 4,
     OBJECT_SINK = 5,
-    OBJECT_SYSTEM = 6
+    OBJECT_SYSTEM = 6,
+    OBJECT_INDEX = 7, /* of deps[0]; its columns have the ids that they have there, pk is what rows are found by */
 };
 
 struct object_column {
@@ -54,6 +55,7 @@ struct object {
     uint16_t npk;
     uint16_t *pk; /* column numbers; a table without a primary key: its hidden column. Sources: none. Views: their key
                      if proven */
+    bool single_row; /* views: a key of no columns is proven, there is at most one row */
     bool append_only;
     bool overwrite; /* ON CONFLICT OVERWRITE, or fed by a connector */
     uint16_t noptions;

@@ -2,8 +2,8 @@
 #include "catalog/catalog.h"
 #include "tests/check.h"
 
-/* plan_version, disabled_passes, one input with two columns */
-#define SINCE_VERSION_2 (1 + 11 + 1 + 9 + 1 + 1 + 2 * 3)
+/* plan_version, disabled_passes, one input with two columns, single_row */
+#define SINCE_VERSION_2 (1 + 11 + 1 + 9 + 1 + 1 + 2 * 3 + 1)
 
 static struct object table(uint32_t id, const char *name)
 {
@@ -38,7 +38,8 @@ static struct object table(uint32_t id, const char *name)
                            .plan_version = 7,
                            .disabled_passes = "share,fold",
                            .ninputs = 1,
-                           .inputs = &input};
+                           .inputs = &input,
+                           .single_row = true};
 }
 
 static void test_versions(void)
@@ -96,11 +97,12 @@ static void test_codec(void)
     CHECK_INT(back->plan_version, 7);
     CHECK_STR(back->disabled_passes, "share,fold");
     CHECK(back->ninputs == 1 && back->inputs[0].id == 7 && back->inputs[0].column_ids[1] == 9);
+    CHECK(back->single_row);
     CHECK_STR(back->inputs[0].name, "public.t");
     CHECK_STR(back->inputs[0].column_names[1], "v");
     bytes.data[0] = 1; /* the first version ended before plan_version */
     CHECK(wr_object_decode(&arena, bytes.data, bytes.len - SINCE_VERSION_2, &back, &err));
-    CHECK(!back->plan_version && !back->disabled_passes && !back->ninputs);
+    CHECK(!back->plan_version && !back->disabled_passes && !back->ninputs && !back->single_row);
     bytes.data[0] = 2;
     for (size_t i = 0; i < bytes.len; i++) { /* flipped bits may be read as something else, never out of bounds */
         bytes.data[i] ^= 0x41;

@@ -1,7 +1,7 @@
 /* Objects as stable bytes: the value of the meta record "object/<id>", and the way a catalog deep-copies one.
  *
  *   version (varint), then the fields in the order of `struct object`;
- *   since version 2 also plan_version, disabled_passes and inputs, at the end
+ *   since version 2 also plan_version, disabled_passes, inputs and single_row, at the end
  *   numbers   varint                      booleans  one byte
  *   string    0 = NULL, else 1 + length as varint, then the bytes
  *   array     count as varint, then the items
@@ -154,6 +154,7 @@ void wr_object_encode(struct wr_buf *buf, const struct object *object)
     wr_buf_byte(buf, object->plan_version);
     put_str(buf, object->disabled_passes);
     put_inputs(buf, object);
+    wr_buf_byte(buf, object->single_row);
 }
 
 static void get_columns(struct wr_arena *arena, struct wr_reader *r, struct object *object)
@@ -196,6 +197,7 @@ static void get_tail(struct wr_arena *arena, struct wr_reader *r, uint64_t versi
     object->plan_version = wr_get_byte(r);
     object->disabled_passes = get_str(arena, r);
     get_inputs(arena, r, object);
+    object->single_row = wr_get_byte(r);
 }
 
 bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, struct object **object,
@@ -212,7 +214,7 @@ bool wr_object_decode(struct wr_arena *arena, const void *bytes, size_t len, str
     made->name = get_str(arena, &r);
     get_columns(arena, &r, made);
     get_tail(arena, &r, version, made);
-    if (!r.ok || !made->name || made->kind < OBJECT_TABLE || made->kind > OBJECT_SYSTEM || r.at != r.end)
+    if (!r.ok || !made->name || made->kind < OBJECT_TABLE || made->kind > OBJECT_INDEX || r.at != r.end)
         return wr_fail(err, ERR_DATA_CORRUPTED, "catalog record of %zu bytes is damaged", len);
     *object = made;
     return true;

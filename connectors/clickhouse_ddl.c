@@ -2,7 +2,9 @@
  *
  *   s_queue      Kafka table: the topic, as rows
  *   s_changelog  ReplacingMergeTree(__version, __deleted): the newest version of every key, in any order and however
- * often it was delivered s_consumer   moves rows from the one to the other s            what is queried: live rows only
+ *                often it was delivered
+ *   s_consumer   moves rows from the one to the other
+ *   s            what is queried: live rows only
  *
  * Types are chosen so that no value of ours is refused (a message that is stops the whole table there). */
 #include <strings.h>
@@ -53,6 +55,8 @@ static bool is_nullable(const struct sink_config *config, uint16_t column)
 {
     struct type type = config->types[column];
     bool decimal = type.id == TYPE_NUMERIC && type.precision > 0;
+    if (config->key_kind == SINK_KEY_ROW && column + 2 >= config->ncols)
+        return false;
     return !config->not_null || !config->not_null[column] || decimal;
 }
 
@@ -86,22 +90,29 @@ static void put_queue(struct wr_buf *out, const struct sink_config *config)
     wr_buf_puts(out, "    kafka_format = 'JSONEachRow',\n    date_time_input_format = 'best_effort';\n\n");
 }
 
-static void put_table(struct wr_buf *out, const struct sink_config *config, const struct encoder *encoder)
+/* A table of one row needs no key: all its versions are versions of that row. */
+static void put_order(struct wr_buf *out, const struct sink_config *config)
 {
     bool nullable_key = false;
+    wr_buf_puts(out, config->nkey ? "ORDER BY (" : "ORDER BY tuple()");
+    for (uint16_t k = 0; k < config->nkey; k++) {
+        wr_buf_puts(out, k ? ", " : "");
+        put_quoted(out, '`', config->names[config->key[k]]);
+        nullable_key |= is_nullable(config, config->key[k]);
+    }
+    wr_buf_puts(out, config->nkey ? ")" : "");
+    wr_buf_puts(out, nullable_key ? "\nSETTINGS allow_nullable_key = 1;\n\n" : ";\n\n");
+}
+
+static void put_table(struct wr_buf *out, const struct sink_config *config)
+{
     wr_buf_puts(out, "-- on a cluster: ReplicatedReplacingMergeTree(__version, __deleted)\nCREATE TABLE ");
     put_name(out, config, "_changelog");
     wr_buf_puts(out, "\n(\n");
     put_columns(out, config);
-    wr_buf_puts(
-        out,
-        "    __deleted UInt8,\n    __version UInt64\n)\nENGINE = ReplacingMergeTree(__version, __deleted)\nORDER BY (");
-    for (uint16_t k = 0; k < encoder->nkey; k++) {
-        wr_buf_puts(out, k ? ", " : "");
-        put_quoted(out, '`', config->names[encoder->key[k]]);
-        nullable_key |= is_nullable(config, encoder->key[k]);
-    }
-    wr_buf_puts(out, nullable_key ? ")\nSETTINGS allow_nullable_key = 1;\n\n" : ");\n\n");
+    wr_buf_puts(out,
+                "    __deleted UInt8,\n    __version UInt64\n)\nENGINE = ReplacingMergeTree(__version, __deleted)\n");
+    put_order(out, config);
 }
 
 static void put_views(struct wr_buf *out, const struct sink_config *config)
@@ -135,7 +146,7 @@ bool wr_sink_clickhouse_ddl(const struct sink_config *config, struct wr_buf *out
     TRY(wr_kafka_options_check(object, KAFKA_PRODUCER, err));
     TRY(wr_encoder_init(&encoder, config, err));
     put_queue(out, config);
-    put_table(out, config, &encoder);
+    put_table(out, config);
     put_views(out, config);
     wr_encoder_fini(&encoder);
     return true;

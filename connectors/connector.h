@@ -111,16 +111,23 @@ struct sink_change {
 };
 
 struct sink;
+/* What tells a sink's rows apart. */
+enum sink_key_kind {
+    SINK_KEY_COLUMNS, /* key columns; none of them: there is at most one row, ever */
+    SINK_KEY_ROW,     /* no key is proven; the engine adds __key (text, 128-bit hash as hex) and __ordinal (bigint) as
+                         the last two columns, which are the key */
+    SINK_KEY_NONE,    /* nothing: rows that only come, in messages without key */
+};
 struct sink_config {
     const struct object *object; /* the sink: options, format */
-    uint16_t ncols;              /* of the sink's query */
+    uint16_t ncols;              /* of the sink's query, and what SINK_KEY_ROW adds */
     const char *const *names;
     const struct type *types;
-    const bool *not_null; /* per column: proven never NULL; NULL pointer: nothing is known (FOR CLICKHOUSE then says
-                             Nullable) */
+    const bool *not_null; /* per column: never NULL, not even where an expression fails; NULL pointer: nothing is known
+                             (FOR CLICKHOUSE then says Nullable) */
+    enum sink_key_kind key_kind;
     uint16_t nkey;
-    const uint16_t *key; /* key columns; 0 = synthetic: the last two columns are __key (text, 128-bit hash as hex) and
-                            __ordinal (bigint), added by the engine; they are the key */
+    const uint16_t *key;
     const struct row_layout *layout;
     const struct io_settings *io;
     const char *embedded_broker;
@@ -148,6 +155,9 @@ struct sink_class {
     void (*close)(struct sink *sink);
 };
 const struct sink_class *wr_sink_class(const char *connector);
+
+/* FORMAT of a sink, also where an option says it; as it is written, NULL: none. */
+const char *wr_sink_format(const struct object *object);
 
 /* SHOW CREATE SINK s FOR CLICKHOUSE: the statements that consume it. */
 bool wr_sink_clickhouse_ddl(const struct sink_config *config, struct wr_buf *out, struct wr_error *err) WR_MUST;

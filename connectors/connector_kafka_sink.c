@@ -269,7 +269,7 @@ static enum outcome send_changes(struct sink *sink, uint64_t commit, uint64_t ve
             wr_kafka_header_format(header, sizeof header, own, base + own, sink->origin);
         number = own;
         sink->buf.len = 0;
-        int messages = sink->encoder.class->encode_change(&sink->encoder, &changes[i], base + own, &sink->buf, out);
+        int messages = wr_encode_change(&sink->encoder, &changes[i], base + own, &sink->buf, out);
         for (int m = 0; m < messages; m++) {
             enum outcome outcome = produce(sink, &out[m], header, stop);
             if (outcome != OUTCOME_DONE)

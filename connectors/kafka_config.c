@@ -152,11 +152,22 @@ static bool set_properties(rd_kafka_conf_t *conf, const struct object *object, s
     return true;
 }
 
+/* Brokers take no other names, and say so again and again. */
+static bool topic_check(const char *topic, struct wr_error *err)
+{
+    static const char legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    if (!topic || !*topic)
+        return wr_fail(err, ERR_INVALID_PARAMETER, "parameter \"topic\" is required in the WITH clause");
+    if (strlen(topic) <= 249 && !topic[strspn(topic, legal)] && strcmp(topic, ".") && strcmp(topic, ".."))
+        return true;
+    return wr_fail(err, ERR_INVALID_PARAMETER, "invalid value for option \"topic\": \"%s\"", topic) ||
+           wr_fail_hint(err, "A topic's name has up to 249 letters, digits, dots, underscores and hyphens.");
+}
+
 bool wr_kafka_options_check(const struct object *object, enum kafka_role role, struct wr_error *err)
 {
     TRY(wr_options_check(object, role == KAFKA_CONSUMER ? source_options : sink_options, PREFIX, err));
-    if (!wr_kafka_topic(object) || !*wr_kafka_topic(object))
-        return wr_fail(err, ERR_INVALID_PARAMETER, "parameter \"topic\" is required in the WITH clause");
+    TRY(topic_check(wr_kafka_topic(object), err));
     if (!wr_kafka_brokers(object) || !*wr_kafka_brokers(object))
         return wr_fail(err, ERR_INVALID_PARAMETER,
                        "parameter \"properties.bootstrap.server\" is required in the WITH clause");

@@ -1,4 +1,4 @@
-/* What a sink's options say of its messages: format, key columns, styles. */
+/* What a sink's options say of its messages, and the messages of a change. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,15 +10,22 @@ static const char *const legacy_types[] = {"append-only", "upsert", "debezium", 
 static const char *const legacy_formats[] = {"PLAIN", "UPSERT", "DEBEZIUM"};
 
 /* FORMAT ... ENCODE ..., or RisingWave's older type = '...' (always JSON). */
+const char *wr_sink_format(const struct object *object)
+{
+    const char *type = wr_option_get(object, "type");
+    for (int i = 0; !object->format && type && legacy_types[i]; i++)
+        if (!strcasecmp(type, legacy_types[i]))
+            return legacy_formats[i];
+    return object->format;
+}
+
 static bool class_of(const struct object *object, const struct encoder_class **class, struct wr_error *err)
 {
-    const char *format = object->format, *encode = object->encode, *type = wr_option_get(object, "type");
-    if (!format && type) {
-        int index;
+    const char *format = wr_sink_format(object), *encode = object->format ? object->encode : "JSON";
+    const char *type = wr_option_get(object, "type");
+    int index;
+    if (!object->format && type)
         TRY(wr_option_choice("type", type, legacy_types, &index, err));
-        format = legacy_formats[index];
-        encode = "JSON";
-    }
     if (!format || !encode)
         return wr_fail(err, ERR_INVALID_PARAMETER, "a kafka sink needs a FORMAT ... ENCODE ... clause");
     *class = wr_encoder_class(format, encode);
@@ -60,66 +67,15 @@ static bool append_only_check(const struct encoder_class *class, const struct ob
 bool wr_encoder_check(const struct object *object, struct wr_error *err)
 {
     const struct encoder_class *class;
-    bool force_append_only = false, jsonb_dynamic;
+    bool force_append_only = false, snapshot = true, jsonb_dynamic;
     TRY(class_of(object, &class, err));
     TRY(styles_of(object, &force_append_only, &jsonb_dynamic, err));
     TRY(append_only_check(class, object, force_append_only, err));
+    TRY(wr_option_bool("snapshot", wr_option_get(object, "snapshot"), &snapshot, err));
+    if (!snapshot)
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "option \"snapshot\" = 'false' is not supported: a sink begins with the rows that are there");
     return !class->check || class->check(object, err);
-}
-
-static bool find_column(const struct sink_config *config, const char *name, size_t len, uint16_t *column)
-{
-    for (uint16_t c = 0; c < config->ncols; c++)
-        if (strlen(config->names[c]) == len && !strncasecmp(config->names[c], name, len)) {
-            *column = c;
-            return true;
-        }
-    return false;
-}
-
-/* primary_key = 'a, b' */
-static bool key_option(struct encoder *encoder, const char *text, struct wr_error *err)
-{
-    const struct sink_config *config = encoder->config;
-    encoder->nkey = 0;
-    while (*text) {
-        text += strspn(text, " ,");
-        size_t len = strcspn(text, ",");
-        while (len && text[len - 1] == ' ')
-            len--;
-        uint16_t column;
-        if (!len)
-            break;
-        if (!find_column(config, text, len, &column))
-            return wr_fail(err, ERR_UNDEFINED_COLUMN, "column \"%.*s\" of primary_key does not exist", (int)len, text);
-        if (encoder->in_key[column])
-            return wr_fail(err, ERR_DUPLICATE_COLUMN, "column \"%.*s\" appears twice in primary_key", (int)len, text);
-        encoder->key[encoder->nkey++] = column;
-        encoder->in_key[column] = true;
-        text += len;
-    }
-    return true;
-}
-
-static bool key_of(struct encoder *encoder, struct wr_error *err)
-{
-    const struct sink_config *config = encoder->config;
-    const char *option = wr_option_get(config->object, "primary_key");
-    encoder->key = wr_calloc(WR_MAX(config->ncols, 1) + config->nkey, sizeof *encoder->key);
-    encoder->in_key = wr_calloc(WR_MAX(config->ncols, 1), sizeof *encoder->in_key);
-    if (option)
-        return key_option(encoder, option, err);
-    encoder->nkey = config->nkey;
-    for (uint16_t k = 0; k < config->nkey; k++)
-        encoder->key[k] = config->key[k];
-    if (!config->nkey && !encoder->append_only && config->ncols >= 2) { /* __key, __ordinal */
-        encoder->nkey = 2;
-        encoder->key[0] = (uint16_t)(config->ncols - 2);
-        encoder->key[1] = (uint16_t)(config->ncols - 1);
-    }
-    for (uint16_t k = 0; k < encoder->nkey; k++)
-        encoder->in_key[encoder->key[k]] = true;
-    return true;
 }
 
 static bool init(struct encoder *encoder, struct wr_error *err)
@@ -130,13 +86,10 @@ static bool init(struct encoder *encoder, struct wr_error *err)
     TRY(styles_of(object, &force_append_only, &encoder->style.jsonb_dynamic, err));
     encoder->style.io = encoder->config->io;
     encoder->style.clickhouse = encoder->class->clickhouse;
-    encoder->append_only = !strcmp(encoder->class->format, "PLAIN");
-    TRY(append_only_check(encoder->class, object, force_append_only, err));
-    TRY(key_of(encoder, err));
-    if (encoder->class->needs_key && !encoder->config->nkey && !wr_option_get(object, "primary_key"))
-        return wr_fail(err, ERR_INVALID_PARAMETER, "primary key not defined for FORMAT %s", encoder->class->format) ||
-               wr_fail_hint(err, "Name the key columns in primary_key = '...', or use FORMAT CHANGELOG.");
-    return true;
+    encoder->in_key = wr_calloc(WR_MAX(encoder->config->ncols, 1), sizeof *encoder->in_key);
+    for (uint16_t k = 0; k < encoder->config->nkey; k++)
+        encoder->in_key[encoder->config->key[k]] = true;
+    return append_only_check(encoder->class, object, force_append_only, err);
 }
 
 bool wr_encoder_init(struct encoder *encoder, const struct sink_config *config, struct wr_error *err)
@@ -151,8 +104,34 @@ bool wr_encoder_init(struct encoder *encoder, const struct sink_config *config, 
 
 void wr_encoder_fini(struct encoder *encoder)
 {
-    free(encoder->key);
     free(encoder->in_key);
-    encoder->key = NULL;
     encoder->in_key = NULL;
+}
+
+/* ---- changes */
+
+static bool rewrites_key(const struct encoder *encoder, const struct sink_change *change, struct wr_buf *buf)
+{
+    if (change->op != 'u' || !change->old_row || !encoder->config->nkey)
+        return false;
+    size_t before = buf->len, between;
+    wr_encode_key(encoder, change->old_row, buf);
+    between = buf->len;
+    wr_encode_key(encoder, change->row, buf);
+    bool same =
+        buf->len - between == between - before && !memcmp(buf->data + before, buf->data + between, between - before);
+    buf->len = before;
+    return !same;
+}
+
+int wr_encode_change(const struct encoder *encoder, const struct sink_change *change, uint64_t version,
+                     struct wr_buf *buf, struct out_message out[OUT_MESSAGES_MAX])
+{
+    if (!rewrites_key(encoder, change, buf))
+        return encoder->class->encode_change(encoder, change, version, buf, out);
+    struct sink_change gone = {.op = 'd', .row = change->old_row, .row_len = change->old_row_len}, come = *change;
+    come.op = 'c';
+    come.old_row = NULL;
+    int n = encoder->class->encode_change(encoder, &gone, version, buf, out);
+    return n + encoder->class->encode_change(encoder, &come, version, buf, out + n);
 }

@@ -43,7 +43,7 @@ static const char *row_of(const char *const *texts, uint32_t *len)
 }
 
 /* key | value of all messages, one a line; "-" for absent. */
-static const char *encode(const char *format, char op, const char *const *texts, const char *const *old_texts)
+static char *encode(const char *format, char op, const char *const *texts, const char *const *old_texts)
 {
     static struct wr_buf out, buf;
     struct encoder encoder;
@@ -57,7 +57,7 @@ static const char *encode(const char *format, char op, const char *const *texts,
         change.old_row = row_of(old_texts, &change.old_row_len);
     if (!wr_encoder_init(&encoder, &config, &err))
         return wr_arena_strdup(&arena, err.message);
-    int n = encoder.class->encode_change(&encoder, &change, 7, &buf, messages);
+    int n = wr_encode_change(&encoder, &change, 7, &buf, messages);
     for (int i = 0; i < n; i++) {
         const struct out_message *m = &messages[i];
         wr_buf_put(&out, m->has_key ? buf.data + m->key_at : "-", m->has_key ? m->key_len : 1);
@@ -97,7 +97,7 @@ static void test_layouts(void)
               "{\"id\":1} | {" FULL("\"{\\\"a\\\": [1]}\"") ",\"__op\":\"c\",\"__deleted\":0,\"__version\":7}\n");
     CHECK_STR(encode("CHANGELOG", 'd', full, NULL),
               "{\"id\":1} | {\"id\":1,\"__op\":\"d\",\"__deleted\":1,\"__version\":7}\n");
-    CHECK_STR(encode("UPSERT", 'u', nulls, full), "{\"id\":2} | {" NULLS "}\n");
+    CHECK_STR(encode("UPSERT", 'u', nulls, nulls), "{\"id\":2} | {" NULLS "}\n");
     CHECK_STR(encode("UPSERT", 'd', nulls, NULL), "{\"id\":2} | -\n");
     CHECK_STR(encode("DEBEZIUM", 'd', nulls, NULL),
               "{\"id\":2} | {\"before\":{" NULLS
@@ -126,20 +126,47 @@ static void test_odd_values(void)
 
 static void test_keys(void)
 {
-    struct object_option saved = options[3];
-    options[3] = (struct object_option){"primary_key", "t, ID"};
-    object.noptions = 4;
+    static const uint16_t two[] = {4, 0}, last[] = {8, 9};
+    config.key = two;
+    config.nkey = 2;
     CHECK_STR(encode("UPSERT", 'd', full, NULL), "{\"t\":\"a\\\"\\\\\\n\\u0001\303\251\",\"id\":1} | -\n");
-    options[3].value = "nope";
-    CHECK_STR(encode("UPSERT", 'd', full, NULL), "column \"nope\" of primary_key does not exist");
-    options[3] = saved;
-    object.noptions = 3;
-    config.nkey = 0;
-    CHECK_STR(encode("UPSERT", 'd', full, NULL), "primary key not defined for FORMAT UPSERT");
+    config.key = last;
+    config.key_kind = SINK_KEY_ROW;
     CHECK_STR(
         encode("CHANGELOG", 'd', nulls, NULL),
         "{\"j\":null,\"x\\\"y\":null} | {\"j\":null,\"x\\\"y\":null,\"__op\":\"d\",\"__deleted\":1,\"__version\":7}\n");
+    config.key_kind = SINK_KEY_NONE;
+    config.nkey = 0;
+    object.append_only = true;
+    CHECK_STR(encode("PLAIN", 'c', nulls, NULL), "- | {" NULLS "}\n");
+    object.append_only = false;
+    config.key_kind = SINK_KEY_COLUMNS; /* there is one row */
+    CHECK_STR(encode("UPSERT", 'd', full, NULL), "{} | -\n");
+    CHECK_STR(encode("CHANGELOG", 'd', nulls, NULL), "{} | {\"__op\":\"d\",\"__deleted\":1,\"__version\":7}\n");
+    CHECK_STR(encode("UPSERT", 'u', nulls, full), "{} | {" NULLS "}\n");
     config.nkey = 1;
+    config.key = key;
+}
+
+/* Equal to SQL, other bytes to who reads the topic: the old key has to go. */
+static void test_rewritten_keys(void)
+{
+    static const uint16_t number[] = {9};
+    static const char *const one[NCOLS] = {[9] = "1.0"}, *const same[NCOLS] = {[9] = "1.00"};
+    static const char old_key[] = "{\"x\\\"y\":\"1.0\"} | ", new_key[] = "{\"x\\\"y\":\"1.00\"} | ";
+    config.key = number;
+    char *text = encode("UPSERT", 'u', same, one);
+    CHECK(!strncmp(text, old_key, strlen(old_key)) && !strncmp(text + strlen(old_key), "-\n", 2));
+    CHECK(!strncmp(text + strlen(old_key) + 2, new_key, strlen(new_key)));
+    text = encode("CHANGELOG", 'u', same, one);
+    CHECK(!strncmp(text, old_key, strlen(old_key)) &&
+          strstr(text, "{\"x\\\"y\":\"1.0\",\"__op\":\"d\",\"__deleted\":1"));
+    CHECK(strstr(text, "\"x\\\"y\":\"1.00\",\"__op\":\"c\",\"__deleted\":0"));
+    text = encode("DEBEZIUM", 'u', same, one);
+    CHECK(strstr(text, "\"after\":null,\"op\":\"d\"") && strstr(text, "{\"before\":null,"));
+    text = encode("CHANGELOG", 'u', one, one);
+    CHECK(strstr(text, "\"__op\":\"u\"") && !strstr(text, "\"__op\":\"d\""));
+    config.key = key;
 }
 
 static void test_clickhouse(void)
@@ -167,6 +194,11 @@ static void test_clickhouse(void)
         "    __deleted UInt8,\n    __version UInt64\n)\nENGINE = ReplacingMergeTree(__version, __deleted)\n"
         "ORDER BY (`id`);\n\nCREATE MATERIALIZED VIEW `s_consumer` TO `s_changelog` AS\nSELECT * FROM `s_queue`;\n\n"
         "CREATE VIEW `s` AS\nSELECT * EXCEPT (__version, __deleted) FROM `s_changelog` FINAL;\n");
+    config.nkey = 0;
+    out.len = 0;
+    CHECK(wr_sink_clickhouse_ddl(&config, &out, &err));
+    CHECK(strstr(wr_buf_cstr(&out), "ENGINE = ReplacingMergeTree(__version, __deleted)\nORDER BY tuple();\n"));
+    config.nkey = 1;
     object.format = "UPSERT";
     CHECK(!wr_sink_clickhouse_ddl(&config, &out, &err));
     CHECK_STR(err.sqlstate, "0A000");
@@ -181,6 +213,7 @@ int main(void)
     test_layouts();
     test_odd_values();
     test_keys();
+    test_rewritten_keys();
     test_clickhouse();
     wr_arena_reset(&arena);
     return check_report("sink_format");

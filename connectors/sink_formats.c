@@ -1,4 +1,5 @@
-/* The JSON formats of sinks. The message key of all is the JSON object of the key columns.
+/* The JSON formats of sinks. The message key of all is the JSON object of the key columns: {} where there is but one
+ * row.
  *
  *   CHANGELOG  {columns..., "__op": "c|u|d", "__deleted": 0|1, "__version": n}; a delete carries the key columns only.
  *              What ClickHouse's ReplacingMergeTree(__version, __deleted) takes as it is; a replay changes nothing.
@@ -44,16 +45,21 @@ static void put_object(const struct encoder *encoder, const char *row, struct wr
     wr_buf_byte(buf, '}');
 }
 
+void wr_encode_key(const struct encoder *encoder, const char *row, struct wr_buf *buf)
+{
+    wr_buf_byte(buf, '{');
+    for (uint16_t k = 0; k < encoder->config->nkey; k++)
+        put_member(encoder, row, encoder->config->key[k], !k, buf);
+    wr_buf_byte(buf, '}');
+}
+
 static void put_key(const struct encoder *encoder, const struct sink_change *change, struct wr_buf *buf,
                     struct out_message *out)
 {
-    *out = (struct out_message){.has_key = encoder->nkey > 0, .key_at = buf->len};
+    *out = (struct out_message){.has_key = encoder->config->key_kind != SINK_KEY_NONE, .key_at = buf->len};
     if (!out->has_key)
         return;
-    wr_buf_byte(buf, '{');
-    for (uint16_t k = 0; k < encoder->nkey; k++)
-        put_member(encoder, change->row, encoder->key[k], !k, buf);
-    wr_buf_byte(buf, '}');
+    wr_encode_key(encoder, change->row, buf);
     out->key_len = buf->len - out->key_at;
 }
 
@@ -124,8 +130,7 @@ static int plain(const struct encoder *encoder, const struct sink_change *change
 
 const struct encoder_class wr_encoder_changelog_json = {
     .format = "CHANGELOG", .encode = "JSON", .clickhouse = true, .encode_change = changelog};
-const struct encoder_class wr_encoder_upsert_json = {
-    .format = "UPSERT", .encode = "JSON", .needs_key = true, .encode_change = upsert};
+const struct encoder_class wr_encoder_upsert_json = {.format = "UPSERT", .encode = "JSON", .encode_change = upsert};
 const struct encoder_class wr_encoder_debezium_json = {
-    .format = "DEBEZIUM", .encode = "JSON", .needs_key = true, .encode_change = debezium};
+    .format = "DEBEZIUM", .encode = "JSON", .encode_change = debezium};
 const struct encoder_class wr_encoder_plain_json = {.format = "PLAIN", .encode = "JSON", .encode_change = plain};

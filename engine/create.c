@@ -251,6 +251,7 @@ static void view_key(struct wr_arena *arena, const struct plan *plan, struct obj
     if (!plan->props.nkeys)
         return;
     object->npk = plan->props.keys[0].n;
+    object->single_row = !object->npk;
     object->pk = WR_NEW_ARRAY(arena, uint16_t, object->npk + 1);
     memcpy(object->pk, plan->props.keys[0].columns, sizeof *object->pk * object->npk);
 }

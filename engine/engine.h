@@ -119,6 +119,7 @@ struct live {
     struct live_source *input; /* tables with a connector, sources with readers */
     struct sink_runner *sink;
     struct sink_input sink_input;
+    enum sink_key_kind sink_key;
     uint32_t readers;      /* of a source */
     struct trace **copies; /* of shared state, made by a backfill, read by nobody any more */
     uint32_t ncopies;

@@ -1,6 +1,7 @@
 /* Live objects: what the catalog says, running. A live object has a dataflow per worker whose root is its relation
  * (table, source, materialized view) or its sink; dataflows hang on the roots of what they read. */
 #include "engine/engine.h"
+#include "engine/sink_key.h"
 
 #include <stdio.h>
 
@@ -56,50 +57,6 @@ static const char *object_option(const struct object *object, const char *key)
     return NULL;
 }
 
-/* The sink's key: primary_key = 'a,b', else the best proven key of its query; none: NULL. */
-static bool sink_key(struct wr_arena *arena, const struct object *object, const struct plan *plan, uint16_t **columns,
-                     uint16_t *n, bool *proven, struct wr_error *err)
-{
-    *proven = false;
-    const char *text = object_option(object, "primary_key");
-    if (!text) {
-        if (!plan->props.nkeys)
-            return *n = UINT16_MAX, true;
-        *columns = plan->props.keys[0].columns;
-        *n = plan->props.keys[0].n;
-        *proven = true;
-        return true;
-    }
-    *columns = WR_NEW_ARRAY(arena, uint16_t, plan->ncols + 1);
-    *n = 0;
-    for (const char *at = text; *at;) {
-        at += strspn(at, ", ");
-        size_t len = strcspn(at, ", ");
-        if (!len)
-            break;
-        uint16_t c = 0;
-        while (c < plan->ncols && (strlen(plan->cols[c].name) != len || strncmp(plan->cols[c].name, at, len) != 0))
-            c++;
-        if (c == plan->ncols) {
-            wr_fail(err, ERR_UNDEFINED_COLUMN, "column \"%.*s\" named in primary_key does not exist", (int)len, at);
-            return false;
-        }
-        (*columns)[(*n)++] = c;
-        at += len;
-    }
-    for (uint16_t k = 0; k < plan->props.nkeys && !*proven; k++) {
-        bool covered = true;
-        for (uint16_t i = 0; i < plan->props.keys[k].n && covered; i++) {
-            bool found = false;
-            for (uint16_t j = 0; j < *n; j++)
-                found |= (*columns)[j] == plan->props.keys[k].columns[i];
-            covered = found;
-        }
-        *proven = covered;
-    }
-    return true;
-}
-
 struct relation *wr_relation_of_sink(struct wr_arena *arena, const struct object *object, const struct plan *plan)
 {
     struct relation *relation = WR_NEW(arena, struct relation);
@@ -140,23 +97,57 @@ bool wr_live_plan(weir_db *db, struct catalog *catalog, const struct object *obj
     return wr_plan_optimize(&planner, plan, err);
 }
 
-/* An exchange by these columns on top of a plan. */
-static struct plan *exchange_on(struct wr_arena *arena, struct plan *input, const uint16_t *keys, uint16_t nkeys,
-                                uint32_t id)
+/* An exchange on top of a plan is worked off later than those below: its id is smaller than theirs (op_exchange.c),
+ * which start at 1 (physical.c). */
+#define ID_TOP_EXCHANGE 0
+#define ID_TOP_ROW      0xfff0 /* node and state of the one row per claimed key */
+#define ID_ROW_KEY      0xfff1
+
+/* An exchange on top of a plan: by the key, by all columns where there is none. */
+static struct plan *exchange_on(struct wr_arena *arena, struct plan *input, const struct sink_key *key, uint32_t id)
 {
     struct plan *plan = wr_plan_new(arena, PLAN_EXCHANGE, input->ncols, 1);
     memcpy(plan->cols, input->cols, sizeof *plan->cols * input->ncols);
     plan->inputs[0] = input;
     plan->id = id;
-    plan->exchange.nkeys = nkeys;
-    plan->exchange.keys = WR_NEW_ARRAY(arena, uint16_t, nkeys + 1);
-    memcpy(plan->exchange.keys, keys, sizeof *keys * nkeys);
+    plan->exchange.nkeys = key->kind == SINK_KEY_COLUMNS ? key->n : input->ncols;
+    plan->exchange.keys = WR_NEW_ARRAY(arena, uint16_t, plan->exchange.nkeys + 1);
+    for (uint16_t k = 0; k < plan->exchange.nkeys; k++)
+        plan->exchange.keys[k] = key->kind == SINK_KEY_COLUMNS ? key->columns[k] : k;
     return plan;
 }
 
-/* An exchange on top of a plan is worked off later than those below: its id is smaller than theirs (op_exchange.c),
- * which start at 1 (physical.c). */
-#define ID_TOP_EXCHANGE 0
+/* Of the rows that share a claimed key the first. */
+static struct plan *one_row_per_key(weir_db *db, struct live *live, const struct sink_key *key)
+{
+    struct plan *plan = live->plan;
+    struct plan *topn = wr_plan_new(&live->arena, PLAN_TOPN, plan->ncols, 1);
+    memcpy(topn->cols, plan->cols, sizeof *plan->cols * plan->ncols);
+    topn->inputs[0] = db->nworkers > 1 ? exchange_on(&live->arena, plan, key, ID_TOP_EXCHANGE) : plan;
+    topn->id = topn->first_state = ID_TOP_ROW;
+    topn->nstates = 1;
+    topn->topn.npartition = key->n;
+    topn->topn.partition = key->columns;
+    topn->topn.limit = 1;
+    return topn;
+}
+
+/* The columns __key and __ordinal behind the others; they become the key. */
+static struct plan *row_key(struct live *live, struct plan *plan, struct sink_key *key)
+{
+    struct plan *rowkey = wr_plan_new(&live->arena, PLAN_PROJECT, (uint16_t)(plan->ncols + 2), 1);
+    memcpy(rowkey->cols, plan->cols, sizeof *plan->cols * plan->ncols);
+    rowkey->cols[plan->ncols] = (struct plan_column){.name = "__key", .type = TYPE(TYPE_TEXT)};
+    rowkey->cols[plan->ncols + 1] = (struct plan_column){.name = "__ordinal", .type = TYPE(TYPE_INT8)};
+    rowkey->inputs[0] = plan;
+    rowkey->id = rowkey->first_state = ID_ROW_KEY;
+    rowkey->nstates = 1;
+    key->n = 2;
+    key->columns = WR_NEW_ARRAY(&live->arena, uint16_t, 2);
+    key->columns[0] = plan->ncols;
+    key->columns[1] = (uint16_t)(plan->ncols + 1);
+    return rowkey;
+}
 
 /* The rows a sink sends have one owner per key: exchange on the key, and one live row per key where the key is only
  * claimed. */
@@ -166,59 +157,20 @@ static bool sink_plan(weir_db *db, struct live *live, bool needs_log, struct wr_
         live->relation = wr_relation_of_sink(&live->arena, live->object, live->plan);
         return true;
     }
-    uint16_t *key = NULL, nkey = 0;
-    bool proven = false;
-    TRY(sink_key(&live->arena, live->object, live->plan, &key, &nkey, &proven, err));
-    bool bag = nkey == UINT16_MAX;
-    bool upsert =
-        live->object->format && strcmp(live->object->format, "CHANGELOG") && strcmp(live->object->format, "PLAIN");
-    if (bag && upsert) {
-        wr_fail(err, ERR_INVALID_PARAMETER,
-                "FORMAT %s needs a primary key, and none can be proven for the sink's query", live->object->format);
-        return wr_fail_hint(err, "Name the key columns with primary_key = '...' in WITH.");
-    }
+    struct sink_key key;
+    TRY(wr_sink_key(&live->arena, live->object, live->plan, &key, err));
+    live->sink_key = key.kind;
     struct plan *plan = live->plan;
-    if (!bag && !proven) {
-        struct plan *topn = wr_plan_new(&live->arena, PLAN_TOPN, plan->ncols, 1);
-        memcpy(topn->cols, plan->cols, sizeof *plan->cols * plan->ncols);
-        topn->inputs[0] = db->nworkers > 1 ? exchange_on(&live->arena, plan, key, nkey, ID_TOP_EXCHANGE) : plan;
-        topn->id = 0xfff0;
-        topn->first_state = 0xfff0;
-        topn->nstates = 1;
-        topn->topn.npartition = nkey;
-        topn->topn.partition = key;
-        topn->topn.limit = 1;
-        plan = topn;
-    } else if (db->nworkers > 1) {
-        uint16_t *all = key, nall = nkey;
-        if (bag) {
-            all = WR_NEW_ARRAY(&live->arena, uint16_t, plan->ncols + 1);
-            nall = plan->ncols;
-            for (uint16_t c = 0; c < plan->ncols; c++)
-                all[c] = c;
-        }
-        plan = exchange_on(&live->arena, plan, all, nall, ID_TOP_EXCHANGE);
-    }
-    if (bag) {
-        struct plan *rowkey = wr_plan_new(&live->arena, PLAN_PROJECT, (uint16_t)(plan->ncols + 2), 1);
-        memcpy(rowkey->cols, plan->cols, sizeof *plan->cols * plan->ncols);
-        rowkey->cols[plan->ncols] = (struct plan_column){.name = "__key", .type = TYPE(TYPE_TEXT)};
-        rowkey->cols[plan->ncols + 1] = (struct plan_column){.name = "__ordinal", .type = TYPE(TYPE_INT8)};
-        rowkey->inputs[0] = plan;
-        rowkey->id = 0xfff1;
-        rowkey->first_state = 0xfff1;
-        rowkey->nstates = 1;
-        key = WR_NEW_ARRAY(&live->arena, uint16_t, 2);
-        key[0] = plan->ncols;
-        key[1] = (uint16_t)(plan->ncols + 1);
-        nkey = 2;
-        live->plan = rowkey;
-    } else {
-        live->plan = plan;
-    }
+    if (key.kind == SINK_KEY_COLUMNS && !key.proven)
+        plan = one_row_per_key(db, live, &key);
+    else if (db->nworkers > 1)
+        plan = exchange_on(&live->arena, plan, &key, ID_TOP_EXCHANGE);
+    if (key.kind == SINK_KEY_ROW)
+        plan = row_key(live, plan, &key);
+    live->plan = plan;
     live->relation = wr_relation_of_sink(&live->arena, live->object, live->plan);
-    relation_key(&live->arena, live->relation, key, nkey);
-    live->relation->single_row = !nkey;
+    relation_key(&live->arena, live->relation, key.columns, key.n);
+    live->relation->single_row = key.kind == SINK_KEY_COLUMNS && !key.n;
     return true;
 }
 
@@ -236,8 +188,7 @@ static const struct op_class op_source_root = {.name = "source", .step = source_
 static bool build_flow(weir_db *db, struct live *live, struct worker *worker, struct dataflow **out,
                        struct wr_error *err)
 {
-    bool bag =
-        live->plan && live->object->kind == OBJECT_SINK && live->plan->kind == PLAN_PROJECT && live->plan->id == 0xfff1;
+    bool bag = live->object->kind == OBJECT_SINK && live->plan->kind == PLAN_PROJECT && live->plan->id == ID_ROW_KEY;
     const struct plan *plan = bag ? live->plan->inputs[0] : live->plan;
     struct dataflow *flow = wr_dataflow_new(worker, live->id, plan, &live->io, err);
     if (!flow)

@@ -34,13 +34,12 @@ bool wr_sink_config_of(struct wr_arena *arena, weir_db *db, const struct live *l
     uint16_t *key = WR_NEW_ARRAY(arena, uint16_t, relation->nkey + 1);
     for (uint16_t k = 0; k < relation->nkey; k++)
         key[k] = relation->key[k].column;
-    bool synthetic = relation->nkey == 2 && !strcmp(relation->names[key[0]], "__key");
     *config = (struct sink_config){.object = live->object,
                                    .ncols = relation->ncols,
                                    .names = relation->names,
                                    .types = relation->types,
-                                   .not_null = relation->not_null,
-                                   .nkey = synthetic ? 0 : relation->nkey,
+                                   .key_kind = live->sink_key,
+                                   .nkey = relation->nkey,
                                    .key = key,
                                    .layout = relation->layout,
                                    .io = &live->io,

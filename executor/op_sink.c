@@ -48,6 +48,15 @@ static void log_key(struct wr_buf *log, const struct buffered_change *items, uin
         wr_buf_blob(log, gone->key + gone->key_len, gone->row_len);
 }
 
+/* Without a key every row is a change by itself, as often as it came or went. */
+static void log_rows(struct wr_buf *log, const struct buffered_change *item)
+{
+    for (int64_t i = item->weight; i; i += item->weight < 0 ? 1 : -1) {
+        wr_buf_byte(log, item->weight < 0 ? 'd' : 'c');
+        wr_buf_blob(log, item->key + item->key_len, item->row_len);
+    }
+}
+
 static bool sink_seal(struct op *op, struct commit *commit)
 {
     struct sink_op *sink = op->impl;
@@ -56,7 +65,10 @@ static bool sink_seal(struct op *op, struct commit *commit)
         return true;
     wr_change_buffer_consolidate(buffer);
     struct wr_buf log = WR_BUF_INIT;
-    for (uint32_t i = 0; i < buffer->n;) {
+    bool keyed = sink->input->relation->nkey || sink->input->relation->single_row;
+    for (uint32_t i = 0; !keyed && i < buffer->n; i++)
+        log_rows(&log, &buffer->items[i]);
+    for (uint32_t i = 0; keyed && i < buffer->n;) {
         uint32_t end = i + 1;
         while (end < buffer->n && same_key(&buffer->items[i], &buffer->items[end]))
             end++;

@@ -1,6 +1,7 @@
 /* What is proven about every node's rows (D8): unique keys, append-only.
  *
- *   scan        primary key, if all of it is scanned; append-only as declared, sources always
+ *   scan        primary key, if all of it is scanned, and that there is one row, of views of which it is proven;
+ *               append-only as declared, sources always
  *   filter      the input's keys, without columns that are held to a constant
  *   project     keys whose columns are all kept as they are
  *   join        left's keys if the right side matches at most once (its join columns contain a key of it), right's
@@ -84,7 +85,7 @@ static void prove_scan(struct proving *p, struct plan *plan)
                 columns[n++] = c;
                 break;
             }
-    if (object->npk && n == object->npk)
+    if ((object->npk && n == object->npk) || object->single_row)
         add_key(p, plan, columns, n);
 }
 

@@ -141,8 +141,9 @@ def rest(method, path, body=None):
 
 
 def connectors():
-    converter = "org.apache.kafka.connect.json.JsonConverter"  # the worker's own would take no settings from here
-    common = {"key.converter": converter, "value.converter": converter, "database.hostname": "127.0.0.1", "skipped.operations": "none", "poll.interval.ms": "50",
+    converter = "org.apache.kafka.connect.json.JsonConverter"  # the worker's own takes no settings
+    common = {"key.converter": converter, "value.converter": converter,
+              "database.hostname": "127.0.0.1", "skipped.operations": "none", "poll.interval.ms": "50",
               "retriable.restart.connector.wait.ms": "1000", "key.converter.schemas.enable": "false"}
     pg = {**common, "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "plugin.name": "pgoutput",
           "database.port": PG_PORT, "database.user": "postgres", "database.password": "x", "database.dbname": "postgres",

@@ -1,0 +1,127 @@
+/* The key of a sink's rows: what the statement says (primary_key = 'a, "B"'), else what is proven of the query. */
+#include "engine/sink_key.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Planner version: before it, rows of FORMAT PLAIN had __key and __ordinal too. */
+#define BAGS_SINCE 2
+
+static const char *option(const struct object *object, const char *key)
+{
+    for (uint16_t i = 0; i < object->noptions; i++)
+        if (!strcmp(object->options[i].key, key))
+            return object->options[i].value;
+    return NULL;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The next name, unquoted, into `name` (which has room for all of the text); *at is behind it and its comma. */
+static bool next_name(const char **at, char *name, bool *quoted, struct wr_error *err)
+{
+    const char *text = *at;
+    size_t len = 0;
+    while (is_blank(*text))
+        text++;
+    *quoted = *text == '"';
+    if (*quoted)
+        for (text++; *text && (*text != '"' || *++text == '"');)
+            name[len++] = *text++;
+    else
+        while (*text && *text != ',')
+            name[len++] = *text++;
+    while (!*quoted && len && is_blank(name[len - 1]))
+        len--;
+    name[len] = '\0';
+    while (is_blank(*text))
+        text++;
+    if (!len || (*text && *text != ','))
+        return wr_fail(err, ERR_INVALID_PARAMETER, "invalid value for option \"primary_key\": \"%s\"", *at) ||
+               wr_fail_hint(err, "Name columns of the query, separated by commas.");
+    *at = *text ? text + 1 : NULL;
+    return true;
+}
+
+/* As it is written, else in any letter case where it has no quotes. */
+static uint16_t find_column(const struct plan *plan, const char *name, bool quoted)
+{
+    for (uint16_t c = 0; c < plan->ncols; c++)
+        if (!strcmp(plan->cols[c].name, name))
+            return c;
+    for (uint16_t c = 0; c < plan->ncols && !quoted; c++)
+        if (!strcasecmp(plan->cols[c].name, name))
+            return c;
+    return plan->ncols;
+}
+
+static bool add_column(struct sink_key *key, uint16_t column)
+{
+    for (uint16_t i = 0; i < key->n; i++)
+        if (key->columns[i] == column)
+            return false;
+    key->columns[key->n++] = column;
+    return true;
+}
+
+static bool claimed(struct wr_arena *arena, const struct plan *plan, const char *text, struct sink_key *key,
+                    struct wr_error *err)
+{
+    char *name = wr_arena_bytes(arena, strlen(text) + 1);
+    key->kind = SINK_KEY_COLUMNS;
+    key->columns = WR_NEW_ARRAY(arena, uint16_t, plan->ncols + 1u);
+    for (const char *at = text; at;) {
+        bool quoted;
+        TRY(next_name(&at, name, &quoted, err));
+        uint16_t column = find_column(plan, name, quoted);
+        if (column == plan->ncols)
+            return wr_fail(err, ERR_UNDEFINED_COLUMN, "column \"%s\" named in primary_key does not exist", name);
+        if (!add_column(key, column))
+            return wr_fail(err, ERR_DUPLICATE_COLUMN, "column \"%s\" appears twice in primary_key", name);
+    }
+    return true;
+}
+
+static bool covers(const struct sink_key *key, const struct plan_key *proven)
+{
+    for (uint16_t i = 0; i < proven->n; i++) {
+        bool found = false;
+        for (uint16_t j = 0; j < key->n; j++)
+            found |= key->columns[j] == proven->columns[i];
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+bool wr_sink_key(struct wr_arena *arena, const struct object *object, const struct plan *plan, struct sink_key *key,
+                 struct wr_error *err)
+{
+    const char *text = option(object, "primary_key");
+    *key = (struct sink_key){.kind = SINK_KEY_COLUMNS};
+    if (text) {
+        TRY(claimed(arena, plan, text, key, err));
+        for (uint16_t k = 0; k < plan->props.nkeys; k++)
+            key->proven |= covers(key, &plan->props.keys[k]);
+        return true;
+    }
+    if (plan->props.nkeys) {
+        key->columns = plan->props.keys[0].columns;
+        key->n = plan->props.keys[0].n;
+        key->proven = true;
+        return true;
+    }
+    const char *format = wr_sink_format(object);
+    if (format && (!strcasecmp(format, "UPSERT") || !strcasecmp(format, "DEBEZIUM"))) {
+        wr_fail(err, ERR_INVALID_PARAMETER,
+                "FORMAT %s needs a primary key, and none can be proven for the sink's query", format);
+        return wr_fail_hint(err, "Name the key columns with primary_key = '...' in WITH.");
+    }
+    bool plain = format && !strcasecmp(format, "PLAIN") && object->plan_version >= BAGS_SINCE;
+    key->kind = plain ? SINK_KEY_NONE : SINK_KEY_ROW;
+    return true;
+}
