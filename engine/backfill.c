@@ -195,16 +195,19 @@ static int64_t rows_to_scan(struct backfill *bf)
 /* Why a relation that the catalog had is not running. */
 static bool not_running(const struct backfill *bf, uint32_t relation, struct wr_error *err)
 {
-    const struct object *object = wr_catalog_get(bf->db->catalog, relation);
-    if (object && object->creating)
-        return wr_fail(err, ERR_NOT_READY, "materialized view \"%s\" is still being created", object->name);
-    return wr_fail(err, ERR_UNDEFINED_TABLE, "a relation read by \"%s\" was dropped", bf->objects[bf->n - 1]->name);
+    struct catalog *catalog = wr_catalog_current(bf->db);
+    const struct object *object = wr_catalog_get(catalog, relation);
+    bool creating = object && object->creating;
+    if (creating)
+        wr_fail(err, ERR_NOT_READY, "materialized view \"%s\" is still being created", object->name);
+    wr_catalog_release(catalog);
+    return !creating &&
+           wr_fail(err, ERR_UNDEFINED_TABLE, "a relation read by \"%s\" was dropped", bf->objects[bf->n - 1]->name);
 }
 
 static bool tap(weir_db *db, void *argument, struct wr_error *err)
 {
     struct backfill *bf = argument;
-    TRY(wr_loop_commit_sync(db, err));
     for (uint32_t p = 0; p < bf->npoints; p++) {
         struct tap_point *point = &bf->points[p];
         struct live *from = wr_live_find(db, point->relation);
@@ -222,9 +225,8 @@ static bool tap(weir_db *db, void *argument, struct wr_error *err)
         }
         hang_tap(bf, point, from);
     }
-    bf->snapshot = wr_store_snapshot(db->store);
     atomic_store(&bf->rows_total, rows_to_scan(bf));
-    return true;
+    return wr_loop_pin(db, &bf->pin, err);
 }
 
 #define POINTS_MAX 1024
@@ -366,7 +368,7 @@ static bool scan_relation(struct backfill *bf, const struct live *live, uint32_t
         state->weights[w] = WR_NEW_ARRAY(&arena, int64_t, BATCH_ROWS_MAX);
     }
     enum trace_kind kind = state->relation->is_table ? TRACE_UPSERT : TRACE_ZSET;
-    struct version *version = wr_snapshot_version_of(bf->snapshot, state->relation->trace_id, kind);
+    struct version *version = wr_snapshot_version_of(bf->pin.snapshot, state->relation->trace_id, kind);
     bool ok = scan_version(state, version, err);
     wr_version_release(version);
     wr_arena_reset(&state->bytes);
@@ -541,10 +543,10 @@ bool wr_backfill_prepare(struct backfill *bf, struct catalog *catalog, struct wr
     TRY(build(bf, err));
     TRY(find_points(bf, err));
     TRY(wr_loop_call(bf->db, tap, bf, false, err));
+    TRY(wr_loop_pinned(bf->db, &bf->pin, err));
     for (uint32_t i = 0; i < bf->n; i++)
         TRY(!bf->lives[i] || scan_all(bf, bf->lives[i], err));
-    wr_snapshot_release(bf->snapshot);
-    bf->snapshot = NULL;
+    wr_loop_unpin(bf->db, &bf->pin);
     return catch_up(bf, err);
 }
 
@@ -664,8 +666,7 @@ void wr_backfill_end(struct backfill *bf)
         (void)!wr_loop_call(bf->db, let_go, bf, false, &ignored);
     for (uint32_t i = 0; i < bf->n; i++)
         wr_live_free(bf->lives[i]);
-    if (bf->snapshot)
-        wr_snapshot_release(bf->snapshot);
+    wr_loop_unpin(bf->db, &bf->pin);
     if (bf->commit)
         wr_commit_abandon(bf->commit);
     int64_t bytes;

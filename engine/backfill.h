@@ -15,7 +15,7 @@ struct backfill {
     struct worker workers[WORKERS_MAX];
     struct exchange_registry *exchanges;
     struct commit *commit;
-    struct snapshot *snapshot;
+    struct pin pin; /* what is scanned */
     struct tap_point *points;
     uint32_t npoints;
     pthread_mutex_t lock; /* guards the queue */

@@ -80,7 +80,8 @@ static bool reserve(weir_db *db, void *argument, struct wr_error *err)
     object->creating = true;
     wr_catalog_put(db, object);
     wr_failpoint(FP_DDL);
-    return wr_loop_commit_catalog(db, wr_catalog_with(db->catalog, object), err);
+    wr_loop_set_catalog(db, wr_catalog_with(db->catalog, object));
+    return true;
 }
 
 static bool take_back(weir_db *db, void *argument, struct wr_error *err)
@@ -90,7 +91,8 @@ static bool take_back(weir_db *db, void *argument, struct wr_error *err)
     if (db->stopping)
         return true;
     wr_catalog_remove(db, object->id);
-    return wr_loop_commit_catalog(db, wr_catalog_without(db->catalog, object->id), err);
+    wr_loop_set_catalog(db, wr_catalog_without(db->catalog, object->id));
+    return true;
 }
 
 /* ---- running */
@@ -101,7 +103,7 @@ static bool run_steps(struct backfill *bf, struct wr_error *err)
     bool ok = wr_backfill_prepare(bf, catalog, err);
     wr_catalog_release(catalog);
     struct ddl ddl = {.created = bf->objects, .ncreated = 1, .backfill = bf};
-    return ok && wr_loop_call(bf->db, wr_ddl_apply, &ddl, false, err);
+    return ok && wr_loop_ddl(bf->db, wr_ddl_apply, &ddl, err);
 }
 
 static bool run(struct backfill *bf, struct wr_error *err)
@@ -109,7 +111,7 @@ static bool run(struct backfill *bf, struct wr_error *err)
     bool ok = run_steps(bf, err);
     struct wr_error ignored = WR_ERROR_INIT;
     if (!ok)
-        (void)!wr_loop_call(bf->db, take_back, (void *)bf->objects[0], false, &ignored);
+        (void)!wr_loop_ddl(bf->db, take_back, (void *)bf->objects[0], &ignored);
     return ok;
 }
 
@@ -117,7 +119,7 @@ static bool run(struct backfill *bf, struct wr_error *err)
 static struct backfill *begin(weir_db *db, const struct object *object, atomic_bool *cancel, struct wr_error *err)
 {
     struct object reserved = *object;
-    if (!reserved.id && !wr_loop_call(db, reserve, &reserved, false, err))
+    if (!reserved.id && !wr_loop_ddl(db, reserve, &reserved, err))
         return NULL;
     return wr_backfill_new(db, &(const struct object *){&reserved}, 1, cancel);
 }
@@ -150,7 +152,7 @@ bool wr_backfill_spawn(weir_db *db, const struct object *object, struct wr_error
     if (wr_thread_start(&thread, spawned_main, bf, true))
         return true;
     struct wr_error ignored = WR_ERROR_INIT;
-    (void)!wr_loop_call(db, take_back, (void *)bf->objects[0], false, &ignored);
+    (void)!wr_loop_ddl(db, take_back, (void *)bf->objects[0], &ignored);
     wr_backfill_end(bf);
     return wr_fail(err, ERR_OUT_OF_MEMORY, "could not start a thread for the backfill");
 }

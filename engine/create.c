@@ -96,7 +96,7 @@ static bool create_now(struct weir_session *session, const struct object *object
     struct object numbered = *object;
     numbered.id = atomic_fetch_add(&session->db->next_object, 1);
     struct ddl ddl = {.created = &(const struct object *){&numbered}, .ncreated = 1};
-    return wr_loop_call(session->db, wr_ddl_apply, &ddl, false, err);
+    return wr_loop_ddl(session->db, wr_ddl_apply, &ddl, err);
 }
 
 static const char *option_value(const struct object *object, const char *key)
@@ -527,5 +527,5 @@ bool wr_drop_run(struct weir_statement *statement, const struct datum *params, s
     if (session->state == 'T')
         return wr_pending_drop(session, list->ids, list->n, cascade, err);
     struct ddl drop = {.dropped = list->ids, .ndropped = list->n, .cascade = cascade};
-    return !list->n || wr_loop_call(session->db, wr_ddl_apply, &drop, false, err);
+    return !list->n || wr_loop_ddl(session->db, wr_ddl_apply, &drop, err);
 }

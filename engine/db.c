@@ -77,6 +77,7 @@ static void init_sync(weir_db *db)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&db->lock, NULL);
+    pthread_mutex_init(&db->ddl_lock, NULL);
     pthread_cond_init(&db->wake, &attr);
     pthread_cond_init(&db->progress, &attr);
     pthread_condattr_destroy(&attr);
@@ -211,12 +212,15 @@ static void close_steps(weir_db *db)
     wr_exchange_registry_free(db->exchanges);
     for (uint32_t w = 0; w < db->nworkers; w++)
         wr_arena_reset(&db->workers[w].arena);
+    if (db->next_catalog)
+        wr_catalog_release(db->next_catalog);
     if (db->catalog)
         wr_catalog_release(db->catalog);
     if (db->store)
         wr_store_close(db->store);
     if (db->broker)
         wr_embedded_broker_stop(db->broker);
+    pthread_mutex_destroy(&db->ddl_lock);
     pthread_mutex_destroy(&db->lock);
     pthread_cond_destroy(&db->wake);
     pthread_cond_destroy(&db->progress);

@@ -331,8 +331,10 @@ bool wr_ddl_apply(weir_db *db, void *argument, struct wr_error *err)
     bool ok = fill_commit(db, ddl, &drops, &births, &catalog, err);
     free(births.lives);
     wr_failpoint(FP_DDL);
-    if (ok)
-        return wr_loop_commit_catalog(db, catalog, err);
+    if (ok) {
+        wr_loop_set_catalog(db, catalog);
+        return true;
+    }
     wr_catalog_release(catalog);
     wr_db_fail(db, err);
     return false;

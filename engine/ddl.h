@@ -18,7 +18,7 @@ struct ddl {
     struct backfill *backfill; /* of the same objects: prepared; NULL: none is a view or sink */
 };
 
-/* Argument: a struct ddl. Durable and visible when it returns true; nothing has happened when it returns false. */
+/* For wr_loop_ddl, argument: a struct ddl. Nothing has happened when it returns false. */
 bool wr_ddl_apply(weir_db *db, void *ddl, struct wr_error *err);
 /* Loop thread: are the names free, and is what the objects read still there? */
 bool wr_ddl_check_names(weir_db *db, const struct ddl *ddl, struct wr_error *err) WR_MUST;

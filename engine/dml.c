@@ -242,11 +242,6 @@ static bool run_exclusive(weir_db *db, void *argument, struct wr_error *err)
     return evaluate_and_apply(x->statement, x->params, x->result, true, err);
 }
 
-static bool make_durable(weir_db *db, void *argument, struct wr_error *err)
-{
-    return wr_loop_commit_sync(db, err);
-}
-
 static bool run_dml(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                     struct wr_error *err)
 {
@@ -259,7 +254,7 @@ static bool run_dml(struct weir_statement *statement, const struct datum *params
         if (strcmp(err->sqlstate, ERR_SERIALIZATION) != 0)
             return false;
         /* what came between may not be visible yet */
-        TRY(wr_loop_call(session->db, make_durable, NULL, false, err));
+        TRY(wr_loop_flush(session->db, err));
     }
     struct exclusive x = {statement, params, result};
     return wr_loop_call(session->db, run_exclusive, &x, true, err);

@@ -61,12 +61,14 @@ struct weir_db {
     void (*log)(void *, const char *);
     void *log_context;
 
+    pthread_mutex_t ddl_lock;     /* whoever changes the catalog, until that is durable; taken before lock */
     pthread_mutex_t lock;         /* guards what follows up to the next comment */
     pthread_cond_t wake;          /* the loop has something to do */
     pthread_cond_t progress;      /* a call is done, a commit durable, a sink has delivered ... */
     struct catalog *catalog;      /* published */
     struct catalog *next_catalog; /* with next_catalog_commit: it may be visible before we know that it is durable */
     uint64_t next_catalog_commit;
+    struct pin *pins; /* that wait for their commit */
     struct loop_call *calls_first, *calls_last;
     bool stopping, source_ready;
     uint64_t durable_commit;
@@ -155,10 +157,28 @@ bool wr_loop_call(weir_db *db, loop_fn fn, void *argument, bool durable, struct 
 /* For a thread that the loop itself may join: gives up when *stop is set and db->progress is signalled. */
 bool wr_loop_call_unless(weir_db *db, loop_fn fn, void *argument, bool durable, const atomic_bool *stop,
                          struct wr_error *err) WR_MUST;
-/* Loop thread: commit now and wait until durable. */
+/* Until all that has been applied is durable. */
+bool wr_loop_flush(weir_db *db, struct wr_error *err) WR_MUST;
+/* wr_loop_call, durably, for what changes the catalog: one at a time, and always until it is durable. */
+bool wr_loop_ddl(weir_db *db, loop_fn fn, void *argument, struct wr_error *err) WR_MUST;
+/* Loop thread, in a call of wr_loop_ddl: a new catalog (takes the reference). Readers see it from that commit on which
+ * holds what the call has changed. */
+void wr_loop_set_catalog(weir_db *db, struct catalog *catalog);
+/* Loop thread: commit now and wait until durable. Everybody waits for the disk meanwhile: where it can be avoided, a
+ * durable call or a pin is the way. */
 bool wr_loop_commit_sync(weir_db *db, struct wr_error *err) WR_MUST;
-/* The same with a new catalog (takes the reference): readers see both from this very commit on. */
-bool wr_loop_commit_catalog(weir_db *db, struct catalog *catalog, struct wr_error *err) WR_MUST;
+
+/* A snapshot of all that has been applied at one moment and of nothing that came later. */
+struct pin {
+    uint64_t commit;
+    struct snapshot *snapshot; /* set when that commit is durable */
+    struct pin *next;
+};
+/* Loop thread: this moment. The commit is under way when it returns. */
+bool wr_loop_pin(weir_db *db, struct pin *pin, struct wr_error *err) WR_MUST;
+/* Any other thread: wait for the snapshot. */
+bool wr_loop_pinned(weir_db *db, struct pin *pin, struct wr_error *err) WR_MUST;
+void wr_loop_unpin(weir_db *db, struct pin *pin); /* also one that was never made */
 /* Loop thread: run one epoch over what was pushed into `feed` (called for each worker on its thread). */
 typedef bool (*epoch_feed)(void *context, struct worker *worker);
 bool wr_loop_epoch(weir_db *db, epoch_feed feed, void *context, struct wr_error *err) WR_MUST;

@@ -120,6 +120,24 @@ bool wr_loop_call_unless(weir_db *db, loop_fn fn, void *argument, bool durable, 
     return !failed && !gone && call.ok;
 }
 
+static bool do_nothing(weir_db *db, void *argument, struct wr_error *err)
+{
+    return true;
+}
+
+bool wr_loop_flush(weir_db *db, struct wr_error *err)
+{
+    return wr_loop_call(db, do_nothing, NULL, true, err);
+}
+
+bool wr_loop_ddl(weir_db *db, loop_fn fn, void *argument, struct wr_error *err)
+{
+    pthread_mutex_lock(&db->ddl_lock);
+    bool ok = wr_loop_call(db, fn, argument, true, err);
+    pthread_mutex_unlock(&db->ddl_lock);
+    return ok;
+}
+
 static bool run_calls(weir_db *db)
 {
     bool any = false;
@@ -349,6 +367,21 @@ static bool source_epoch(weir_db *db, struct fed *fed, bool *ok, struct wr_error
 
 /* ---- commits */
 
+/* Under db->lock: the last durable commit is `number`. */
+static void fill_pins(weir_db *db, uint64_t number)
+{
+    for (struct pin **link = &db->pins; *link;) {
+        struct pin *pin = *link;
+        if (pin->commit != number) {
+            link = &pin->next;
+            continue;
+        }
+        *link = pin->next;
+        pin->snapshot = wr_store_snapshot(db->store);
+    }
+}
+
+/* Commits are announced in order, each before the next one is published. */
 static void commit_done_on_store(void *context, uint64_t number, bool ok, const struct wr_error *err)
 {
     weir_db *db = context;
@@ -356,10 +389,28 @@ static void commit_done_on_store(void *context, uint64_t number, bool ok, const 
         wr_db_fail(db, err);
         return;
     }
+    struct catalog *gone = NULL;
     pthread_mutex_lock(&db->lock);
     db->durable_commit = number;
+    fill_pins(db, number);
+    if (db->next_catalog && number >= db->next_catalog_commit) {
+        gone = db->catalog;
+        db->catalog = db->next_catalog;
+        db->next_catalog = NULL;
+    }
     pthread_cond_broadcast(&db->progress);
     pthread_mutex_unlock(&db->lock);
+    if (gone)
+        wr_catalog_release(gone);
+}
+
+void wr_loop_set_catalog(weir_db *db, struct catalog *catalog)
+{
+    pthread_mutex_lock(&db->lock);
+    db->next_catalog = catalog;
+    db->next_catalog_commit = wr_store_next_commit(db->store);
+    pthread_mutex_unlock(&db->lock);
+    db->dirty = true;
 }
 
 static void put_offsets(weir_db *db)
@@ -440,22 +491,41 @@ bool wr_loop_commit_sync(weir_db *db, struct wr_error *err)
     return !failed;
 }
 
-bool wr_loop_commit_catalog(weir_db *db, struct catalog *catalog, struct wr_error *err)
+bool wr_loop_pin(weir_db *db, struct pin *pin, struct wr_error *err)
+{
+    *pin = (struct pin){.commit = db->dirty ? wr_store_next_commit(db->store) : db->last_submitted};
+    pthread_mutex_lock(&db->lock);
+    pin->next = db->pins;
+    db->pins = pin;
+    fill_pins(db, db->durable_commit);
+    pthread_mutex_unlock(&db->lock);
+    return !db->dirty || commit(db, err);
+}
+
+bool wr_loop_pinned(weir_db *db, struct pin *pin, struct wr_error *err)
 {
     pthread_mutex_lock(&db->lock);
-    db->next_catalog = catalog;
-    db->next_catalog_commit = wr_store_next_commit(db->store);
+    while (!pin->snapshot && !db->failed)
+        pthread_cond_wait(&db->progress, &db->lock);
+    bool ok = pin->snapshot != NULL;
+    if (!ok)
+        *err = db->failure;
     pthread_mutex_unlock(&db->lock);
-    db->dirty = true;
-    bool ok = wr_loop_commit_sync(db, err);
-    pthread_mutex_lock(&db->lock);
-    struct catalog *gone = ok ? db->catalog : catalog;
-    if (ok)
-        db->catalog = catalog;
-    db->next_catalog = NULL;
-    pthread_mutex_unlock(&db->lock);
-    wr_catalog_release(gone);
     return ok;
+}
+
+void wr_loop_unpin(weir_db *db, struct pin *pin)
+{
+    pthread_mutex_lock(&db->lock);
+    for (struct pin **link = &db->pins; *link; link = &(*link)->next)
+        if (*link == pin) {
+            *link = pin->next;
+            break;
+        }
+    pthread_mutex_unlock(&db->lock);
+    if (pin->snapshot)
+        wr_snapshot_release(pin->snapshot);
+    pin->snapshot = NULL;
 }
 
 static bool commit_due(weir_db *db, bool idle)

@@ -109,7 +109,7 @@ bool wr_pending_commit(struct weir_session *session, struct write_list *const *w
         ddl.backfill = wr_backfill_new(session->db, created, pending->ncreated, &session->cancel);
         ok = wr_backfill_prepare(ddl.backfill, session->catalog, err);
     }
-    ok = ok && wr_loop_call(session->db, wr_ddl_apply, &ddl, false, err);
+    ok = ok && wr_loop_ddl(session->db, wr_ddl_apply, &ddl, err);
     if (ddl.backfill)
         wr_backfill_end(ddl.backfill);
     free(created);

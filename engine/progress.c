@@ -51,19 +51,15 @@ void wr_progress_of_pipelines(weir_db *db, weir_progress *progress)
 struct caught_up {
     struct pipelines p;
     weir_progress progress;
+    bool dirty;
 };
 
 static bool settle(weir_db *db, void *argument, struct wr_error *err)
 {
     struct caught_up *c = argument;
     c->p.progress = &c->progress;
-    TRY(look(db, &c->p, err));
-    /* what is applied must be committed before a sink can have it */
-    if (c->p.caught_up && db->dirty) {
-        TRY(wr_loop_commit_sync(db, err));
-        c->p.caught_up = false; /* sinks have yet to see that commit: ask again */
-    }
-    return true;
+    c->dirty = db->dirty;
+    return look(db, &c->p, err);
 }
 
 bool weir_caught_up(weir_db *db, weir_error *error)
@@ -71,6 +67,11 @@ bool weir_caught_up(weir_db *db, weir_error *error)
     struct caught_up c = {0};
     struct wr_error err = WR_ERROR_INIT;
     bool ok = wr_loop_call(db, settle, &c, false, &err);
+    /* what is applied must be committed before a sink can have it; sinks have yet to see that commit: ask again */
+    if (ok && c.p.caught_up && c.dirty) {
+        ok = wr_loop_flush(db, &err);
+        c.p.caught_up = false;
+    }
     if (ok && c.p.err.sqlstate[0]) {
         err = c.p.err;
         ok = false;

@@ -454,11 +454,6 @@ bool wr_explain_run(struct weir_statement *statement, const struct datum *params
 
 /* ---- FLUSH, WAIT */
 
-static bool flush_now(weir_db *db, void *argument, struct wr_error *err)
-{
-    return !db->dirty || wr_loop_commit_sync(db, err);
-}
-
 bool wr_flush_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                   struct wr_error *err)
 {
@@ -470,5 +465,5 @@ bool wr_flush_run(struct weir_statement *statement, const struct datum *params, 
             pthread_cond_wait(&db->progress, &db->lock);
         pthread_mutex_unlock(&db->lock);
     }
-    return wr_loop_call(db, flush_now, NULL, false, err);
+    return wr_loop_flush(db, err);
 }

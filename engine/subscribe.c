@@ -25,7 +25,7 @@ struct weir_subscription {
     bool hung;
     pthread_mutex_t lock;
     struct recorded *first, *last;
-    struct snapshot *snapshot;
+    struct pin pin; /* where it begins */
     uint64_t start_commit;
     struct version *version;
     struct cursor *cursor; /* over the snapshot */
@@ -60,15 +60,14 @@ static bool hang(weir_db *db, void *argument, struct wr_error *err)
     struct live *live = wr_live_find(db, s->object);
     if (!live)
         return wr_fail(err, ERR_UNDEFINED_TABLE, "the relation was dropped");
-    TRY(wr_loop_commit_sync(db, err));
     s->tap = (struct tap){.record = record, .context = s};
     for (uint32_t w = 0; w < db->nworkers; w++) {
         s->ops[w] = (struct op){.cls = &op_tap, .dataflow = live->flows[w], .worker = &db->workers[w], .impl = &s->tap};
         wr_op_connect(live->flows[w]->root, &s->ops[w], 0);
     }
     s->hung = true;
-    s->snapshot = wr_store_snapshot(db->store);
-    s->start_commit = wr_snapshot_commit(s->snapshot);
+    TRY(wr_loop_pin(db, &s->pin, err));
+    s->start_commit = s->pin.commit;
     return true;
 }
 
@@ -112,7 +111,7 @@ weir_code weir_subscribe(weir_session *session, const char *name, bool snapshot,
         s->texts = WR_NEW_ARRAY(&s->arena, struct wr_buf, s->relation->ncols + 1);
         pthread_mutex_init(&s->lock, NULL);
         wr_change_buffer_init(&s->changes, &db->pool_queues);
-        readable = wr_loop_call(db, hang, s, false, &err);
+        readable = wr_loop_call(db, hang, s, false, &err) && wr_loop_pinned(db, &s->pin, &err);
     }
     wr_catalog_release(catalog);
     if (!readable) {
@@ -122,7 +121,7 @@ weir_code weir_subscribe(weir_session *session, const char *name, bool snapshot,
     }
     if (snapshot) {
         enum trace_kind kind = s->relation->is_table ? TRACE_UPSERT : TRACE_ZSET;
-        s->version = wr_snapshot_version_of(s->snapshot, s->relation->trace_id, kind);
+        s->version = wr_snapshot_version_of(s->pin.snapshot, s->relation->trace_id, kind);
         s->cursor = wr_cursor_open(s->version, NULL, 0, NULL, 0);
     }
     *out = s;
@@ -135,11 +134,9 @@ static void end_snapshot(struct weir_subscription *s)
         wr_cursor_close(s->cursor);
     if (s->version)
         wr_version_release(s->version);
-    if (s->snapshot)
-        wr_snapshot_release(s->snapshot);
+    wr_loop_unpin(s->db, &s->pin);
     s->cursor = NULL;
     s->version = NULL;
-    s->snapshot = NULL;
 }
 
 /* Collect all recorded deltas of the oldest durable commit. */
