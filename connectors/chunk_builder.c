@@ -56,8 +56,6 @@ void wr_builder_begin(struct chunk_builder *builder, const struct table_columns 
     builder->batch = wr_batch_new(builder->arena, table->types, table->ncols, builder->cap);
     builder->batch->nrows = 0;
     chunk->changes.ops = wr_arena_alloc(builder->arena, builder->cap);
-    if (!table->npk)
-        chunk->changes.row_ids = wr_arena_alloc(builder->arena, builder->cap * sizeof(int64_t));
     chunk->block_end = true;
 }
 
@@ -113,13 +111,9 @@ void wr_builder_clear(struct chunk_builder *builder)
         wr_builder_null(builder, c, true);
 }
 
-void wr_builder_add(struct chunk_builder *builder, enum change_op op, const struct message *message)
+void wr_builder_add(struct chunk_builder *builder, enum change_op op)
 {
-    struct changes *changes = &builder->chunk->changes;
-    uint32_t row = builder->batch->nrows++;
-    changes->ops[row] = (uint8_t)op;
-    if (changes->row_ids)
-        changes->row_ids[row] = wr_message_row_id(message);
+    builder->chunk->changes.ops[builder->batch->nrows++] = (uint8_t)op;
 }
 
 static const char *copy_bytes(struct chunk_builder *builder, const char *bytes, size_t len)

@@ -47,7 +47,7 @@ void wr_builder_null(struct chunk_builder *builder, uint16_t col, bool null);
 void wr_builder_keep(struct chunk_builder *builder, uint16_t col);
 /* All columns NULL. */
 void wr_builder_clear(struct chunk_builder *builder);
-void wr_builder_add(struct chunk_builder *builder, enum change_op op, const struct message *message);
+void wr_builder_add(struct chunk_builder *builder, enum change_op op);
 void wr_builder_dead(struct chunk_builder *builder, const struct message *message, const char *reason);
 static inline bool wr_builder_full(const struct chunk_builder *builder)
 {
@@ -55,11 +55,5 @@ static inline bool wr_builder_full(const struct chunk_builder *builder)
 }
 /* Hands the chunk over; the caller fills in partitions and bytes. */
 struct source_chunk *wr_builder_end(struct chunk_builder *builder);
-
-/* The hidden row id of a message's row in a table without a key. */
-static inline int64_t wr_message_row_id(const struct message *message)
-{
-    return (int64_t)((uint64_t)(uint32_t)message->partition << 44) | (message->offset & (((int64_t)1 << 44) - 1));
-}
 
 #endif

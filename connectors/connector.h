@@ -24,7 +24,7 @@ struct changes {
     uint8_t *ops;      /* enum change_op per row; NULL = all CHANGE_INSERT */
     uint8_t *
         *keep; /* per column: NULL, or a byte per row: 1 = unchanged by this event (TOAST): keep the stored value */
-    int64_t *row_ids; /* tables without a key: hidden row id per row; derived from (partition, offset) */
+    int64_t *row_ids; /* tables without a key: hidden row id per row, given by the engine */
 };
 
 struct partition_offset {

@@ -193,19 +193,6 @@ static struct source_chunk *make_chunk(struct source *source, int64_t from)
         cols[f] = source->field_of[f] < 0 ? NULL : &batch->cols[source->field_of[f]];
     batch->nrows = wr_nexmark_fill(set, source->table, from, to, (uint32_t)rows, &chunk->arena, cols, &next);
     chunk->changes.rows = *batch;
-    chunk->changes.row_ids = wr_arena_alloc(&chunk->arena, sizeof(int64_t) * WR_MAX(batch->nrows, 1));
-    int64_t first = source->table == NEXMARK_PERSON    ? 0
-                    : source->table == NEXMARK_AUCTION ? set->person_proportion
-                                                       : set->person_proportion + set->auction_proportion;
-    int64_t slot = from % cycle, base = from - slot;
-    slot = WR_MAX(slot, first);
-    for (uint32_t i = 0; i < batch->nrows; i++) {
-        if (slot >= first + share) {
-            base += cycle;
-            slot = first;
-        }
-        chunk->changes.row_ids[i] = base + slot++;
-    }
     chunk->npartitions = 1;
     chunk->partitions = WR_NEW(&chunk->arena, struct partition_offset);
     *chunk->partitions = (struct partition_offset){0, next, source->event_num};

@@ -113,7 +113,7 @@ static bool tombstone(struct decoder *decoder, const struct message *message, st
     if (!uses_message_key(decoder, message))
         return true; /* nothing names the row, and the `d` before it has said all */
     TRY(wr_key_read(&decoder->key, &decoder->values, message, true, builder));
-    wr_builder_add(builder, CHANGE_DELETE, message);
+    wr_builder_add(builder, CHANGE_DELETE);
     return true;
 }
 
@@ -127,7 +127,7 @@ static bool delete_row(struct decoder *decoder, const struct message *message, c
         TRY(wr_decode_key(&decoder->values, &decoder->table, row, decoder->slots, units, builder));
     else
         TRY(wr_decode_row(&decoder->values, &decoder->table, row, decoder->slots, units, false, builder));
-    wr_builder_add(builder, CHANGE_DELETE, message);
+    wr_builder_add(builder, CHANGE_DELETE);
     return true;
 }
 
@@ -135,7 +135,7 @@ static bool put_row(struct decoder *decoder, const struct message *message, cons
                     struct chunk_builder *builder)
 {
     TRY(wr_decode_row(&decoder->values, &decoder->table, &decoder->after, decoder->slots, units, true, builder));
-    wr_builder_add(builder, decoder->table.npk ? CHANGE_UPSERT : CHANGE_INSERT, message);
+    wr_builder_add(builder, decoder->table.npk ? CHANGE_UPSERT : CHANGE_INSERT);
     return true;
 }
 
@@ -186,7 +186,7 @@ static bool decode_envelope(struct decoder *decoder, const struct message *messa
         return delete_row(decoder, message, &decoder->before, units, builder);
     case 't':
         wr_builder_clear(builder);
-        wr_builder_add(builder, CHANGE_TRUNCATE, message);
+        wr_builder_add(builder, CHANGE_TRUNCATE);
         return true;
     case 'm':
         return true;
@@ -209,7 +209,7 @@ static bool decode_flat(struct decoder *decoder, const struct message *message, 
         return delete_row(decoder, message, &decoder->after, units, builder);
     if (says(op, "t")) {
         wr_builder_clear(builder);
-        wr_builder_add(builder, CHANGE_TRUNCATE, message);
+        wr_builder_add(builder, CHANGE_TRUNCATE);
         return true;
     }
     /* The row before is not in a flattened message: without a key nothing tells which one to replace. */

@@ -115,7 +115,7 @@ static bool decode_plain(struct decoder *decoder, const struct message *message,
     TRY(wr_json_read(decoder->parser, decoder->shape, message->value, message->value_len, decoder->slots,
                      values->reason, sizeof values->reason));
     TRY(wr_decode_row(values, &decoder->table, &decoder->row, decoder->slots, decoder->units, false, builder));
-    wr_builder_add(builder, decoder->table.npk ? CHANGE_UPSERT : CHANGE_INSERT, message);
+    wr_builder_add(builder, decoder->table.npk ? CHANGE_UPSERT : CHANGE_INSERT);
     return true;
 }
 
@@ -130,14 +130,14 @@ static bool decode_upsert(struct decoder *decoder, const struct message *message
     }
     if (!message->value || !message->value_len) {
         TRY(wr_key_read(&decoder->key, values, message, true, builder));
-        wr_builder_add(builder, CHANGE_DELETE, message);
+        wr_builder_add(builder, CHANGE_DELETE);
         return true;
     }
     TRY(wr_json_read(decoder->parser, decoder->shape, message->value, message->value_len, decoder->slots,
                      values->reason, sizeof values->reason));
     TRY(wr_key_read(&decoder->key, values, message, false, builder));
     TRY(wr_decode_rest(values, table, &decoder->row, decoder->slots, decoder->units, builder));
-    wr_builder_add(builder, CHANGE_UPSERT, message);
+    wr_builder_add(builder, CHANGE_UPSERT);
     return true;
 }
 

@@ -46,7 +46,6 @@ static uint64_t hash_rows(uint64_t h, const struct changes *changes)
 {
     const struct batch *batch = &changes->rows;
     for (uint32_t i = 0; i < batch->nrows; i++) {
-        h = (h ^ (uint64_t)changes->row_ids[i]) * 0x100000001b3u;
         for (uint16_t c = 0; c < batch->ncols; c++) {
             const struct column *col = &batch->cols[c];
             if (col->type.id == TYPE_TEXT)

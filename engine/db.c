@@ -58,7 +58,7 @@ static void load_clocks(weir_db *db)
 {
     struct wr_buf value = WR_BUF_INIT;
     atomic_store(&db->next_object, OBJECT_FIRST_USER);
-    /* connectors derive row ids from (partition, offset): ours are above all of theirs */
+    /* rows of older directories took their ids from (partition, offset): ours are above all of those */
     atomic_store(&db->next_row_id, (long long)1 << 62);
     if (wr_store_get(db->store, "clock", 5, &value)) {
         struct wr_reader r = wr_reader_of(value.data, value.len);

@@ -324,6 +324,20 @@ static int chunks_to_take(weir_db *db)
     return db->dirty ? 0 : 1;
 }
 
+/* Rows without a key are numbered as they come in. Where they came from would not do: a topic that is made anew has the
+ * same offsets again. */
+static void number_rows(weir_db *db, const struct live *live, struct source_chunk *chunk)
+{
+    struct changes *changes = &chunk->changes;
+    uint32_t n = changes->rows.nrows;
+    if (!live->relation->has_row_id || live->relation->hash_ids || !n)
+        return;
+    int64_t first = atomic_fetch_add(&db->next_row_id, n);
+    changes->row_ids = wr_arena_alloc(&chunk->arena, n * sizeof *changes->row_ids);
+    for (uint32_t i = 0; i < n; i++)
+        changes->row_ids[i] = first + i;
+}
+
 static void take_chunks(weir_db *db, struct fed *fed)
 {
     int most = chunks_to_take(db);
@@ -335,6 +349,7 @@ static void take_chunks(weir_db *db, struct fed *fed)
             struct source_chunk *chunk = live->input->cls->poll(live->input->source);
             if (!chunk)
                 break;
+            number_rows(db, live, chunk);
             struct fed_chunk *item = &fed->items[fed->n++];
             *item = (struct fed_chunk){.live = live, .chunk = chunk, .worker = (uint32_t)k % db->nworkers};
             if (live->relation->hash_ids)

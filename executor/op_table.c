@@ -8,6 +8,8 @@
 #include "executor/relations.h"
 #include "state/vmap.h"
 
+#include <stdio.h>
+
 struct table {
     const struct relation *relation;
     struct vmap *map;
@@ -187,9 +189,30 @@ static bool row_keeps(const struct changes *changes, uint32_t row)
     return false;
 }
 
+/* A table stands on no plan: the row that the error is about is shown whole. */
+static bool report(struct op *op, const struct batch *row, const char *sqlstate, const char *message)
+{
+    struct eval_errors errors = {.arena = &op->worker->arena};
+    wr_eval_error_add(&errors, 0, sqlstate, message);
+    return wr_op_eval_errors(op, row, &errors);
+}
+
+/* No row to take a value from: the key is another than the one the value was stored under, or the row was never seen.
+ * Such a value is NULL and said to be missing; where there can be no NULL the row is left out. */
+static bool report_lost(struct resolve *r, const struct batch *one, uint16_t column, bool *left_out)
+{
+    const struct relation *relation = r->table->relation;
+    char message[256];
+    *left_out |= relation->not_null[column];
+    snprintf(message, sizeof message,
+             "the event leaves out column \"%.64s\", and no stored row has it (REPLICA IDENTITY FULL sends it)%s",
+             relation->names[column], relation->not_null[column] ? ": row left out" : "");
+    return report(r->op, one, "22004", wr_arena_strdup(r->arena, message));
+}
+
 /* An event that leaves columns as they are (TOAST placeholders): take them from the row as it is now. */
-static void fill_kept(struct resolve *r, const struct changes *changes, const struct batch *rows, uint32_t row,
-                      struct fold *fold, char **encoded, uint32_t *size)
+static bool fill_kept(struct resolve *r, const struct changes *changes, const struct batch *rows, uint32_t row,
+                      struct fold *fold, char **encoded, uint32_t *size, bool *left_out)
 {
     const struct row_layout *layout = r->table->relation->layout;
     struct batch *one = wr_batch_gather(r->arena, rows, &row, 1);
@@ -199,26 +222,27 @@ static void fill_kept(struct resolve *r, const struct changes *changes, const st
         struct datum value = {.type = one->cols[c].type, .null = true};
         if (fold->after)
             value = wr_row_get(layout, fold->after, c);
+        else
+            TRY(report_lost(r, one, c, left_out));
         wr_column_set(r->arena, &one->cols[c], 0, 1, &value);
     }
     wr_row_encode_all(r->arena, layout, one, NULL, encoded, size);
+    return true;
 }
 
-static void fold_events(struct resolve *r, const struct changes *changes, const struct batch *rows, char **encoded,
+static bool fold_events(struct resolve *r, const struct changes *changes, const struct batch *rows, char **encoded,
                         uint32_t *sizes)
 {
     for (uint32_t i = 0; i < rows->nrows; i++) {
         struct fold *fold = &r->folds[r->found.of[i]];
         uint8_t kind = changes->ops ? changes->ops[i] : CHANGE_INSERT;
-        if (kind == CHANGE_DELETE) {
-            fold->after = NULL;
-            continue;
-        }
-        if (WR_UNLIKELY(row_keeps(changes, i)))
-            fill_kept(r, changes, rows, i, fold, &encoded[i], &sizes[i]);
-        fold->after = encoded[i];
+        bool left_out = kind == CHANGE_DELETE;
+        if (!left_out && WR_UNLIKELY(row_keeps(changes, i)))
+            TRY(fill_kept(r, changes, rows, i, fold, &encoded[i], &sizes[i], &left_out));
+        fold->after = left_out ? NULL : encoded[i];
         fold->after_len = sizes[i];
     }
+    return true;
 }
 
 static bool apply_rows(struct op *op, const struct changes *changes, table_deliver deliver, void *context)
@@ -236,8 +260,7 @@ static bool apply_rows(struct op *op, const struct changes *changes, table_deliv
     struct resolve r;
     bool ok = resolve_begin(&r, op, &keys, sizes);
     if (ok) {
-        fold_events(&r, changes, &rows, encoded, sizes);
-        ok = resolve_end(&r, deliver, context);
+        ok = fold_events(&r, changes, &rows, encoded, sizes) && resolve_end(&r, deliver, context);
     }
     wr_arena_release(arena, mark);
     return ok;
@@ -338,12 +361,18 @@ static struct changes slice(struct wr_arena *arena, const struct changes *change
 
 /* ---- tables fed by Debezium without a key: a bag; a delete takes one row equal to its image
  *
- * Row id = 48 bits of the row's hash, then which of the equal rows it is. Such tables are small or append mostly (a
- * database table without a key can hardly be updated), so events are applied one by one. All of them on worker 0. */
+ * Row id = 47 bits of the row's hash and 16 zero bits, plus a number: the first free one from there on. So equal rows
+ * lie side by side, and with them rows whose hash is the same or next to it; what lies together has no gaps. Such
+ * tables are small or append mostly (a database table without a key can hardly be updated), so events are applied one
+ * by one. All of them on worker 0. */
 
-#define EQUAL_ROWS_MAX 65536
+static int64_t bag_id(uint64_t base, uint64_t number)
+{
+    return (int64_t)((base + number) & INT64_MAX);
+}
 
-static bool bag_live(struct op *op, int64_t row_id, bool *live)
+/* The row of this id, as it is stored; NULL: there is none. */
+static bool bag_row(struct op *op, int64_t row_id, const char **row, uint32_t *len)
 {
     struct table *table = op->impl;
     struct wr_buf key = WR_BUF_INIT;
@@ -353,40 +382,92 @@ static bool bag_live(struct op *op, int64_t row_id, bool *live)
     key.data[0] = (char)wr_key_shard(wr_key_hash(key.data + 1, key.len - 1));
     struct vmap_entry *entry = NULL;
     bool ok = wr_vmap_find_one(table->map, key.data, (uint32_t)key.len, &entry, &op->worker->error);
-    *live = entry && wr_vmap_is_live(entry);
+    bool live = ok && entry && wr_vmap_is_live(entry);
+    *row = live ? wr_vmap_value(entry) : NULL;
+    *len = live ? entry->value_len : 0;
     wr_buf_free(&key);
     return ok;
 }
 
-/* The row id that an event is about: the first free one to insert, the last taken one to delete (-1: there is none). */
-static bool bag_row_id(struct op *op, const struct changes *one, bool insert, int64_t *row_id)
+/* How many rows lie together from `base` on: looked for in growing steps, then between the last two. */
+static bool bag_count(struct op *op, uint64_t base, uint64_t *count)
 {
-    struct table *table = op->impl;
-    struct wr_arena *arena = &op->worker->arena;
-    int64_t zero = 0;
-    struct changes blank = *one;
-    blank.row_ids = &zero;
-    struct batch row = full_rows(arena, table->relation, &blank);
-    char *bytes;
-    uint32_t size;
-    wr_row_encode_all(arena, table->relation->layout, &row, NULL, &bytes, &size);
-    int64_t base = (int64_t)(wr_key_hash(bytes, size) >> 17 << 16);
-    bool live = true;
-    int64_t k = 0;
-    for (; k < EQUAL_ROWS_MAX; k++) {
-        TRY(bag_live(op, base + k, &live));
-        if (!live)
+    uint64_t live = 0, gone, step = 1;
+    const char *row;
+    uint32_t len;
+    for (;; step *= 2) {
+        gone = live + step - 1;
+        TRY(bag_row(op, bag_id(base, gone), &row, &len));
+        if (!row)
             break;
+        live = gone + 1;
     }
-    *row_id = insert ? base + WR_MIN(k, EQUAL_ROWS_MAX - 1) : k ? base + k - 1 : -1;
+    while (live < gone) {
+        uint64_t middle = live + (gone - live) / 2;
+        TRY(bag_row(op, bag_id(base, middle), &row, &len));
+        live = row ? middle + 1 : live;
+        gone = row ? gone : middle;
+    }
+    *count = live;
     return true;
 }
 
-static bool report_unknown(struct op *op, const struct batch *row)
+static void bag_encode(struct op *op, struct changes *one, int64_t row_id, char **bytes, uint32_t *size)
 {
-    struct eval_errors errors = {.arena = &op->worker->arena};
-    wr_eval_error_add(&errors, 0, "02000", "no row equals the one to delete");
-    return wr_op_eval_errors(op, row, &errors);
+    const struct table *table = op->impl;
+    one->row_ids = &row_id;
+    struct batch row = full_rows(&op->worker->arena, table->relation, one);
+    wr_row_encode_all(&op->worker->arena, table->relation->layout, &row, NULL, bytes, size);
+    one->row_ids = NULL;
+}
+
+/* The last row that lies together moves to where one went. */
+static bool bag_close_gap(struct op *op, int64_t gap, int64_t last, table_deliver deliver, void *context)
+{
+    const struct table *table = op->impl;
+    struct wr_arena *arena = &op->worker->arena;
+    const char *row;
+    uint32_t len;
+    TRY(bag_row(op, last, &row, &len));
+    row = wr_arena_strndup(arena, row, len);
+    struct changes moved = {.rows = *wr_row_decode(arena, table->relation->layout, &row, 1), .row_ids = &last};
+    uint8_t ops[] = {CHANGE_DELETE};
+    moved.rows.ncols--;
+    moved.ops = ops;
+    TRY(apply_rows(op, &moved, deliver, context));
+    moved.ops = NULL;
+    moved.row_ids = &gap;
+    return apply_rows(op, &moved, deliver, context);
+}
+
+static bool bag_delete(struct op *op, struct changes *one, uint64_t base, table_deliver deliver, void *context)
+{
+    uint64_t count, number;
+    TRY(bag_count(op, base, &count));
+    for (number = count; number > 0; number--) {
+        char *bytes;
+        const char *row;
+        uint32_t size, len;
+        bag_encode(op, one, bag_id(base, number - 1), &bytes, &size);
+        TRY(bag_row(op, bag_id(base, number - 1), &row, &len));
+        if (len == size && !memcmp(row, bytes, size))
+            break;
+    }
+    if (!number)
+        return report(op, &one->rows, "02000", "no row equals the one to delete");
+    int64_t gone = bag_id(base, number - 1);
+    one->row_ids = &gone;
+    return apply_rows(op, one, deliver, context) &&
+           (number == count || bag_close_gap(op, gone, bag_id(base, count - 1), deliver, context));
+}
+
+static bool bag_insert(struct op *op, struct changes *one, uint64_t base, table_deliver deliver, void *context)
+{
+    uint64_t count;
+    TRY(bag_count(op, base, &count));
+    int64_t row_id = bag_id(base, count);
+    one->row_ids = &row_id;
+    return apply_rows(op, one, deliver, context);
 }
 
 static bool apply_bag(struct op *op, const struct changes *changes, table_deliver deliver, void *context)
@@ -395,14 +476,12 @@ static bool apply_bag(struct op *op, const struct changes *changes, table_delive
     for (uint32_t i = 0; i < changes->rows.nrows; i++) {
         struct wr_mark mark = wr_arena_mark(arena);
         struct changes one = slice(arena, changes, i, i + 1);
+        char *bytes;
+        uint32_t size;
+        bag_encode(op, &one, 0, &bytes, &size);
+        uint64_t base = wr_key_hash(bytes, size) >> 17 << 16;
         bool delete = one.ops && one.ops[0] == CHANGE_DELETE;
-        int64_t row_id;
-        bool ok = bag_row_id(op, &one, !delete, &row_id);
-        one.row_ids = &row_id;
-        if (ok && row_id >= 0)
-            ok = apply_rows(op, &one, deliver, context);
-        else if (ok)
-            ok = report_unknown(op, &one.rows);
+        bool ok = delete ? bag_delete(op, &one, base, deliver, context) : bag_insert(op, &one, base, deliver, context);
         wr_arena_release(arena, mark);
         TRY(ok);
     }
