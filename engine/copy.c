@@ -1,6 +1,7 @@
 /* COPY t [(columns)] FROM STDIN: text and CSV as PostgreSQL 15 reads them. Rows are parsed as they come and spooled
  * (writes.h); nothing is applied before the end, so a COPY is all or nothing whatever the client does. */
 #include "engine/session.h"
+#include "engine/timeout.h"
 
 #include "base/utf8.h"
 
@@ -408,8 +409,7 @@ keep:
 
 static weir_code give(weir_result *result, const struct wr_error *err, weir_error *error)
 {
-    if (error)
-        memcpy(error, err, sizeof *error);
+    wr_session_give(result->session, err, error);
     if (result->session->state == 'T')
         result->session->state = 'E';
     result->done = true;
@@ -429,7 +429,10 @@ weir_code weir_copy_data(weir_result *result, const void *bytes, size_t len, wei
         return give(result, &err, error);
     }
     wr_buf_put(&copy->pending, bytes, len);
-    return take_lines(copy, false, &err) ? WEIR_OK : give(result, &err, error);
+    wr_timeout_enter(result->session);
+    bool ok = take_lines(copy, false, &err);
+    wr_timeout_leave(result->session);
+    return ok ? WEIR_OK : give(result, &err, error);
 }
 
 weir_code weir_copy_end(weir_result *result, weir_error *error)
@@ -441,12 +444,13 @@ weir_code weir_copy_end(weir_result *result, weir_error *error)
         wr_fail(&err, ERR_PROTOCOL, "no COPY is in progress");
         return give(result, &err, error);
     }
+    wr_timeout_enter(session);
     bool ok = take_lines(copy, true, &err) && add_batch(copy, &err);
-    if (ok && session->state == 'T') {
+    if (ok && session->state == 'T')
         ok = wr_transaction_write(session, copy->list, &err);
-    } else if (ok && copy->rows) {
+    else if (ok && copy->rows)
         ok = wr_writes_apply(session->db, &copy->list, 1, &err);
-    }
+    wr_timeout_leave(session);
     if (!ok)
         return give(result, &err, error);
     snprintf(result->tag, sizeof result->tag, "COPY %lld", (long long)copy->rows);

@@ -303,19 +303,13 @@ static void copy_options(struct wr_arena *arena, const struct options *from, uin
         (*to)[i] = (struct object_option){from->items[i].key, from->items[i].value};
 }
 
-static bool setting_on(struct weir_session *session, const char *name)
-{
-    const char *value = wr_setting(session, name);
-    return value && (!strcasecmp(value, "on") || !strcasecmp(value, "true") || !strcmp(value, "1"));
-}
-
 static bool create_streaming(struct weir_session *session, const struct object *object, struct wr_error *err)
 {
     if (session->state == 'T') {
         wr_pending_create(session, object);
         return true;
     }
-    if (setting_on(session, "background_ddl"))
+    if (wr_setting_is_on(session, "background_ddl"))
         return wr_backfill_spawn(session->db, object, err);
     return wr_backfill_run(session->db, object, &session->cancel, err);
 }
@@ -481,18 +475,12 @@ static bool drop_name(struct weir_statement *statement, struct catalog *catalog,
 }
 
 static bool drop_postgres(struct weir_statement *statement, struct catalog *catalog, struct drop_list *list,
-                          bool *cascade, const char **tag, struct wr_error *err)
+                          bool *cascade, struct wr_error *err)
 {
     const PgQuery__DropStmt *stmt = statement->parsed->node->drop_stmt;
-    enum object_kind kind;
-    if (stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE)
-        kind = OBJECT_TABLE, *tag = "DROP TABLE";
-    else if (stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_VIEW)
-        kind = OBJECT_VIEW, *tag = "DROP VIEW";
-    else if (stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW)
-        kind = OBJECT_MATERIALIZED_VIEW, *tag = "DROP MATERIALIZED VIEW";
-    else
-        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "this form of DROP is not supported yet");
+    enum object_kind kind = stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE  ? OBJECT_TABLE
+                            : stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_VIEW ? OBJECT_VIEW
+                                                                                      : OBJECT_MATERIALIZED_VIEW;
     *cascade = stmt->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
     for (size_t i = 0; i < stmt->n_objects; i++) {
         const PgQuery__List *parts = stmt->objects[i]->list;
@@ -510,20 +498,18 @@ bool wr_drop_run(struct weir_statement *statement, const struct datum *params, s
     const struct statement *parsed = statement->parsed;
     struct catalog *catalog = wr_session_catalog(session);
     struct drop_list *list = WR_NEW(&result->arena, struct drop_list);
-    const char *tag = "DROP";
     bool cascade = parsed->cascade, ok = true;
     if (parsed->kind == STMT_DROP) {
         enum object_kind kind = parsed->drop_kind == DROP_SINK ? OBJECT_SINK : OBJECT_SOURCE;
-        tag = kind == OBJECT_SINK ? "DROP SINK" : "DROP SOURCE";
         for (int i = 0; ok && i < parsed->n_drop_names; i++)
             ok = drop_name(statement, catalog, kind, parsed->drop_names[i].schema, parsed->drop_names[i].name,
                            parsed->if_exists, list, err);
     } else {
-        ok = drop_postgres(statement, catalog, list, &cascade, &tag, err);
+        ok = drop_postgres(statement, catalog, list, &cascade, err);
     }
     wr_catalog_release(catalog);
     TRY(ok);
-    snprintf(result->tag, sizeof result->tag, "%s", tag);
+    snprintf(result->tag, sizeof result->tag, "%s", statement->cls->name);
     if (session->state == 'T')
         return wr_pending_drop(session, list->ids, list->n, cascade, err);
     struct ddl drop = {.dropped = list->ids, .ndropped = list->n, .cascade = cascade};

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include "base/failpoint.h"
+#include "engine/timeout.h"
 #include "parser/deep_stack.h"
 
 #include <stdio.h>
@@ -221,6 +222,7 @@ static void close_steps(weir_db *db)
     if (db->broker)
         wr_embedded_broker_stop(db->broker);
     pthread_mutex_destroy(&db->ddl_lock);
+    wr_timeouts_free(db->timeouts);
     pthread_mutex_destroy(&db->lock);
     pthread_cond_destroy(&db->wake);
     pthread_cond_destroy(&db->progress);
@@ -241,6 +243,7 @@ weir_code weir_open(const char *dir, const weir_options *options, weir_db **out,
     db->nworkers = (uint32_t)WR_MAX(1, WR_MIN(db->options.workers, WORKERS_MAX));
     db->dir = dir && strcmp(dir, ":memory:") ? wr_strdup(dir) : NULL;
     init_sync(db);
+    db->timeouts = wr_timeouts_new();
     init_memory(db);
     *out = NULL;
     if (db->options.memory_bytes < (int64_t)64 << 20) {

@@ -92,6 +92,7 @@ struct weir_db {
     uint64_t last_submitted;
     int64_t now_us;
     struct worker_pool *worker_pool;
+    struct timeouts *timeouts; /* timeout.c */
 
     atomic_uint next_object; /* ids, also of objects whose transaction is not committed */
     atomic_llong next_row_id, rows_in, rows_out, epochs, commits;

@@ -1,5 +1,6 @@
 /* Results: static rows, or the chunks of a running query; by row and by column. */
 #include "engine/session.h"
+#include "engine/timeout.h"
 
 #include <stdio.h>
 
@@ -45,7 +46,9 @@ static bool next_chunk(struct weir_result *result, struct wr_error *err)
         wr_held_release(result->chunk);
     result->chunk = NULL;
     if (result->query) {
+        wr_timeout_enter(result->session);
         result->chunk = wr_query_next(result->query, err);
+        wr_timeout_leave(result->session);
         if (!result->chunk)
             return !err->sqlstate[0];
     } else if (result->first) {
@@ -95,8 +98,7 @@ weir_code weir_result_next(weir_result *result, weir_error *error)
             result->row++;
         while (!result->chunk || result->row >= result->chunk->batch.nrows) {
             if (!next_chunk(result, &err)) {
-                if (error)
-                    memcpy(error, &err, sizeof *error);
+                wr_session_give(result->session, &err, error);
                 fail_transaction(result->session);
                 result->rows_in_tag = false;
                 finish(result);
@@ -291,8 +293,7 @@ weir_code weir_result_chunk(weir_result *result, uint32_t *rows, weir_column *co
         return WEIR_DONE;
     do {
         if (!next_chunk(result, &err)) {
-            if (error)
-                memcpy(error, &err, sizeof *error);
+            wr_session_give(result->session, &err, error);
             fail_transaction(result->session);
             finish(result);
             return WEIR_ERROR;

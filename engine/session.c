@@ -3,26 +3,30 @@
 
 #include "base/utf8.h"
 #include "engine/relations_read.h"
+#include "engine/timeout.h"
 #include "parser/deep_stack.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 
-static void give_error(weir_error *error, const struct wr_error *err)
+void wr_session_give(struct weir_session *session, const struct wr_error *err, weir_error *error)
 {
-    if (error)
-        memcpy(error, err, sizeof *error);
+    if (!error)
+        return;
+    memcpy(error, err, sizeof *error);
+    if (atomic_load(&session->timed_out) && !strcmp(error->sqlstate, ERR_QUERY_CANCELED))
+        snprintf(error->message, sizeof error->message, "canceling statement due to statement timeout");
 }
 
 static atomic_int next_pid = 1000;
 
 weir_code weir_session_open(weir_db *db, weir_session **out, weir_error *error)
 {
-    struct wr_error err = WR_ERROR_INIT;
     *out = NULL;
     if (db->failed) {
-        give_error(error, &db->failure);
+        if (error)
+            memcpy(error, &db->failure, sizeof *error);
         return WEIR_ERROR;
     }
     weir_session *session = wr_calloc(1, sizeof *session);
@@ -30,12 +34,6 @@ weir_code weir_session_open(weir_db *db, weir_session **out, weir_error *error)
     session->state = 'I';
     session->pid = atomic_fetch_add(&next_pid, 1);
     wr_settings_init(session);
-    if (!wr_setting_set(session, "TimeZone", NULL, &err)) {
-        give_error(error, &err);
-        wr_settings_fini(session);
-        free(session);
-        return WEIR_ERROR;
-    }
     *out = session;
     return WEIR_OK;
 }
@@ -44,7 +42,7 @@ void weir_session_close(weir_session *session)
 {
     if (!session)
         return;
-    wr_transaction_end(session);
+    wr_transaction_end(session, false);
     wr_settings_fini(session);
     free(session);
 }
@@ -93,27 +91,32 @@ void wr_session_notice(struct weir_session *session, const char *severity, const
 static const struct statement_class select_class = {
     .name = "SELECT", .describe = wr_select_describe, .run = wr_select_run, .ends_transaction = false};
 static const struct statement_class insert_class = {
-    .name = "INSERT", .describe = wr_dml_describe, .run = wr_insert_run};
+    .name = "INSERT", .describe = wr_dml_describe, .run = wr_insert_run, .writes = true};
 static const struct statement_class update_class = {
-    .name = "UPDATE", .describe = wr_dml_describe, .run = wr_update_run};
+    .name = "UPDATE", .describe = wr_dml_describe, .run = wr_update_run, .writes = true};
 static const struct statement_class delete_class = {
-    .name = "DELETE", .describe = wr_dml_describe, .run = wr_delete_run};
+    .name = "DELETE", .describe = wr_dml_describe, .run = wr_delete_run, .writes = true};
 static const struct statement_class begin_class = {.name = "BEGIN", .describe = NULL, .run = wr_begin_run};
 static const struct statement_class commit_class = {
     .name = "COMMIT", .describe = NULL, .run = wr_commit_run, .ends_transaction = true};
 static const struct statement_class rollback_class = {
     .name = "ROLLBACK", .describe = NULL, .run = wr_rollback_run, .ends_transaction = true};
 static const struct statement_class create_table_class = {
-    .name = "CREATE TABLE", .describe = NULL, .run = wr_create_table_run};
+    .name = "CREATE TABLE", .describe = NULL, .run = wr_create_table_run, .writes = true};
 static const struct statement_class create_source_class = {
-    .name = "CREATE SOURCE", .describe = NULL, .run = wr_create_table_run};
+    .name = "CREATE SOURCE", .describe = NULL, .run = wr_create_table_run, .writes = true};
 static const struct statement_class create_view_class = {
-    .name = "CREATE VIEW", .describe = NULL, .run = wr_create_view_run};
+    .name = "CREATE VIEW", .describe = NULL, .run = wr_create_view_run, .writes = true};
 static const struct statement_class create_mv_class = {
-    .name = "CREATE MATERIALIZED VIEW", .describe = NULL, .run = wr_create_mv_run};
+    .name = "CREATE MATERIALIZED VIEW", .describe = NULL, .run = wr_create_mv_run, .writes = true};
 static const struct statement_class create_sink_class = {
-    .name = "CREATE SINK", .describe = NULL, .run = wr_create_sink_run};
-static const struct statement_class drop_class = {.name = "DROP", .describe = NULL, .run = wr_drop_run};
+    .name = "CREATE SINK", .describe = NULL, .run = wr_create_sink_run, .writes = true};
+static const struct statement_class drop_classes[] = {
+    [OBJECT_TABLE] = {.name = "DROP TABLE", .run = wr_drop_run, .writes = true},
+    [OBJECT_SOURCE] = {.name = "DROP SOURCE", .run = wr_drop_run, .writes = true},
+    [OBJECT_VIEW] = {.name = "DROP VIEW", .run = wr_drop_run, .writes = true},
+    [OBJECT_MATERIALIZED_VIEW] = {.name = "DROP MATERIALIZED VIEW", .run = wr_drop_run, .writes = true},
+    [OBJECT_SINK] = {.name = "DROP SINK", .run = wr_drop_run, .writes = true}};
 static const struct statement_class set_class = {.name = "SET", .describe = NULL, .run = wr_set_run};
 static const struct statement_class show_setting_class = {
     .name = "SHOW", .describe = wr_show_setting_describe, .run = wr_show_setting_run};
@@ -123,7 +126,8 @@ static const struct statement_class describe_class = {
 static const struct statement_class explain_class = {
     .name = "EXPLAIN", .describe = wr_explain_describe, .run = wr_explain_run};
 static const struct statement_class flush_class = {.name = "FLUSH", .describe = NULL, .run = wr_flush_run};
-static const struct statement_class copy_class = {.name = "COPY", .describe = NULL, .run = wr_copy_run};
+static const struct statement_class copy_class = {
+    .name = "COPY FROM", .describe = NULL, .run = wr_copy_run, .writes = true};
 
 static const struct statement_class *transaction_class(const PgQuery__TransactionStmt *stmt)
 {
@@ -135,6 +139,20 @@ static const struct statement_class *transaction_class(const PgQuery__Transactio
         return &commit_class;
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK:
         return &rollback_class;
+    default:
+        return NULL;
+    }
+}
+
+static const struct statement_class *drop_class(const PgQuery__DropStmt *stmt)
+{
+    switch (stmt->remove_type) {
+    case PG_QUERY__OBJECT_TYPE__OBJECT_TABLE:
+        return &drop_classes[OBJECT_TABLE];
+    case PG_QUERY__OBJECT_TYPE__OBJECT_VIEW:
+        return &drop_classes[OBJECT_VIEW];
+    case PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW:
+        return &drop_classes[OBJECT_MATERIALIZED_VIEW];
     default:
         return NULL;
     }
@@ -156,7 +174,7 @@ static const struct statement_class *postgres_class(const PgQuery__Node *node)
     case PG_QUERY__NODE__NODE_VIEW_STMT:
         return &create_view_class;
     case PG_QUERY__NODE__NODE_DROP_STMT:
-        return &drop_class;
+        return drop_class(node->drop_stmt);
     case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:
     case PG_QUERY__NODE__NODE_DISCARD_STMT:
         return &set_class;
@@ -183,7 +201,7 @@ const struct statement_class *wr_statement_class(const struct statement *parsed)
     case STMT_CREATE_SINK:
         return &create_sink_class;
     case STMT_DROP:
-        return &drop_class;
+        return &drop_classes[parsed->drop_kind == DROP_SINK ? OBJECT_SINK : OBJECT_SOURCE];
     case STMT_FLUSH:
     case STMT_WAIT:
         return &flush_class;
@@ -332,7 +350,7 @@ weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, s
         return WEIR_DONE;
     if (session->state == 'T')
         session->state = 'E';
-    give_error(error, &err);
+    wr_session_give(session, &err, error);
     return WEIR_ERROR;
 }
 
@@ -415,6 +433,18 @@ static void end_open_result(struct weir_session *session)
     session->open_result = NULL;
 }
 
+static bool may_not_write(struct weir_session *session, const struct statement_class *cls, struct wr_error *err)
+{
+    return cls->writes && wr_setting_is_on(session, "transaction_read_only") &&
+           !wr_fail(err, "25006", "cannot execute %s in a read-only transaction", cls->name);
+}
+
+static void fail_transaction(struct weir_session *session)
+{
+    if (session->state == 'T')
+        session->state = 'E';
+}
+
 struct execute_job {
     struct weir_statement *statement;
     const struct datum *params;
@@ -437,10 +467,16 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
     *out = NULL;
     end_open_result(session);
     atomic_store(&session->cancel, false);
+    wr_timeout_start(session);
     if (session->state == 'I' || !session->now_us)
         session->now_us = wall_us();
     if (in_failed_transaction(session, statement->cls, &err)) {
-        give_error(error, &err);
+        wr_session_give(session, &err, error);
+        return WEIR_ERROR;
+    }
+    if (may_not_write(session, statement->cls, &err)) {
+        fail_transaction(session);
+        wr_session_give(session, &err, error);
         return WEIR_ERROR;
     }
     struct weir_result *result = wr_calloc(1, sizeof *result);
@@ -450,16 +486,17 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
     bool ok = read_params(statement, params, n_params, &result->arena, values, &err);
     if (ok) {
         struct execute_job job = {statement, values, result, &err, false};
+        wr_timeout_enter(session);
         ok = wr_deep_stack_run(run_execute, &job, &err) && job.ok;
+        wr_timeout_leave(session);
     }
     if (ok) {
         *out = result;
         return WEIR_OK;
     }
     weir_result_free(result);
-    if (session->state == 'T')
-        session->state = 'E';
-    give_error(error, &err);
+    fail_transaction(session);
+    wr_session_give(session, &err, error);
     return WEIR_ERROR;
 }
 

@@ -5,15 +5,18 @@
 #include "engine/engine.h"
 #include "engine/writes.h"
 
-struct session_settings; /* settings.c */
+struct setting_value; /* settings.c */
 
 struct weir_session {
     weir_db *db;
-    atomic_bool cancel;
+    atomic_bool cancel, timed_out;
+    bool time_limited; /* by statement_timeout (timeout.c) */
+    int64_t time_left_us, entered_us, deadline_us;
+    struct weir_session *next_timed;
     weir_notice notice;
     void *notice_context;
     bool skip_existing;
-    char **settings; /* by index of the settings table */
+    struct setting_value *settings; /* by index of the settings table */
     struct io_settings io;
     int32_t pid; /* shown as pg_backend_pid() */
 
@@ -51,8 +54,12 @@ struct statement_class {
     bool (*run)(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                 struct wr_error *err);
     bool ends_transaction; /* allowed in a failed one */
+    bool writes;           /* refused in a read-only one */
 };
 const struct statement_class *wr_statement_class(const struct statement *parsed); /* NULL: not supported */
+
+/* An error of the session's for its caller (error may be NULL): what the clock cancelled says so. */
+void wr_session_give(struct weir_session *session, const struct wr_error *err, weir_error *error);
 
 /* ---- results (result.c) */
 
@@ -78,6 +85,9 @@ struct weir_result {
 };
 
 void wr_result_columns(struct weir_result *result, int ncols, const char *const *names, const struct type *types);
+/* The result of SHOW and the like: all columns are text. Describing it, and beginning it. */
+void wr_text_columns(struct weir_statement *statement, int n, const char *const *names);
+void wr_begin_texts(struct weir_statement *statement, struct weir_result *result, const char *tag);
 /* A row of texts (NULL = SQL NULL) for results of SHOW and the like; all columns are text. */
 void wr_result_row(struct weir_result *result, const char *const *values);
 
@@ -135,8 +145,12 @@ bool wr_explain_run(struct weir_statement *, const struct datum *, struct weir_r
 bool wr_flush_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_copy_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 
+/* Modes of a transaction into settings (set.c); prefix "default_": of the session's. */
+bool wr_set_modes(struct weir_session *session, size_t n, PgQuery__Node *const *modes, const char *prefix,
+                  struct wr_error *err) WR_MUST;
+
 /* ---- transactions (transaction.c) */
-void wr_transaction_end(struct weir_session *session); /* drops snapshot and writes */
+void wr_transaction_end(struct weir_session *session, bool committed); /* drops snapshot and writes */
 bool wr_transaction_commit(struct weir_session *session, struct wr_error *err) WR_MUST;
 /* 25P02; returns false. */
 bool wr_transaction_failed(struct wr_error *err);
@@ -159,7 +173,14 @@ void wr_pending_free(struct pending *pending);
 void wr_settings_init(struct weir_session *session);
 void wr_settings_fini(struct weir_session *session);
 const char *wr_setting(struct weir_session *session, const char *name); /* NULL: unknown */
-bool wr_setting_set(struct weir_session *session, const char *name, const char *value, struct wr_error *err) WR_MUST;
+const char *wr_setting_name(const char *name);                          /* as it is shown; NULL: unknown */
+bool wr_setting_is_on(struct weir_session *session, const char *name);
+int64_t wr_setting_ms(struct weir_session *session, const char *name);
+/* value NULL: the initial one. local: until the transaction ends. */
+bool wr_setting_set(struct weir_session *session, const char *name, const char *value, bool local,
+                    struct wr_error *err) WR_MUST;
+void wr_settings_reset(struct weir_session *session); /* all of the session's */
+void wr_settings_end_transaction(struct weir_session *session, bool committed);
 size_t wr_settings_count(void);
 void wr_setting_at(struct weir_session *session, size_t index, const char **name, const char **value, const char **doc);
 

@@ -1,4 +1,4 @@
-/* SHOW, SET, DESCRIBE, EXPLAIN, FLUSH. */
+/* SHOW, DESCRIBE, EXPLAIN, FLUSH. */
 #include "engine/session.h"
 
 #include <fnmatch.h>
@@ -7,7 +7,7 @@
 
 /* ---- columns of such results are text */
 
-static void text_columns(struct weir_statement *statement, int n, const char *const *names)
+void wr_text_columns(struct weir_statement *statement, int n, const char *const *names)
 {
     statement->ncols = n;
     statement->cols = WR_NEW_ARRAY(&statement->arena, struct output_column, n + 1);
@@ -15,121 +15,13 @@ static void text_columns(struct weir_statement *statement, int n, const char *co
         statement->cols[c] = (struct output_column){names[c], TYPE(TYPE_TEXT)};
 }
 
-static void begin_result(struct weir_statement *statement, struct weir_result *result, const char *tag)
+void wr_begin_texts(struct weir_statement *statement, struct weir_result *result, const char *tag)
 {
     const char *names[16];
     for (int c = 0; c < statement->ncols; c++)
         names[c] = statement->cols[c].name;
     wr_result_columns(result, statement->ncols, names, NULL);
     snprintf(result->tag, sizeof result->tag, "%s", tag);
-}
-
-/* ---- SET, RESET, DISCARD */
-
-static bool value_text(const PgQuery__Node *node, struct wr_buf *out)
-{
-    if (node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
-        node = node->type_cast->arg;
-    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST)
-        return false;
-    const PgQuery__AConst *c = node->a_const;
-    switch (c->val_case) {
-    case PG_QUERY__A__CONST__VAL_IVAL:
-        wr_buf_printf(out, "%d", c->ival->ival);
-        return true;
-    case PG_QUERY__A__CONST__VAL_FVAL:
-        wr_buf_puts(out, c->fval->fval);
-        return true;
-    case PG_QUERY__A__CONST__VAL_SVAL:
-        wr_buf_puts(out, c->sval->sval);
-        return true;
-    case PG_QUERY__A__CONST__VAL_BOOLVAL:
-        wr_buf_puts(out, c->boolval->boolval ? "on" : "off");
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool set_variable(struct weir_session *session, const PgQuery__VariableSetStmt *stmt, struct wr_error *err)
-{
-    const char *name = stmt->name && *stmt->name ? stmt->name : NULL;
-    if (stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL) {
-        for (size_t i = 0; i < wr_settings_count(); i++) {
-            const char *row, *value, *doc;
-            struct wr_error ignored;
-            wr_setting_at(session, i, &row, &value, &doc);
-            (void)!wr_setting_set(session, row, NULL, &ignored);
-        }
-        return true;
-    }
-    if (stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_MULTI)
-        return true; /* SET TRANSACTION ...: every transaction reads a snapshot */
-    if (!name || !strcasecmp(name, "role") || !strcasecmp(name, "session characteristics"))
-        return true;
-    if (stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_DEFAULT ||
-        stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET)
-        return wr_setting_set(session, name, NULL, err);
-    struct wr_buf value = WR_BUF_INIT;
-    bool ok = true;
-    for (size_t i = 0; ok && i < stmt->n_args; i++) {
-        if (i)
-            wr_buf_puts(&value, ", ");
-        ok = value_text(stmt->args[i], &value);
-    }
-    if (ok)
-        ok = wr_setting_set(session, name, wr_buf_cstr(&value), err);
-    else
-        wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "this value of SET is not supported yet");
-    wr_buf_free(&value);
-    return ok;
-}
-
-bool wr_set_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
-                struct wr_error *err)
-{
-    const PgQuery__Node *node = statement->parsed->node;
-    if (node->node_case == PG_QUERY__NODE__NODE_DISCARD_STMT) {
-        snprintf(result->tag, sizeof result->tag, "DISCARD ALL");
-        return true;
-    }
-    bool reset = node->variable_set_stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET ||
-                 node->variable_set_stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL;
-    snprintf(result->tag, sizeof result->tag, reset ? "RESET" : "SET");
-    return set_variable(statement->session, node->variable_set_stmt, err);
-}
-
-/* ---- SHOW setting */
-
-bool wr_show_setting_describe(struct weir_statement *statement, struct wr_error *err)
-{
-    const char *name = statement->parsed->node->variable_show_stmt->name;
-    if (!strcasecmp(name, "all")) {
-        text_columns(statement, 3, (const char *const[]){"name", "setting", "description"});
-        return true;
-    }
-    if (!wr_setting(statement->session, name))
-        return wr_fail(err, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
-    text_columns(statement, 1, (const char *const[]){wr_arena_strdup(&statement->arena, name)});
-    return true;
-}
-
-bool wr_show_setting_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
-                         struct wr_error *err)
-{
-    const char *name = statement->parsed->node->variable_show_stmt->name;
-    begin_result(statement, result, "SHOW");
-    if (strcasecmp(name, "all") != 0) {
-        const char *value = wr_setting(statement->session, name);
-        wr_result_row(result, &value);
-        return true;
-    }
-    for (size_t i = 0; i < wr_settings_count(); i++) {
-        const char *row[3];
-        wr_setting_at(statement->session, i, &row[0], &row[1], &row[2]);
-        wr_result_row(result, row);
-    }
-    return true;
 }
 
 /* ---- SHOW TABLES ... */
@@ -143,17 +35,17 @@ bool wr_show_describe(struct weir_statement *statement, struct wr_error *err)
 {
     const struct statement *parsed = statement->parsed;
     if (parsed->show_what == SHOW_COLUMNS)
-        text_columns(statement, 3, (const char *const[]){"Name", "Type", "Is Hidden"});
+        wr_text_columns(statement, 3, (const char *const[]){"Name", "Type", "Is Hidden"});
     else if (parsed->show_what == SHOW_CREATE_SINK_FOR_CLICKHOUSE)
-        text_columns(statement, 1, (const char *const[]){"Create Sql"});
+        wr_text_columns(statement, 1, (const char *const[]){"Create Sql"});
     else if (show_create(parsed))
-        text_columns(statement, 2, (const char *const[]){"Name", "Create Sql"});
+        wr_text_columns(statement, 2, (const char *const[]){"Name", "Create Sql"});
     else if (parsed->show_what == SHOW_JOBS)
-        text_columns(statement, 3, (const char *const[]){"Id", "Statement", "Progress"});
+        wr_text_columns(statement, 3, (const char *const[]){"Id", "Statement", "Progress"});
     else if (parsed->show_what == SHOW_INDEXES)
-        text_columns(statement, 2, (const char *const[]){"Name", "On"});
+        wr_text_columns(statement, 2, (const char *const[]){"Name", "On"});
     else
-        text_columns(statement, 1, (const char *const[]){"Name"});
+        wr_text_columns(statement, 1, (const char *const[]){"Name"});
     return true;
 }
 
@@ -268,7 +160,7 @@ bool wr_show_run(struct weir_statement *statement, const struct datum *params, s
                  struct wr_error *err)
 {
     const struct statement *parsed = statement->parsed;
-    begin_result(statement, result, "SHOW");
+    wr_begin_texts(statement, result, "SHOW");
     struct catalog *catalog = wr_session_catalog(statement->session);
     bool ok = true;
     const struct object *object;
@@ -319,14 +211,14 @@ bool wr_show_run(struct weir_statement *statement, const struct datum *params, s
 
 bool wr_describe_describe(struct weir_statement *statement, struct wr_error *err)
 {
-    text_columns(statement, 4, (const char *const[]){"Name", "Type", "Is Hidden", "Description"});
+    wr_text_columns(statement, 4, (const char *const[]){"Name", "Type", "Is Hidden", "Description"});
     return true;
 }
 
 bool wr_describe_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                      struct wr_error *err)
 {
-    begin_result(statement, result, "DESCRIBE");
+    wr_begin_texts(statement, result, "DESCRIBE");
     struct catalog *catalog = wr_session_catalog(statement->session);
     const struct object *object;
     bool ok = find_object(catalog, statement->parsed, statement->parsed->name, &object, statement, err);
@@ -351,7 +243,7 @@ bool wr_describe_run(struct weir_statement *statement, const struct datum *param
 
 bool wr_explain_describe(struct weir_statement *statement, struct wr_error *err)
 {
-    text_columns(statement, 1, (const char *const[]){"QUERY PLAN"});
+    wr_text_columns(statement, 1, (const char *const[]){"QUERY PLAN"});
     return true;
 }
 
@@ -415,7 +307,7 @@ bool wr_explain_run(struct weir_statement *statement, const struct datum *params
     const struct statement *inner = statement->parsed->inner;
     struct weir_session *session = statement->session;
     TRY(explain_supported(statement->parsed, err));
-    begin_result(statement, result, "EXPLAIN");
+    wr_begin_texts(statement, result, "EXPLAIN");
     bool streaming;
     const PgQuery__Node *query = explained_query(inner, &streaming);
     struct statement *from = NULL;

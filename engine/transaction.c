@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-void wr_transaction_end(struct weir_session *session)
+void wr_transaction_end(struct weir_session *session, bool committed)
 {
     wr_overlay_free(session->overlay);
     session->overlay = NULL;
@@ -15,6 +15,7 @@ void wr_transaction_end(struct weir_session *session)
     if (session->catalog)
         wr_catalog_release(session->catalog);
     session->catalog = NULL;
+    wr_settings_end_transaction(session, committed);
     session->state = 'I';
 }
 
@@ -56,7 +57,7 @@ bool wr_transaction_commit(struct weir_session *session, struct wr_error *err)
     for (size_t i = 0; i < n; i++)
         wr_writes_free(lists[i]);
     free(lists);
-    wr_transaction_end(session);
+    wr_transaction_end(session, ok);
     return ok;
 }
 
@@ -64,39 +65,76 @@ bool wr_begin_run(struct weir_statement *statement, const struct datum *params, 
                   struct wr_error *err)
 {
     struct weir_session *session = statement->session;
-    snprintf(result->tag, sizeof result->tag, "BEGIN");
-    if (session->state == 'T') {
+    const PgQuery__TransactionStmt *stmt = statement->parsed->node->transaction_stmt;
+    bool start = stmt->kind == PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_START;
+    snprintf(result->tag, sizeof result->tag, start ? "START TRANSACTION" : "BEGIN");
+    if (session->state == 'T')
         wr_session_notice(session, "WARNING", ERR_ACTIVE_TRANSACTION, "there is already a transaction in progress");
-        return true;
-    }
+    bool begun = session->state == 'I';
     session->state = 'T';
+    if (wr_set_modes(session, stmt->n_options, stmt->options, "", err))
+        return true;
+    if (begun)
+        wr_transaction_end(session, false);
+    return false;
+}
+
+static bool no_transaction(struct weir_session *session, const char *what, bool chain, struct wr_error *err)
+{
+    if (chain)
+        return wr_fail(err, ERR_NO_ACTIVE_TRANSACTION, "%s AND CHAIN can only be used in transaction blocks", what);
+    wr_session_notice(session, "WARNING", ERR_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
     return true;
+}
+
+/* AND CHAIN: the next transaction begins at once, with the modes of this one. */
+struct chain {
+    bool wanted;
+    char isolation[24], read_only[8];
+};
+
+static struct chain chain_of(struct weir_session *session, bool wanted)
+{
+    struct chain chain = {.wanted = wanted};
+    snprintf(chain.isolation, sizeof chain.isolation, "%s", wr_setting(session, "transaction_isolation"));
+    snprintf(chain.read_only, sizeof chain.read_only, "%s", wr_setting(session, "transaction_read_only"));
+    return chain;
+}
+
+static bool go_on(struct weir_session *session, const struct chain *chain, struct wr_error *err)
+{
+    if (!chain->wanted)
+        return true;
+    session->state = 'T';
+    return wr_setting_set(session, "transaction_isolation", chain->isolation, true, err) &&
+           wr_setting_set(session, "transaction_read_only", chain->read_only, true, err);
 }
 
 bool wr_commit_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                    struct wr_error *err)
 {
     struct weir_session *session = statement->session;
+    struct chain chain = chain_of(session, statement->parsed->node->transaction_stmt->chain);
     snprintf(result->tag, sizeof result->tag, "COMMIT");
-    if (session->state == 'I') {
-        wr_session_notice(session, "WARNING", ERR_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
-        return true;
-    }
+    if (session->state == 'I')
+        return no_transaction(session, "COMMIT", chain.wanted, err);
     if (session->state == 'E') {
         snprintf(result->tag, sizeof result->tag, "ROLLBACK");
-        wr_transaction_end(session);
-        return true;
+        wr_transaction_end(session, false);
+    } else {
+        TRY(wr_transaction_commit(session, err));
     }
-    return wr_transaction_commit(session, err);
+    return go_on(session, &chain, err);
 }
 
 bool wr_rollback_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                      struct wr_error *err)
 {
     struct weir_session *session = statement->session;
+    struct chain chain = chain_of(session, statement->parsed->node->transaction_stmt->chain);
     snprintf(result->tag, sizeof result->tag, "ROLLBACK");
     if (session->state == 'I')
-        wr_session_notice(session, "WARNING", ERR_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
-    wr_transaction_end(session);
-    return true;
+        return no_transaction(session, "ROLLBACK", chain.wanted, err);
+    wr_transaction_end(session, false);
+    return go_on(session, &chain, err);
 }

@@ -1,16 +1,7 @@
 /* The life of a connection: start up, then one message after the other. */
 #include "server/connection.h"
 
-#include <time.h>
-
 #include "base/utf8.h"
-
-int64_t wr_connection_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 void wr_connection_init(struct connection *connection, struct server *server, weir_db *db, int fd, int32_t pid,
                         uint32_t secret)
@@ -48,24 +39,16 @@ void wr_connection_fini(struct connection *connection)
 
 void wr_connection_begin_work(struct connection *connection)
 {
-    int64_t timeout = wr_status_timeout_us(connection);
     pthread_mutex_lock(&connection->lock);
     connection->executing = true;
-    connection->timed_out = false;
-    connection->deadline_us = timeout ? wr_connection_now_us() + timeout : 0;
     pthread_mutex_unlock(&connection->lock);
-    if (timeout)
-        wr_server_watch(connection->server);
 }
 
-bool wr_connection_end_work(struct connection *connection)
+void wr_connection_end_work(struct connection *connection)
 {
     pthread_mutex_lock(&connection->lock);
     connection->executing = false;
-    connection->deadline_us = 0;
-    bool timed_out = connection->timed_out;
     pthread_mutex_unlock(&connection->lock);
-    return timed_out;
 }
 
 void wr_connection_cancel(struct connection *connection)
@@ -74,31 +57,6 @@ void wr_connection_cancel(struct connection *connection)
     if (connection->executing)
         weir_session_cancel(connection->session);
     pthread_mutex_unlock(&connection->lock);
-}
-
-bool wr_connection_check_deadline(struct connection *connection, int64_t now_us)
-{
-    pthread_mutex_lock(&connection->lock);
-    bool has_deadline = connection->deadline_us != 0;
-    if (connection->executing && has_deadline && now_us >= connection->deadline_us) {
-        connection->timed_out = true;
-        connection->deadline_us = 0;
-        weir_session_cancel(connection->session);
-    }
-    pthread_mutex_unlock(&connection->lock);
-    return has_deadline;
-}
-
-/* An error of the engine's; what the clock cancelled says so. */
-void wr_connection_report(struct connection *connection, const weir_error *error)
-{
-    weir_error copy = *error;
-    pthread_mutex_lock(&connection->lock);
-    bool timed_out = connection->timed_out;
-    pthread_mutex_unlock(&connection->lock);
-    if (timed_out && !strcmp(copy.sqlstate, ERR_QUERY_CANCELED))
-        strcpy(copy.message, "canceling statement due to statement timeout");
-    wr_reply_error(connection, "ERROR", &copy);
 }
 
 bool wr_connection_check_text(struct connection *connection, const char *text, size_t len)

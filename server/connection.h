@@ -46,9 +46,7 @@ struct connection {
     char *reported[REPORTED_MAX]; /* values the client knows, see status.c */
 
     pthread_mutex_t lock;
-    bool executing;      /* a statement is running: cancel means something */
-    int64_t deadline_us; /* statement_timeout; 0 = none */
-    bool timed_out;
+    bool executing; /* a statement is running: cancel means something */
 };
 
 /* connection.c */
@@ -59,13 +57,9 @@ void wr_connection_run(struct connection *connection);
 void wr_connection_fini(struct connection *connection);
 /* From any thread; nothing happens unless a statement runs. */
 void wr_connection_cancel(struct connection *connection);
-/* Cancels if the statement has run longer than statement_timeout. */
-bool wr_connection_check_deadline(struct connection *connection, int64_t now_us); /* is there one? */
-int64_t wr_connection_now_us(void);
-/* Around everything that may take long. The second returns true if the time ran out in between. */
+/* Around everything that may take long. */
 void wr_connection_begin_work(struct connection *connection);
-bool wr_connection_end_work(struct connection *connection);
-void wr_connection_report(struct connection *connection, const weir_error *error);
+void wr_connection_end_work(struct connection *connection);
 /* Is it UTF-8? False: the error has been sent. */
 bool wr_connection_check_text(struct connection *connection, const char *text, size_t len) WR_MUST;
 
@@ -111,7 +105,6 @@ bool wr_startup_run(struct connection *connection) WR_MUST;
 void wr_status_fini(struct connection *connection);
 void wr_status_report_all(struct connection *connection);
 void wr_status_report_changes(struct connection *connection, const char *tag);
-int64_t wr_status_timeout_us(struct connection *connection);
 
 /* simple.c: the simple protocol */
 void wr_simple_query(struct connection *connection, const char *sql, size_t len);
@@ -157,7 +150,6 @@ bool wr_deallocate_read(const char *sql, size_t len, size_t *at, struct dealloca
 bool wr_deallocate_run(struct connection *connection, const struct deallocate *deallocate) WR_MUST;
 
 /* server.c; server may be NULL */
-void wr_server_watch(struct server *server); /* a deadline has been set */
 /* One session more? False: there are too many. */
 bool wr_server_admit(struct server *server) WR_MUST;
 void wr_server_dismiss(struct server *server);

@@ -50,7 +50,7 @@ static bool take(struct connection *connection, weir_result *result, const struc
         return false;
     }
     if (code == WEIR_ERROR)
-        wr_connection_report(connection, &error);
+        wr_reply_error(connection, "ERROR", &error);
     return code != WEIR_ERROR;
 }
 

@@ -33,7 +33,7 @@ static bool prepare(struct connection *connection, const struct wire_parse *mess
                                   message->n_oids, statement, &error);
     wr_connection_end_work(connection);
     if (code == WEIR_ERROR) {
-        wr_connection_report(connection, &error);
+        wr_reply_error(connection, "ERROR", &error);
         return false;
     }
     if (wr_sqltext_has_more(message->sql, message->sql_len, at)) {
@@ -187,7 +187,7 @@ static bool start(struct connection *connection, struct portal *portal)
     if (!alone && is_pipelined(connection) && weir_session_state(connection->session) == 'I')
         TRY(wr_implicit_begin(connection));
     if (weir_execute(statement, portal->params, portal->n_params, &portal->result, &error) == WEIR_ERROR) {
-        wr_connection_report(connection, &error);
+        wr_reply_error(connection, "ERROR", &error);
         return false;
     }
     return true;
@@ -218,7 +218,7 @@ static bool fetch(struct connection *connection, struct portal *portal, int32_t 
             wr_reply_row(connection, portal->result, portal->formats, portal->n_formats);
     }
     if (code == WEIR_ERROR)
-        wr_connection_report(connection, &error);
+        wr_reply_error(connection, "ERROR", &error);
     else if (code == WEIR_ROW)
         wr_reply_empty(connection, 's');
     else

@@ -61,7 +61,7 @@ bool wr_implicit_begin(struct connection *connection)
 {
     weir_error error = {.sqlstate = ""};
     if (weir_exec(connection->session, "BEGIN", &error) == WEIR_ERROR) {
-        wr_connection_report(connection, &error);
+        wr_reply_error(connection, "ERROR", &error);
         return false;
     }
     connection->implicit = true;
@@ -74,19 +74,22 @@ void wr_implicit_commit(struct connection *connection)
     connection->implicit = false;
     if (weir_exec(connection->session, "COMMIT", &error) != WEIR_ERROR)
         return;
-    wr_connection_report(connection, &error);
+    wr_reply_error(connection, "ERROR", &error);
     if (weir_session_state(connection->session) != 'I')
         weir_exec(connection->session, "ROLLBACK", NULL);
+    wr_status_report_all(connection);
 }
 
 /* Errors that only we see (no such portal, bytes that are not UTF-8) fail a transaction like any other; the engine
  * learns of them through a statement that cannot be parsed. */
 void wr_implicit_fail(struct connection *connection)
 {
-    if (connection->implicit)
+    if (connection->implicit) {
         weir_exec(connection->session, "ROLLBACK", NULL);
-    else if (weir_session_state(connection->session) == 'T')
+        wr_status_report_all(connection);
+    } else if (weir_session_state(connection->session) == 'T') {
         weir_exec(connection->session, "?", NULL);
+    }
     connection->implicit = false;
 }
 

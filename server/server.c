@@ -1,7 +1,7 @@
-/* Listening, one thread per connection, cancel requests, the clock of statement_timeout, and the orderly end.
+/* Listening, one thread per connection, cancel requests, and the orderly end.
  *
- * The accept thread sleeps in poll() on the listening sockets and a pipe; bytes in the pipe mean "look": stop, or a
- * deadline has been set. While any deadline is pending it wakes every TICK_MS, else every GONE_MS. */
+ * The accept thread sleeps in poll() on the listening sockets and a pipe; a byte in the pipe means that it should stop.
+ * It wakes every GONE_MS to look for clients that have hung up. */
 #include "server/server.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/connection.h"
@@ -35,7 +36,6 @@ struct server {
     int sessions_max;
     atomic_int sessions;
     atomic_bool stopping;
-    atomic_bool watching; /* a deadline may be pending */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t gone;  /* a connection has ended */
@@ -59,12 +59,6 @@ static void wake(struct server *server)
 {
     ssize_t written = write(server->wake[1], "", 1);
     (void)written; /* full: it is awake already */
-}
-
-void wr_server_watch(struct server *server)
-{
-    if (server && !atomic_exchange(&server->watching, true))
-        wake(server);
 }
 
 void wr_server_cancel(struct server *server, int32_t pid, uint32_t secret)
@@ -180,17 +174,11 @@ static void welcome(struct server *server, int fd)
 
 /* ---- the accept thread */
 
-static void check_deadlines(struct server *server)
+static int64_t now_us(void)
 {
-    bool pending = false;
-    int64_t now = wr_connection_now_us();
-    atomic_store(&server->watching, false);
-    pthread_mutex_lock(&server->lock);
-    for (int i = 0; i < server->n_connections; i++)
-        pending |= wr_connection_check_deadline(server->connections[i], now);
-    pthread_mutex_unlock(&server->lock);
-    if (pending)
-        atomic_store(&server->watching, true);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 /* Nobody waits any more for what a client that has hung up asked for. */
@@ -230,19 +218,16 @@ static void *accept_loop(void *arg)
     polled[server->n_listen] = (struct pollfd){server->wake[0], POLLIN, 0};
     int64_t next_gone_us = 0;
     while (!atomic_load(&server->stopping)) {
-        int timeout = atomic_load(&server->watching) ? TICK_MS : GONE_MS;
-        if (poll(polled, (nfds_t)server->n_listen + 1, timeout) > 0) {
+        if (poll(polled, (nfds_t)server->n_listen + 1, GONE_MS) > 0) {
             if (polled[server->n_listen].revents)
                 drain(server->wake[0]);
             for (int i = 0; i < server->n_listen && !atomic_load(&server->stopping); i++)
                 if (polled[i].revents & POLLIN)
                     accept_one(server, server->listen_fds[i]);
         }
-        if (atomic_load(&server->watching))
-            check_deadlines(server);
-        if (wr_connection_now_us() >= next_gone_us) {
+        if (now_us() >= next_gone_us) {
             cancel_for_gone(server);
-            next_gone_us = wr_connection_now_us() + GONE_MS * 1000;
+            next_gone_us = now_us() + GONE_MS * 1000;
         }
     }
     return NULL;

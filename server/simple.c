@@ -24,7 +24,7 @@ static bool send_rows(struct connection *connection, weir_result *result, weir_e
         wr_reply_row(connection, result, NULL, 0);
     }
     if (code == WEIR_ERROR)
-        wr_connection_report(connection, error);
+        wr_reply_error(connection, "ERROR", error);
     return code == WEIR_DONE;
 }
 
@@ -34,7 +34,7 @@ static bool run(struct connection *connection, weir_statement *statement)
     weir_result *result = NULL;
     TRY(wr_spool_portals(connection));
     if (weir_execute(statement, NULL, 0, &result, &error) == WEIR_ERROR) {
-        wr_connection_report(connection, &error);
+        wr_reply_error(connection, "ERROR", &error);
         return false;
     }
     bool ok = weir_statement_is_copy_in(statement) ? wr_copyin_run(connection, result)
@@ -104,7 +104,7 @@ static bool step(struct connection *connection, struct script *script, bool *don
         return true;
     script->any = true;
     if (code == WEIR_ERROR) {
-        wr_connection_report(connection, &error);
+        wr_reply_error(connection, "ERROR", &error);
         return false;
     }
     bool last = !wr_sqltext_has_more(script->sql, script->len, script->at);

@@ -51,7 +51,7 @@ bool wr_spool_portals(struct connection *connection)
         spool(connection, portal);
         bool failed = portal->spool_end == WEIR_ERROR && strcmp(portal->spool_error.sqlstate, ERR_CONFIG_LIMIT) != 0;
         if (failed) {
-            wr_connection_report(connection, &portal->spool_error);
+            wr_reply_error(connection, "ERROR", &portal->spool_error);
             return false;
         }
     }

@@ -64,23 +64,3 @@ void wr_status_fini(struct connection *connection)
     for (size_t i = 0; i < REPORTED_MAX; i++)
         free(connection->reported[i]);
 }
-
-/* "0", "1500", "250ms", "5s", "2min", "1h", "1d": milliseconds where no unit is given. */
-int64_t wr_status_timeout_us(struct connection *connection)
-{
-    static const struct {
-        const char *unit;
-        double us;
-    } units[] = {{"us", 1}, {"ms", 1e3}, {"", 1e3}, {"s", 1e6}, {"min", 6e7}, {"h", 3.6e9}, {"d", 8.64e10}};
-    const char *value = weir_session_setting(connection->session, "statement_timeout");
-    if (!value)
-        return 0;
-    char *unit;
-    double number = strtod(value, &unit);
-    while (*unit == ' ')
-        unit++;
-    for (size_t i = 0; i < WR_COUNT(units); i++)
-        if (!strcmp(unit, units[i].unit) && number > 0 && number < 1e12)
-            return (int64_t)(number * units[i].us) + 1;
-    return 0;
-}

@@ -249,8 +249,51 @@ static void storm(double seconds, int workers)
     CHECK_INT(atomic_load(&unexpected), 0);
 }
 
+#define SLOW "SELECT count(*) FROM n AS a, n AS b, n AS c"
+
+/* statement_timeout is the library's: each statement has its own time, and only that spent in calls counts. */
+static void timeouts(void)
+{
+    weir_error error = {.sqlstate = ""};
+    CHECK(weir_open(NULL, NULL, &db, &error) == WEIR_OK);
+    weir_session *session = open_session();
+    run(session, "CREATE TABLE n (k int PRIMARY KEY)");
+    weir_appender *appender;
+    CHECK(weir_appender_open(session, "n", &appender, &error) == WEIR_OK);
+    for (int i = 0; i < 3000; i++) {
+        weir_append_int64(appender, i);
+        CHECK(weir_append_row(appender, &error) == WEIR_OK);
+    }
+    CHECK(weir_appender_flush(appender, &error) == WEIR_OK);
+    weir_appender_close(appender);
+    run(session, "SET statement_timeout = '30ms'");
+    static const char *const slow[] = {SLOW, "DELETE FROM n WHERE k IN (SELECT a.k FROM n AS a, n AS b, n AS c)",
+                                       "CREATE MATERIALIZED VIEW v AS " SLOW,
+                                       "BEGIN; CREATE MATERIALIZED VIEW v AS " SLOW "; COMMIT"};
+    for (size_t i = 0; i < sizeof slow / sizeof *slow; i++) {
+        CHECK(weir_exec(session, slow[i], &error) == WEIR_ERROR);
+        CHECK_STR(error.sqlstate, "57014");
+        CHECK_STR(error.message, "canceling statement due to statement timeout");
+        CHECK_INT(weir_session_state(session), 'I');
+    }
+    weir_result *result;
+    CHECK(weir_query(session, "SELECT a.k FROM n AS a JOIN n AS b ON a.k = b.k", &result, &error) == WEIR_OK);
+    nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);
+    int rows = 0;
+    while (weir_result_next(result, &error) == WEIR_ROW)
+        rows++;
+    CHECK_INT(rows, 3000);
+    weir_result_free(result);
+    run(session, "RESET statement_timeout");
+    CHECK(weir_exec(session, "SELECT 1 / 0", &error) == WEIR_ERROR);
+    CHECK_STR(error.sqlstate, "22012");
+    weir_session_close(session);
+    weir_close(db);
+}
+
 int main(int argc, char **argv)
 {
+    timeouts();
     double seconds = argc > 1 ? atof(argv[1]) : 1.5;
     storm(seconds, argc > 2 ? atoi(argv[2]) : 1);
     if (argc <= 2)

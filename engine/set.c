@@ -1,0 +1,208 @@
+/* SET, RESET, SHOW of settings, DISCARD. */
+#include "engine/session.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <strings.h>
+
+/* The constant as text. */
+static bool value_text(const PgQuery__Node *node, struct wr_buf *out)
+{
+    if (node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
+        node = node->type_cast->arg;
+    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST)
+        return false;
+    const PgQuery__AConst *c = node->a_const;
+    switch (c->val_case) {
+    case PG_QUERY__A__CONST__VAL_IVAL:
+        wr_buf_printf(out, "%d", c->ival->ival);
+        return true;
+    case PG_QUERY__A__CONST__VAL_FVAL:
+        wr_buf_puts(out, c->fval->fval);
+        return true;
+    case PG_QUERY__A__CONST__VAL_SVAL:
+        wr_buf_puts(out, c->sval->sval);
+        return true;
+    case PG_QUERY__A__CONST__VAL_BOOLVAL:
+        wr_buf_puts(out, c->boolval->boolval ? "on" : "off");
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* TRANSACTION modes, of BEGIN, of SET TRANSACTION (prefix "") and of SET SESSION CHARACTERISTICS ("default_"). */
+bool wr_set_modes(struct weir_session *session, size_t n, PgQuery__Node *const *modes, const char *prefix,
+                  struct wr_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const PgQuery__DefElem *mode = modes[i]->def_elem;
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", prefix, mode->defname);
+        struct wr_buf value = WR_BUF_INIT;
+        bool number = mode->arg && mode->arg->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+                      mode->arg->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL;
+        bool ok = mode->arg && value_text(mode->arg, &value);
+        if (ok && number) { /* READ ONLY and the like are numbers in the tree */
+            value.len = 0;
+            wr_buf_puts(&value, mode->arg->a_const->ival->ival ? "on" : "off");
+        }
+        ok = ok && wr_setting_set(session, name, wr_buf_cstr(&value), !*prefix, err);
+        wr_buf_free(&value);
+        TRY(ok);
+    }
+    return true;
+}
+
+static bool outside_of_block(struct weir_session *session, const char *what)
+{
+    if (session->state != 'I')
+        return false;
+    wr_session_notice(session, "WARNING", ERR_NO_ACTIVE_TRANSACTION, "%s can only be used in transaction blocks", what);
+    return true;
+}
+
+static bool set_multi(struct weir_session *session, const PgQuery__VariableSetStmt *stmt, struct wr_error *err)
+{
+    if (!strcasecmp(stmt->name, "SESSION CHARACTERISTICS"))
+        return wr_set_modes(session, stmt->n_args, stmt->args, "default_", err);
+    if (strcasecmp(stmt->name, "TRANSACTION") != 0)
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "SET %s is not supported yet", stmt->name);
+    return outside_of_block(session, "SET TRANSACTION") || wr_set_modes(session, stmt->n_args, stmt->args, "", err);
+}
+
+/* The only role there is. */
+static bool set_role(const char *name, const char *value, struct wr_error *err)
+{
+    if (!value || !strcmp(value, "root") || !strcasecmp(value, "none"))
+        return true;
+    return wr_fail(err, ERR_INVALID_PARAMETER, "role \"%s\" does not exist", value);
+}
+
+/* Schemas are names: quoted where they would not be read back as they are. */
+static void put_name(struct wr_buf *out, const char *name)
+{
+    bool plain = islower((unsigned char)*name) || *name == '_';
+    for (const char *c = name; *c; c++)
+        plain &= islower((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_';
+    wr_buf_puts(out, plain ? "" : "\"");
+    for (const char *c = name; *c; c++) {
+        if (*c == '"')
+            wr_buf_byte(out, '"');
+        wr_buf_byte(out, (uint8_t)*c);
+    }
+    wr_buf_puts(out, plain ? "" : "\"");
+}
+
+static bool list_text(const PgQuery__VariableSetStmt *stmt, struct wr_buf *value)
+{
+    bool names = !strcasecmp(stmt->name, "search_path");
+    for (size_t i = 0; i < stmt->n_args; i++) {
+        struct wr_buf one = WR_BUF_INIT;
+        bool ok = value_text(stmt->args[i], &one);
+        wr_buf_puts(value, i ? ", " : "");
+        if (ok && names)
+            put_name(value, wr_buf_cstr(&one));
+        else if (ok)
+            wr_buf_puts(value, wr_buf_cstr(&one));
+        wr_buf_free(&one);
+        TRY(ok);
+    }
+    return true;
+}
+
+static bool set_value(struct weir_session *session, const PgQuery__VariableSetStmt *stmt, struct wr_error *err)
+{
+    struct wr_buf value = WR_BUF_INIT;
+    bool ok = list_text(stmt, &value);
+    if (!ok)
+        wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "this value of SET is not supported yet");
+    else if (!strcasecmp(stmt->name, "role"))
+        ok = set_role(stmt->name, wr_buf_cstr(&value), err);
+    else
+        ok = wr_setting_set(session, stmt->name, wr_buf_cstr(&value), stmt->is_local, err);
+    wr_buf_free(&value);
+    return ok;
+}
+
+static bool set_variable(struct weir_session *session, const PgQuery__VariableSetStmt *stmt, struct wr_error *err)
+{
+    switch (stmt->kind) {
+    case PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL:
+        wr_settings_reset(session);
+        return true;
+    case PG_QUERY__VARIABLE_SET_KIND__VAR_SET_MULTI:
+        return set_multi(session, stmt, err);
+    case PG_QUERY__VARIABLE_SET_KIND__VAR_SET_CURRENT:
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "SET ... FROM CURRENT is not supported yet");
+    default:
+        break;
+    }
+    if (stmt->is_local && outside_of_block(session, "SET LOCAL"))
+        return true;
+    if (stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_VALUE)
+        return set_value(session, stmt, err);
+    return !strcasecmp(stmt->name, "role") || wr_setting_set(session, stmt->name, NULL, stmt->is_local, err);
+}
+
+static bool discard(struct weir_session *session, const PgQuery__DiscardStmt *stmt, struct weir_result *result,
+                    struct wr_error *err)
+{
+    static const char *const words[] = {[PG_QUERY__DISCARD_MODE__DISCARD_ALL] = "ALL",
+                                        [PG_QUERY__DISCARD_MODE__DISCARD_PLANS] = "PLANS",
+                                        [PG_QUERY__DISCARD_MODE__DISCARD_SEQUENCES] = "SEQUENCES",
+                                        [PG_QUERY__DISCARD_MODE__DISCARD_TEMP] = "TEMP"};
+    snprintf(result->tag, sizeof result->tag, "DISCARD %s", words[stmt->target]);
+    if (stmt->target != PG_QUERY__DISCARD_MODE__DISCARD_ALL)
+        return true; /* there are none */
+    if (session->state != 'I')
+        return wr_fail(err, ERR_ACTIVE_TRANSACTION, "DISCARD ALL cannot run inside a transaction block");
+    wr_settings_reset(session);
+    return true;
+}
+
+bool wr_set_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                struct wr_error *err)
+{
+    const PgQuery__Node *node = statement->parsed->node;
+    if (node->node_case == PG_QUERY__NODE__NODE_DISCARD_STMT)
+        return discard(statement->session, node->discard_stmt, result, err);
+    bool reset = node->variable_set_stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET ||
+                 node->variable_set_stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL;
+    snprintf(result->tag, sizeof result->tag, reset ? "RESET" : "SET");
+    return set_variable(statement->session, node->variable_set_stmt, err);
+}
+
+/* ---- SHOW setting */
+
+bool wr_show_setting_describe(struct weir_statement *statement, struct wr_error *err)
+{
+    const char *name = statement->parsed->node->variable_show_stmt->name;
+    if (!strcasecmp(name, "all")) {
+        wr_text_columns(statement, 3, (const char *const[]){"name", "setting", "description"});
+        return true;
+    }
+    const char *shown = wr_setting_name(name);
+    if (!shown)
+        return wr_fail(err, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
+    wr_text_columns(statement, 1, &shown);
+    return true;
+}
+
+bool wr_show_setting_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                         struct wr_error *err)
+{
+    const char *name = statement->parsed->node->variable_show_stmt->name;
+    wr_begin_texts(statement, result, "SHOW");
+    if (strcasecmp(name, "all") != 0) {
+        const char *value = wr_setting(statement->session, name);
+        wr_result_row(result, &value);
+        return true;
+    }
+    for (size_t i = 0; i < wr_settings_count(); i++) {
+        const char *row[3];
+        wr_setting_at(statement->session, i, &row[0], &row[1], &row[2]);
+        wr_result_row(result, row);
+    }
+    return true;
+}
