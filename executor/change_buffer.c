@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "state/seal.h"
+
 void wr_change_buffer_init(struct change_buffer *buffer, struct wr_pool *pool)
 {
     memset(buffer, 0, sizeof *buffer);
@@ -101,7 +103,8 @@ bool wr_change_buffer_seal(struct change_buffer *buffer, struct trace *trace, st
     if (!buffer->n)
         return true;
     wr_change_buffer_consolidate(buffer);
-    struct run_builder *builder = wr_run_builder_new(trace, buffer->n, (size_t)buffer->bytes);
+    struct seal seal;
+    wr_seal_begin(&seal, commit, trace, buffer->n, (size_t)buffer->bytes, err);
     for (uint32_t i = 0; i < buffer->n; i++) {
         const struct buffered_change *item = &buffer->items[i];
         struct entry entry = {.key = item->key,
@@ -110,10 +113,8 @@ bool wr_change_buffer_seal(struct change_buffer *buffer, struct trace *trace, st
                               .payload = item->key + item->key_len,
                               .payload_len = item->row_len,
                               .weight = item->weight};
-        wr_run_builder_add(builder, &entry);
+        wr_seal_add(&seal, &entry);
     }
-    struct run *run = wr_run_builder_finish(builder);
-    bool ok = !run || wr_commit_add(commit, trace, run, err);
     wr_change_buffer_clear(buffer);
-    return ok;
+    return wr_seal_end(&seal);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "state/key_sort.h"
+#include "state/seal.h"
 
 #define BLOCK_MIN 4096
 #define BLOCK_MAX (1u << 20)
@@ -97,20 +98,17 @@ bool wr_change_log_seal(struct change_log *log, struct trace *trace, struct comm
     if (!log->n)
         return true;
     wr_change_log_sort(log);
-    struct run *run = NULL;
-    if (log->n) {
-        struct run_builder *builder = wr_run_builder_new(trace, log->n, (size_t)log->bytes);
-        for (uint32_t i = 0; i < log->n; i++) {
-            const struct change_record *r = log->records[i];
-            wr_run_builder_add(builder, &(struct entry){.key = r->bytes,
-                                                        .key_len = r->key_len,
-                                                        .prefix_len = r->prefix_len,
-                                                        .payload = r->bytes + r->key_len,
-                                                        .payload_len = r->payload_len,
-                                                        .weight = r->weight});
-        }
-        run = wr_run_builder_finish(builder);
+    struct seal seal;
+    wr_seal_begin(&seal, commit, trace, log->n, (size_t)log->bytes, err);
+    for (uint32_t i = 0; i < log->n; i++) {
+        const struct change_record *r = log->records[i];
+        wr_seal_add(&seal, &(struct entry){.key = r->bytes,
+                                           .key_len = r->key_len,
+                                           .prefix_len = r->prefix_len,
+                                           .payload = r->bytes + r->key_len,
+                                           .payload_len = r->payload_len,
+                                           .weight = r->weight});
     }
     wr_change_log_clear(log);
-    return !run || wr_commit_add(commit, trace, run, err);
+    return wr_seal_end(&seal);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "state/key_sort.h"
+#include "state/seal.h"
 
 static struct region *region_of(struct multimap *map, const struct multimap_group *group)
 {
@@ -195,7 +196,7 @@ static void mark_clean(struct multimap_group *group)
 struct sealing {
     struct multimap *map;
     struct wr_arena *arena;
-    struct run_builder *builder;
+    struct seal out;
 };
 
 static void add_entry(struct sealing *sealing, const struct multimap_group *group, const char *row, uint32_t len,
@@ -208,7 +209,7 @@ static void add_entry(struct sealing *sealing, const struct multimap_group *grou
                           .payload_len = len,
                           .weight = weight};
     if (weight)
-        wr_run_builder_add(sealing->builder, &entry);
+        wr_seal_add(&sealing->out, &entry);
 }
 
 /* The unsealed entries of a group. */
@@ -330,13 +331,12 @@ bool wr_multimap_seal(struct multimap *map, struct wr_arena *arena, struct commi
     if (!map->trace || !map->unsealed_entries)
         return true;
     struct sealing sealing = {.map = map, .arena = arena};
-    sealing.builder = wr_run_builder_new(map->trace, (size_t)map->unsealed_entries, (size_t)map->unsealed_bytes);
+    wr_seal_begin(&sealing.out, commit, map->trace, (size_t)map->unsealed_entries, (size_t)map->unsealed_bytes, err);
     for (uint32_t r = 0; r < MULTIMAP_REGIONS; r++)
         if (map->regions[r])
             seal_region(&sealing, map->regions[r]);
     map->unsealed_entries = map->unsealed_bytes = 0;
-    struct run *run = wr_run_builder_finish(sealing.builder);
-    return !run || wr_commit_add(commit, map->trace, run, err);
+    return wr_seal_end(&sealing.out);
 }
 
 /* ---- evicting */

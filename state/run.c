@@ -20,6 +20,7 @@ struct run_builder {
     size_t last_prefix; /* where the last prefix lies in data, and how long it is */
     uint32_t last_prefix_len;
     uint64_t checksum;
+    int64_t charged;
 };
 
 void wr_run_retain(struct run *run)
@@ -58,6 +59,19 @@ void wr_run_release(struct run *run)
     pthread_cond_signal(&store->work);
 }
 
+/* What is being built counts too. */
+static void charge_builder(struct run_builder *builder, int64_t bytes)
+{
+    wr_pool_charge(&builder->store->runs_pool, bytes - builder->charged);
+    builder->charged = bytes;
+}
+
+static void charge_now(struct run_builder *builder)
+{
+    charge_builder(builder, (int64_t)(builder->cap + builder->offsets_cap * sizeof *builder->offsets +
+                                      builder->hashes_cap * sizeof *builder->hashes));
+}
+
 struct run_builder *wr_run_builder_of(struct store *store, enum trace_kind kind, size_t entries_hint, size_t bytes_hint)
 {
     struct run_builder *builder = wr_calloc(1, sizeof *builder);
@@ -68,6 +82,7 @@ struct run_builder *wr_run_builder_of(struct store *store, enum trace_kind kind,
     builder->data = wr_malloc(builder->cap);
     builder->offsets_cap = entries_hint + 16;
     builder->offsets = wr_malloc(builder->offsets_cap * sizeof *builder->offsets);
+    charge_now(builder);
     return builder;
 }
 
@@ -91,6 +106,7 @@ static void add_hash(struct run_builder *builder, const char *bytes, uint32_t le
     if (builder->hashes_n == builder->hashes_cap) {
         builder->hashes_cap = builder->hashes_cap ? builder->hashes_cap * 2 : 64;
         builder->hashes = wr_realloc(builder->hashes, builder->hashes_cap * sizeof *builder->hashes);
+        charge_now(builder);
     }
     builder->hashes[builder->hashes_n++] = wr_bloom_hash(bytes, len);
 }
@@ -99,6 +115,7 @@ static void grow_data(struct run_builder *builder, size_t need)
 {
     builder->cap += builder->cap / 2 + need;
     builder->data = wr_realloc(builder->data, builder->cap);
+    charge_now(builder);
 }
 
 void wr_run_builder_add(struct run_builder *builder, const struct entry *entry)
@@ -109,6 +126,7 @@ void wr_run_builder_add(struct run_builder *builder, const struct entry *entry)
     if (builder->n == builder->offsets_cap) {
         builder->offsets_cap *= 2;
         builder->offsets = wr_realloc(builder->offsets, builder->offsets_cap * sizeof *builder->offsets);
+        charge_now(builder);
     }
     assert(entry->prefix_len <= entry->key_len && builder->len + need < UINT32_MAX);
     bool same = builder->n && builder->last_prefix_len == entry->prefix_len &&
@@ -129,11 +147,6 @@ void wr_run_builder_add(struct run_builder *builder, const struct entry *entry)
     builder->checksum += wr_entry_checksum(builder->kind, entry);
 }
 
-static char *copy_bytes(const char *bytes, uint32_t len)
-{
-    return wr_strndup(bytes, len);
-}
-
 static void build_filter(struct run *run, struct run_builder *builder)
 {
     run->bloom_size = wr_bloom_size(builder->hashes_n);
@@ -144,6 +157,7 @@ static void build_filter(struct run *run, struct run_builder *builder)
 
 static void free_builder(struct run_builder *builder)
 {
+    charge_builder(builder, 0);
     free(builder->data);
     free(builder->offsets);
     free(builder->hashes);
@@ -171,11 +185,12 @@ struct run *wr_run_builder_finish(struct run_builder *builder)
     builder->offsets = NULL;
     struct entry entry;
     entry_decode(run->data, &entry);
-    run->min_key = copy_bytes(entry.key, entry.key_len);
+    run->min_key = wr_strndup(entry.key, entry.key_len);
     run->min_len = entry.key_len;
     entry_decode(run->data + run->offsets[run->entries - 1], &entry);
-    run->max_key = copy_bytes(entry.key, entry.key_len);
+    run->max_key = wr_strndup(entry.key, entry.key_len);
     run->max_len = entry.key_len;
+    charge_builder(builder, 0);
     run->charged = (int64_t)(run->bytes + run->entries * sizeof *run->offsets + run->bloom_size + sizeof *run);
     wr_pool_charge(&run->store->runs_pool, run->charged);
     atomic_fetch_add(&run->store->ram_run_bytes, run->charged);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "state/key_sort.h"
+#include "state/seal.h"
 #include "state/vmap_internal.h"
 
 /* ---- reclaim */
@@ -37,7 +38,7 @@ void wr_vmap_reclaim(struct vmap *map)
 
 /* ---- seal */
 
-static void add_entry(struct vmap *map, struct run_builder *builder, const struct vmap_entry *entry, struct wr_buf *buf)
+static void add_entry(struct vmap *map, struct seal *seal, const struct vmap_entry *entry, struct wr_buf *buf)
 {
     struct entry out = {.key = vmap_key(map, entry), .key_len = entry->key_len, .prefix_len = entry->key_len};
     if (entry->live) {
@@ -55,7 +56,7 @@ static void add_entry(struct vmap *map, struct run_builder *builder, const struc
             out.payload_len = entry->value_len;
         }
     }
-    wr_run_builder_add(builder, &out);
+    wr_seal_add(seal, &out);
 }
 
 static inline void prefetch_entry(const struct vmap_entry *entry)
@@ -65,7 +66,7 @@ static inline void prefetch_entry(const struct vmap_entry *entry)
     __builtin_prefetch((const char *)entry + 128);
 }
 
-static struct run *build_run(struct vmap *map)
+static bool seal_dirty(struct vmap *map, struct commit *commit, struct wr_error *err)
 {
     uint32_t n = map->dirty.n, kept = 0;
     struct key_ref *refs = wr_malloc(n * sizeof(*refs));
@@ -80,16 +81,17 @@ static struct run *build_run(struct vmap *map)
         bytes += entry->key_len + entry->value_len;
     }
     wr_key_sort(refs, kept);
-    struct run_builder *builder = wr_run_builder_new(map->options.trace, kept, bytes);
+    struct seal seal;
+    wr_seal_begin(&seal, commit, map->options.trace, kept, bytes, err);
     struct wr_buf buf = WR_BUF_INIT;
     for (uint32_t i = 0; i < kept; i++) {
         if (i + 8 < kept)
             prefetch_entry(map->dirty.items[refs[i + 8].index]);
-        add_entry(map, builder, map->dirty.items[refs[i].index], &buf);
+        add_entry(map, &seal, map->dirty.items[refs[i].index], &buf);
     }
     wr_buf_free(&buf);
     free(refs);
-    return wr_run_builder_finish(builder);
+    return wr_seal_end(&seal);
 }
 
 bool wr_vmap_seal(struct vmap *map, struct commit *commit, struct wr_error *err)
@@ -97,9 +99,7 @@ bool wr_vmap_seal(struct vmap *map, struct commit *commit, struct wr_error *err)
     wr_vmap_reclaim(map);
     if (!map->dirty.n)
         return true;
-    struct run *run = build_run(map);
-    if (run)
-        TRY(wr_commit_add(commit, map->options.trace, run, err));
+    TRY(seal_dirty(map, commit, err));
     for (uint32_t i = 0; i < map->dirty.n; i++) {
         struct vmap_entry *entry = map->dirty.items[i];
         entry->dirty = 0;
