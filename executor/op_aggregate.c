@@ -15,6 +15,41 @@
 /* More changed groups than this are emitted before the epoch ends: an epoch may be larger than memory. */
 #define CHANGED_MAX (1u << 17)
 
+/* ---- what values own */
+
+int64_t wr_agg_heap(const struct aggregate *a, const void *value)
+{
+    int64_t bytes = 0;
+    for (uint16_t i = 0; i < a->nowners; i++)
+        bytes += agg_spec(a, a->owners[i])->agg->heap((const char *)value + a->offsets[a->owners[i]]);
+    return bytes;
+}
+
+void wr_agg_charge_heap(struct aggregate *a, int64_t bytes)
+{
+    if (!bytes)
+        return;
+    a->heap_bytes += bytes;
+    wr_pool_charge(a->op->worker->state_pool, bytes);
+}
+
+/* Of the groups that the chunk touches. */
+static int64_t chunk_heap(const struct aggregate *a, const struct agg_chunk *chunk)
+{
+    int64_t bytes = 0;
+    for (uint32_t d = 0; a->nowners && d < chunk->found.n; d++)
+        bytes += wr_agg_heap(a, agg_group(chunk->found.entries[d]));
+    return bytes;
+}
+
+void wr_agg_value_fini(struct aggregate *a, void *value)
+{
+    wr_encodings_free(&((struct agg_group *)value)->encodings, a->op->worker->state_pool);
+    wr_agg_charge_heap(a, -wr_agg_heap(a, value));
+    for (uint16_t i = 0; i < a->nowners; i++)
+        agg_spec(a, a->owners[i])->agg->fini(agg_state(a, value, a->owners[i]));
+}
+
 /* ---- codec of the group's value */
 
 static void value_init(void *context, void *value)
@@ -27,11 +62,7 @@ static void value_init(void *context, void *value)
 
 static void value_fini(void *context, void *value)
 {
-    struct aggregate *a = context;
-    wr_encodings_free(&((struct agg_group *)value)->encodings, a->op->worker->state_pool);
-    for (uint16_t i = 0; a->owns_heap && i < a->naggs; i++)
-        if (agg_spec(a, i)->agg->fini)
-            agg_spec(a, i)->agg->fini(agg_state(a, value, i));
+    wr_agg_value_fini(context, value);
 }
 
 static void value_encode(void *context, const void *value, struct wr_buf *buf)
@@ -56,9 +87,11 @@ static bool value_decode(void *context, void *value, const char *bytes, uint32_t
     group->emitted = wr_get_byte(&reader) != 0;
     if (!a->identity)
         TRY(wr_encodings_decode(&group->encodings, a->op->worker->state_pool, &reader));
-    for (uint16_t i = 0; i < a->naggs; i++)
-        TRY(agg_spec(a, i)->agg->decode(agg_state(a, value, i), &reader));
-    return reader.ok && reader.at == reader.end;
+    bool ok = true;
+    for (uint16_t i = 0; i < a->naggs && ok; i++)
+        ok = agg_spec(a, i)->agg->decode(agg_state(a, value, i), &reader);
+    wr_agg_charge_heap(a, wr_agg_heap(a, value));
+    return ok && reader.ok && reader.at == reader.end;
 }
 
 /* A copy that outlives the change of the original, until the flush. */
@@ -68,18 +101,18 @@ static char *value_copy(struct aggregate *a, const char *value)
     memcpy(copy, value, a->value_size);
     ((struct agg_group *)copy)->encodings = NULL;
     struct wr_buf buf = WR_BUF_INIT;
-    for (uint16_t i = 0; a->owns_heap && i < a->naggs; i++) {
-        const struct agg *agg = agg_spec(a, i)->agg;
-        if (!agg->fini)
-            continue;
+    for (uint16_t i = 0; i < a->nowners; i++) {
+        uint16_t owner = a->owners[i];
+        const struct agg *agg = agg_spec(a, owner)->agg;
         buf.len = 0;
-        agg->encode(value + a->offsets[i], &buf);
+        agg->encode(value + a->offsets[owner], &buf);
         struct wr_reader reader = wr_reader_of(buf.data, buf.len);
-        agg->init(agg_state(a, copy, i));
-        bool ok = agg->decode(agg_state(a, copy, i), &reader);
+        agg->init(agg_state(a, copy, owner));
+        bool ok = agg->decode(agg_state(a, copy, owner), &reader);
         (void)ok; /* it has just been encoded */
     }
     wr_buf_free(&buf);
+    wr_agg_charge_heap(a, wr_agg_heap(a, copy));
     return copy;
 }
 
@@ -100,12 +133,14 @@ static void lay_out(struct aggregate *a, struct wr_arena *arena)
     a->group_layout = wr_row_layout_new(arena, types, a->ngroup);
     a->offsets = WR_NEW_ARRAY(arena, uint32_t, WR_MAX(a->naggs, 1));
     a->plain = WR_NEW_ARRAY(arena, bool, WR_MAX(a->naggs, 1));
+    a->owners = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(a->naggs, 1));
     uint32_t at = sizeof(struct agg_group);
     for (uint16_t i = 0; i < a->naggs; i++) {
         const struct plan_agg *spec = agg_spec(a, i);
         a->offsets[i] = at;
         at += (spec->agg->state_size + 7) & ~7u;
-        a->owns_heap |= spec->agg->fini != NULL;
+        if (spec->agg->fini)
+            a->owners[a->nowners++] = i;
         bool ordered = spec->agg->agg_class == AGG_ORDERED;
         a->plain[i] = ordered ? a->append_only : !spec->distinct;
     }
@@ -144,7 +179,7 @@ static void aggregate_close(struct op *op)
     struct aggregate *a = op->impl;
     for (uint32_t k = 0; k < a->nchanged; k++)
         if (a->changed[k].old)
-            value_fini(a, a->changed[k].old);
+            wr_agg_value_fini(a, a->changed[k].old);
     wr_vmap_free(a->groups);
     wr_agg_distinct_close(a);
     wr_agg_extreme_close(a);
@@ -279,9 +314,20 @@ static void resolve_rows(struct aggregate *a, struct agg_chunk *chunk)
     }
 }
 
+/* A group that goes takes what it owns with it: of the map's own bytes the fewer are asked for. */
+static int64_t relieve_groups(struct aggregate *a, int64_t bytes)
+{
+    struct vmap_stats stats;
+    wr_vmap_stats(a->groups, &stats);
+    int64_t heap = a->heap_bytes;
+    double share = (double)stats.bytes / (double)(stats.bytes + heap + 1);
+    int64_t freed = wr_vmap_relieve(a->groups, (int64_t)((double)bytes * share) + 1);
+    return freed + heap - a->heap_bytes;
+}
+
 static void relieve_now(struct aggregate *a, int64_t bytes)
 {
-    bytes -= wr_vmap_relieve(a->groups, bytes);
+    bytes -= relieve_groups(a, bytes);
     for (uint16_t i = 0; i < a->ndistinct && bytes > 0; i++)
         bytes -= wr_vmap_relieve(a->distinct[i].values, bytes);
     for (uint16_t i = 0; i < a->nextreme && bytes > 0; i++)
@@ -336,13 +382,15 @@ static bool aggregate_step(struct op *op, unsigned port, const struct batch *bat
     wr_keys_encode(&worker->arena, batch, a->key, a->ngroup, a->ngroup, &chunk.keys);
     TRY(wr_vmap_find(a->groups, &worker->arena, &chunk.keys, NULL, &chunk.found, &worker->error));
     op->stats.touched += chunk.found.n;
+    int64_t heap = chunk_heap(a, &chunk);
     mark_groups(a, &chunk);
     resolve_rows(a, &chunk);
     if (!a->identity)
         add_encodings(a, &chunk);
     add_plain(a, &chunk);
-    TRY(wr_agg_distinct_step(a, &chunk));
-    return wr_agg_extreme_step(a, &chunk);
+    bool ok = wr_agg_distinct_step(a, &chunk);
+    wr_agg_charge_heap(a, chunk_heap(a, &chunk) - heap);
+    return ok && wr_agg_extreme_step(a, &chunk);
 }
 
 /* ---- the rest of the class */
@@ -387,7 +435,7 @@ static void aggregate_stats(struct op *op, struct op_stats *stats)
     struct vmap_stats groups;
     wr_vmap_stats(a->groups, &groups);
     stats->state_rows = groups.entries;
-    stats->state_bytes = groups.bytes;
+    stats->state_bytes = groups.bytes + a->heap_bytes;
     stats->misses = groups.misses;
     for (uint16_t i = 0; i < a->ndistinct; i++) {
         wr_vmap_stats(a->distinct[i].values, &groups);

@@ -66,14 +66,15 @@ struct aggregate {
     bool global;   /* one row always */
     bool identity; /* of the group columns */
     bool append_only;
-    bool owns_heap; /* some accumulator does: copies go through its codec */
-    bool greeted;   /* a global group has been looked at since open */
+    bool greeted; /* a global group has been looked at since open */
     struct key_column *key;
     struct row_layout *group_layout;
     uint32_t *offsets; /* of the accumulators in the value */
     uint32_t value_size;
     struct vmap *groups;
-    bool *plain; /* per aggregate: fed by the rows themselves */
+    uint16_t nowners, *owners; /* aggregates whose accumulators own heap memory: copies go through their codec */
+    int64_t heap_bytes;        /* what the accumulators of groups in RAM, and copies of them, own; charged */
+    bool *plain;               /* per aggregate: fed by the rows themselves */
     uint16_t ndistinct, nextreme;
     struct agg_distinct *distinct;
     struct agg_extreme *extreme;
@@ -95,6 +96,11 @@ static inline void *agg_state(const struct aggregate *a, void *value, uint16_t i
 {
     return (char *)value + a->offsets[i];
 }
+
+/* What a group's value (or a copy) owns on the heap, but for its encodings; and the account of it. */
+int64_t wr_agg_heap(const struct aggregate *a, const void *value);
+void wr_agg_charge_heap(struct aggregate *a, int64_t bytes);
+void wr_agg_value_fini(struct aggregate *a, void *value);
 
 /* One chunk on its way through the operator. */
 struct agg_chunk {

@@ -138,19 +138,23 @@ static void set_states(struct aggregate *a, struct agg_extreme *x, struct vmap_e
     struct column column;
     wr_row_decode_column(arena, x->layout, 0, tops, n, &column);
     void **states = wr_arena_alloc(arena, n * sizeof(*states));
-    int64_t *ones = wr_arena_alloc(arena, n * sizeof(*ones));
+    int64_t *ones = wr_arena_alloc(arena, n * sizeof(*ones)), heap = 0;
     for (uint32_t k = 0; k < n; k++)
         ones[k] = 1;
     for (uint16_t i = 0; i < x->naggs; i++) {
         const struct agg *agg = agg_spec(a, x->aggs[i])->agg;
         for (uint32_t k = 0; k < n; k++) {
             states[k] = agg_state(a, agg_group(entries[k]), x->aggs[i]);
+            heap -= agg->heap ? agg->heap(states[k]) : 0;
             if (agg->fini)
                 agg->fini(states[k]);
             agg->init(states[k]);
         }
         agg->add(states, &column, NULL, ones, n);
+        for (uint32_t k = 0; agg->heap && k < n; k++)
+            heap += agg->heap(states[k]);
     }
+    wr_agg_charge_heap(a, heap);
 }
 
 static const char *top_of(struct agg_extreme *x, const struct ordered_group *group)

@@ -8,6 +8,7 @@
 #include "executor/encodings.h"
 
 #define GROUPS_PER_CHUNK (BATCH_ROWS_MAX / 2)
+#define BYTES_PER_CHUNK  ((int64_t)2 << 20) /* of what their values own: long texts, huge numbers */
 
 /* Rows that may have to go out: old rows of the chunk's groups, then new ones. */
 struct sides {
@@ -170,13 +171,26 @@ static void settle(struct aggregate *a, struct agg_changed *changed, bool end_of
 {
     struct agg_group *group = agg_group(changed->entry);
     wr_vmap_touch(a->groups, changed->entry); /* it may have been sealed since the step */
-    for (uint16_t i = 0; changed->old && a->owns_heap && i < a->naggs; i++)
-        if (agg_spec(a, i)->agg->fini)
-            agg_spec(a, i)->agg->fini(agg_state(a, changed->old, i));
+    if (changed->old)
+        wr_agg_value_fini(a, changed->old);
     group->changed = 0;
     group->emitted = a->global || group->rows > 0;
     if (!group->rows && !a->global && (end_of_epoch || is_initial(a, group)))
         wr_vmap_delete(a->groups, changed->entry);
+}
+
+/* How many changed groups go out together. */
+static uint32_t chunk_groups(struct aggregate *a, const struct agg_changed *changed, uint32_t n)
+{
+    n = WR_MIN(GROUPS_PER_CHUNK, n);
+    int64_t bytes = 0;
+    for (uint32_t k = 0; a->nowners && k < n; k++) {
+        bytes += wr_agg_heap(a, agg_group(changed[k].entry));
+        bytes += changed[k].old ? wr_agg_heap(a, changed[k].old) : 0;
+        if (bytes > BYTES_PER_CHUNK)
+            return k + 1;
+    }
+    return n;
 }
 
 bool wr_agg_flush(struct aggregate *a, bool end_of_epoch)
@@ -186,9 +200,10 @@ bool wr_agg_flush(struct aggregate *a, bool end_of_epoch)
         return true;
     TRY(wr_agg_extreme_flush(a));
     bool ok = true;
-    for (uint32_t from = 0; from < a->nchanged && ok; from += GROUPS_PER_CHUNK) {
+    for (uint32_t from = 0, n; from < a->nchanged && ok; from += n) {
         struct wr_mark mark = wr_arena_mark(arena);
-        ok = emit_changed(a, a->changed + from, WR_MIN(GROUPS_PER_CHUNK, a->nchanged - from));
+        n = chunk_groups(a, a->changed + from, a->nchanged - from);
+        ok = emit_changed(a, a->changed + from, n);
         wr_arena_release(arena, mark);
     }
     for (uint32_t k = 0; k < a->nchanged; k++)

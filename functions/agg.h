@@ -8,6 +8,7 @@
  * DISTINCT and FILTER are the operator's business, not the aggregate's.
  *
  * An accumulator is `state_size` bytes (8-byte aligned) that may own heap memory; state must be relocatable by memcpy.
+ * What it owns is told by heap(): the operator charges it.
  */
 #ifndef WEIR_FUNCTIONS_AGG_H
 #define WEIR_FUNCTIONS_AGG_H
@@ -30,10 +31,12 @@ struct agg {
      * are skipped by the aggregate itself. arg is NULL for count(*). */
     void (*add)(void *const *states, const struct column *arg, const uint32_t *rows, const int64_t *weights,
                 uint32_t n);
-    /* out[k] = result of states[k]; may record errors (overflow of bigint sum ...: they belong to the output). */
+    /* out[k] = result of states[k]; may record errors (overflow of bigint sum ...: they belong to the output). Strings
+     * may point into the states: they are good until these change. */
     void (*finish)(void *const *states, uint32_t n, struct wr_arena *arena, struct column *out,
                    struct eval_errors *errors);
     void (*fini)(void *state);                             /* NULL: owns nothing */
+    int64_t (*heap)(const void *state);                    /* bytes it owns; NULL if fini is */
     void (*encode)(const void *state, struct wr_buf *buf); /* canonical bytes */
     bool (*decode)(void *state, struct wr_reader *reader); /* state is initialised; false: corrupt */
     const char *doc;

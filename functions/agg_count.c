@@ -45,9 +45,9 @@ static bool count_decode(void *state, struct wr_reader *reader)
 }
 
 static const struct agg count_list[] = {
-    {"count", 0, TYPE_UNKNOWN, TYPE_INT8, AGG_INVERTIBLE, 8, false, count_init, count_rows, count_finish, NULL,
+    {"count", 0, TYPE_UNKNOWN, TYPE_INT8, AGG_INVERTIBLE, 8, false, count_init, count_rows, count_finish, NULL, NULL,
      count_encode, count_decode, "Number of rows."},
-    {"count", 1, TYPE_UNKNOWN, TYPE_INT8, AGG_INVERTIBLE, 8, false, count_init, count_values, count_finish, NULL,
+    {"count", 1, TYPE_UNKNOWN, TYPE_INT8, AGG_INVERTIBLE, 8, false, count_init, count_values, count_finish, NULL, NULL,
      count_encode, count_decode, "Number of rows whose argument is not NULL."},
 };
 
@@ -118,7 +118,7 @@ static bool bool_decode(void *to, struct wr_reader *reader)
 #define BOOL_ROW(name, finish, doc)                                                                                   \
     {                                                                                                                 \
         name, 1, TYPE_BOOL, TYPE_BOOL, AGG_INVERTIBLE, sizeof(struct bool_state), false, bool_init, bool_add, finish, \
-            NULL, bool_encode, bool_decode, doc                                                                       \
+            NULL, NULL, bool_encode, bool_decode, doc                                                                 \
     }
 
 static const struct agg bool_list[] = {

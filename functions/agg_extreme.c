@@ -110,6 +110,11 @@ static void bytes_fini(void *to)
     bytes_init(state);
 }
 
+static int64_t bytes_heap(const void *state)
+{
+    return ((const struct bytes_state *)state)->cap;
+}
+
 static void bytes_set(struct bytes_state *state, struct str value)
 {
     if (value.len > state->cap || !state->data) {
@@ -163,7 +168,7 @@ static void bytes_finish(void *const *states, uint32_t n, struct wr_arena *arena
     for (uint32_t k = 0; k < n; k++) {
         const struct bytes_state *state = states[k];
         if (state->has)
-            out->str[k] = wr_str(wr_arena_strndup(arena, state->data, state->len), state->len);
+            out->str[k] = wr_str(state->data, state->len);
         else
             wr_agg_null(arena, out, k, n);
     }
@@ -200,24 +205,33 @@ static bool bytes_decode(void *to, struct wr_reader *reader)
      prefix##_max,                                                                                                \
      prefix##_finish,                                                                                             \
      NULL,                                                                                                        \
+     NULL,                                                                                                        \
      prefix##_encode,                                                                                             \
      prefix##_decode,                                                                                             \
      "Largest value."},                                                                                           \
     {                                                                                                             \
         "min", 1, id, id, AGG_ORDERED, sizeof(struct flat_state), true, flat_init, prefix##_min, prefix##_finish, \
-            NULL, prefix##_encode, prefix##_decode, "Smallest value."                                             \
+            NULL, NULL, prefix##_encode, prefix##_decode, "Smallest value."                                       \
     }
 #define BYTES_ROWS(id)                                                                                        \
-    {"max",        1,                                                                                         \
-     id,           id,                                                                                        \
-     AGG_ORDERED,  sizeof(struct bytes_state),                                                                \
-     true,         bytes_init,                                                                                \
-     bytes_max,    bytes_finish,                                                                              \
-     bytes_fini,   bytes_encode,                                                                              \
-     bytes_decode, "Largest value."},                                                                         \
+    {"max",                                                                                                   \
+     1,                                                                                                       \
+     id,                                                                                                      \
+     id,                                                                                                      \
+     AGG_ORDERED,                                                                                             \
+     sizeof(struct bytes_state),                                                                              \
+     true,                                                                                                    \
+     bytes_init,                                                                                              \
+     bytes_max,                                                                                               \
+     bytes_finish,                                                                                            \
+     bytes_fini,                                                                                              \
+     bytes_heap,                                                                                              \
+     bytes_encode,                                                                                            \
+     bytes_decode,                                                                                            \
+     "Largest value."},                                                                                       \
     {                                                                                                         \
         "min", 1, id, id, AGG_ORDERED, sizeof(struct bytes_state), true, bytes_init, bytes_min, bytes_finish, \
-            bytes_fini, bytes_encode, bytes_decode, "Smallest value."                                         \
+            bytes_fini, bytes_heap, bytes_encode, bytes_decode, "Smallest value."                             \
     }
 
 static const struct agg list[] = {

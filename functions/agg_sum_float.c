@@ -185,6 +185,11 @@ static void add_value(struct float_state *state, double value, int64_t weight)
     wide_add(&state->sum, (wr_u128)mantissa * times, (bits >> 63) != (weight < 0), exponent - 1);
 }
 
+static int64_t float_heap(const void *state)
+{
+    return (int64_t)(((const struct float_state *)state)->sum.cap * sizeof(uint64_t));
+}
+
 static void float_add(void *const *states, const struct column *arg, const uint32_t *rows, const int64_t *weights,
                       uint32_t n)
 {
@@ -272,7 +277,7 @@ static bool float_decode(void *to, struct wr_reader *reader)
 #define FLOAT_ROW(name, finish_rows, doc)                                                                            \
     {                                                                                                                \
         name, 1, TYPE_FLOAT8, TYPE_FLOAT8, AGG_INVERTIBLE, sizeof(struct float_state), false, float_init, float_add, \
-            finish_rows, float_fini, float_encode, float_decode, doc                                                 \
+            finish_rows, float_fini, float_heap, float_encode, float_decode, doc                                     \
     }
 
 static const struct agg list[] = {

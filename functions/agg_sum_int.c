@@ -89,10 +89,10 @@ static bool sum_decode(void *to, struct wr_reader *reader)
     return reader->ok;
 }
 
-#define SUM_ROW(name, arg, result, add, finish, doc)                                                        \
-    {                                                                                                       \
-        name, 1, arg, result, AGG_INVERTIBLE, sizeof(struct sum_state), false, sum_init, add, finish, NULL, \
-            sum_encode, sum_decode, doc                                                                     \
+#define SUM_ROW(name, arg, result, add, finish, doc)                                                              \
+    {                                                                                                             \
+        name, 1, arg, result, AGG_INVERTIBLE, sizeof(struct sum_state), false, sum_init, add, finish, NULL, NULL, \
+            sum_encode, sum_decode, doc                                                                           \
     }
 
 static const struct agg list[] = {

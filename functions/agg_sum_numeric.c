@@ -147,6 +147,17 @@ static void numeric_fini(void *to)
     numeric_init(state);
 }
 
+static int64_t numeric_heap(const void *from)
+{
+    const struct numeric_state *state = from;
+    size_t bytes = state->cap * sizeof(*state->more);
+    for (uint16_t i = 0; i < state->nscales; i++) {
+        mpz_srcptr big = scale_at(state, i)->big;
+        bytes += big ? sizeof(*big) + (size_t)big->_mp_alloc * sizeof(mp_limb_t) : 0;
+    }
+    return (int64_t)bytes;
+}
+
 static void numeric_add(void *const *states, const struct column *arg, const uint32_t *rows, const int64_t *weights,
                         uint32_t n)
 {
@@ -317,7 +328,7 @@ static bool numeric_decode(void *to, struct wr_reader *reader)
 #define NUMERIC_ROW(name, finish_rows, doc)                                                                     \
     {                                                                                                           \
         name, 1, TYPE_NUMERIC, TYPE_NUMERIC, AGG_INVERTIBLE, sizeof(struct numeric_state), false, numeric_init, \
-            numeric_add, finish_rows, numeric_fini, numeric_encode, numeric_decode, doc                         \
+            numeric_add, finish_rows, numeric_fini, numeric_heap, numeric_encode, numeric_decode, doc           \
     }
 
 static const struct agg list[] = {

@@ -291,6 +291,33 @@ static void test_counts(struct fixture *f)
     check_bytes(f);
 }
 
+/* What a state owns outside of its bytes is told, and no more than that: it is charged. */
+static void test_heap(struct fixture *f)
+{
+    char digits[5001];
+    memset(digits, 'x', sizeof digits - 1);
+    digits[sizeof digits - 1] = '\0';
+    open_agg(f, "max", TYPE_TEXT);
+    CHECK_INT(f->agg->heap(f->state), 0);
+    add(f, (struct datum){.type = TYPE(TYPE_TEXT), .str = wr_str(digits, 5000)}, 1);
+    CHECK(f->agg->heap(f->state) >= 5000 && f->agg->heap(f->state) < 10000);
+    close_agg(f);
+    memset(digits, '7', sizeof digits - 1);
+    open_agg(f, "sum", TYPE_NUMERIC);
+    add(f, decimal(f, "1"), 1);
+    CHECK_INT(f->agg->heap(f->state), 0);
+    add(f, decimal(f, digits), 1);
+    CHECK(f->agg->heap(f->state) >= 2000 && f->agg->heap(f->state) < 6000);
+    close_agg(f);
+    open_agg(f, "sum", TYPE_FLOAT8);
+    add(f, float8(1e300), 1);
+    add(f, float8(1e-300), 1);
+    CHECK(f->agg->heap(f->state) >= 8 * 30);
+    close_agg(f);
+    open_agg(f, "count", TYPE_TEXT);
+    CHECK(!f->agg->heap && !f->agg->fini);
+}
+
 static void test_resolve(void)
 {
     struct type type = TYPE(TYPE_BOOL), cast;
@@ -313,6 +340,7 @@ int main(void)
     test_numeric(&f);
     test_extreme(&f);
     test_counts(&f);
+    test_heap(&f);
     test_resolve();
     wr_arena_reset(&f.arena);
     return check_report("agg_test");

@@ -2,8 +2,8 @@
 """Memory: anonymous memory (RssAnon, sampled every 50 ms) never passes the limit by more than a tenth.
 
 Under --memory 256MB (quick: 64MB): state of ten times that (twice), one update whose join has 10 M rows (500 k), a COPY
-of 1 GB (100 MB) in one statement, SELECT * of a view larger than the limit, streamed. Arguments name single phases:
-fan-out, copy, state.
+of 1 GB (100 MB) in one statement, SELECT * of a view larger than the limit, streamed, groups of long texts and huge numbers.
+Arguments name single phases: fan-out, copy, state, accumulators.
 """
 import base64
 import os
@@ -112,7 +112,43 @@ def big_copy():
         check(int(got) == rows, f"big COPY: {got} rows of {rows}, {COPY_BYTES / seconds / (1 << 20):.0f} MB/s")
 
 
-PHASES = {"fan-out": fan_out, "copy": big_copy, "state": big_state}
+def accumulators():
+    """What aggregates keep outside of their rows: long texts of min and max, sums of thousands of digits."""
+    text, digits = 4000, 3000
+    groups = LIMIT_MB * (2 if FULL else 1) * (1 << 20) // (text + digits // 2) // 2
+    with Phase("accumulators") as (server, connection):
+        connection.execute("CREATE TABLE t (k int PRIMARY KEY, g int, s text, n numeric)")
+        connection.execute("CREATE TABLE grown (g int, s text) APPEND ONLY")
+        connection.execute("CREATE MATERIALIZED VIEW a AS SELECT g, min(s) AS least, max(s) AS most, sum(n) AS n, max(n) AS top"
+                           " FROM t GROUP BY g")
+        connection.execute("CREATE MATERIALIZED VIEW b AS SELECT g, max(s) AS most FROM grown GROUP BY g")
+
+        def long_text(i):
+            at = i * 7919 % (len(NOISE) - text)
+            return f"{i:09}{NOISE[at:at + text]}"
+
+        def number(i):
+            return f"{i % 9 + 1}{'1234567890' * (digits // 10)}"
+        for start in range(0, 2 * groups, 2000):
+            n = min(2000, 2 * groups - start)
+            copy(connection, "t", n, lambda i: f"{start + i}\t{(start + i) // 2}\t{long_text(start + i)}\t{number(start + i)}\n", 500)
+            copy(connection, "grown", n, lambda i: f"{(start + i) // 2}\t{long_text(start + i)}\n", 500)
+        sizes = connection.execute("SELECT sum(state_bytes) FROM weir_catalog.operators").fetchone()[0]
+        print(f"        {groups} groups, state {int(sizes) >> 20} MB, disk {store_mb(connection)} MB")
+        connection.execute("DELETE FROM t WHERE k % 20 = 1")
+        connection.execute("UPDATE t SET n = n + 1 WHERE k % 10 = 0")
+        wrong = seen = 0
+        with connection.cursor(name=None) as cursor:
+            for g, least, most, top in cursor.stream("SELECT g, substr(least, 1, 9), substr(most, 1, 9), left(top::text, 1) FROM a"):
+                rows = [k for k in (2 * g, 2 * g + 1) if k % 20 != 1]
+                wrong += (int(least), int(most), int(top)) != (rows[0], rows[-1], max(k % 9 for k in rows) + 1)
+                seen += 1
+        check((seen, wrong) == (groups, 0), f"accumulators: {seen} groups of {groups}, {wrong} wrong")
+        got = connection.execute("SELECT count(*), sum(CAST(substr(most, 1, 9) AS int)) FROM b").fetchone()
+        check(got == (groups, groups * groups), f"accumulators: {got[0]} groups that only grow")
+
+
+PHASES = {"fan-out": fan_out, "copy": big_copy, "state": big_state, "accumulators": accumulators}
 for name in sys.argv[1:] or PHASES:
     PHASES[name]()
 report("bar memory")
