@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #define ROWS_PER_BATCH 1024
+#define LINE_BYTES_MAX ((size_t)512 << 10) /* of a batch: rows may be wide */
 
 struct copy_in {
     struct weir_session *session;
@@ -27,6 +28,7 @@ struct copy_in {
     bool in_quotes;
     int64_t line;
     struct batch *batch;
+    size_t line_bytes; /* of its rows as they came */
     bool ended, blind;
     int64_t rows;
 };
@@ -213,6 +215,7 @@ static bool add_batch(struct copy_in *copy, struct wr_error *err)
     copy->rows += copy->batch->nrows;
     bool ok = wr_writes_insert_visible(copy->list, &copy->row_arena, copy->batch, copy->blind, err);
     copy->batch = NULL;
+    copy->line_bytes = 0;
     wr_arena_release(&copy->row_arena, (struct wr_mark){0});
     return ok;
 }
@@ -294,6 +297,7 @@ static const char *text_field(struct copy_in *copy, const char *at, const char *
     }
     size_t raw = (size_t)(at - start);
     bool null = raw == strlen(copy->null_text) && !memcmp(start, copy->null_text, raw);
+    copy->row_arena.at = out + n; /* room was made for the rest of the line */
     *field = (struct field){null ? NULL : out, n};
     return at;
 }
@@ -315,6 +319,7 @@ static const char *csv_field(struct copy_in *copy, const char *at, const char *e
         }
     }
     bool null = !was_quoted && n == strlen(copy->null_text) && !memcmp(out, copy->null_text, n);
+    copy->row_arena.at = out + n; /* room was made for the rest of the line */
     *field = (struct field){null ? NULL : out, n};
     return at;
 }
@@ -368,7 +373,8 @@ static bool take_line(struct copy_in *copy, const char *line, size_t len, struct
         value.type = copy->relation->types[c];
         wr_column_set(&copy->row_arena, &copy->batch->cols[c], copy->batch->nrows, ROWS_PER_BATCH, &value);
     }
-    if (++copy->batch->nrows == ROWS_PER_BATCH)
+    copy->line_bytes += len;
+    if (++copy->batch->nrows == ROWS_PER_BATCH || copy->line_bytes > LINE_BYTES_MAX)
         return add_batch(copy, err);
     return true;
 }

@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #define CHUNK_WRITES 4096
-#define CHUNK_BYTES  ((size_t)4 << 20)
+/* A chunk is what one epoch takes: what operators make of it at once is many times that. */
+#define CHUNK_BYTES_MAX ((int64_t)4 << 20)
+#define CHUNK_BYTES_MIN ((int64_t)256 << 10)
+#define CHUNK_SHARE     64 /* of the memory limit */
 /* In RAM; beyond it, or beyond a sixteenth of the memory limit, chunks go to an unnamed file. */
 #define LIST_BYTES_MAX ((int64_t)16 << 20)
 #define LIST_SHARE     16
@@ -24,7 +27,7 @@ struct write_list {
     const struct object *table;
     struct relation *relation;
     struct write_chunk *first, *last;
-    int64_t count, ram_bytes;
+    int64_t count, ram_bytes, chunk_bytes;
     FILE *spool;
     int64_t spool_len;
 };
@@ -33,6 +36,7 @@ struct write_list *wr_writes_new(weir_db *db, const struct object *table)
 {
     struct write_list *list = wr_calloc(1, sizeof *list);
     list->db = db;
+    list->chunk_bytes = WR_MAX(WR_MIN(db->budget.limit_bytes / CHUNK_SHARE, CHUNK_BYTES_MAX), CHUNK_BYTES_MIN);
     wr_arena_init(&list->arena, NULL);
     list->table = wr_object_copy(&list->arena, table);
     list->relation = wr_relation_of(&list->arena, list->table);
@@ -117,7 +121,8 @@ static void put_optional(struct wr_buf *buf, const char *bytes, uint32_t len)
 bool wr_writes_add(struct write_list *list, const struct table_write *write, struct wr_error *err)
 {
     struct write_chunk *chunk = list->last;
-    if (!chunk || chunk->n == CHUNK_WRITES || chunk->bytes.len > CHUNK_BYTES || chunk->file_offset >= 0) {
+    if (!chunk || chunk->n == CHUNK_WRITES || (int64_t)chunk->bytes.len > list->chunk_bytes ||
+        chunk->file_offset >= 0) {
         TRY(open_chunk(list, err));
         chunk = list->last;
     }

@@ -68,6 +68,8 @@ bool wr_socket_fill(struct connection *connection) WR_MUST; /* at least one byte
 void wr_socket_flush(struct connection *connection);
 /* What has arrived and not been consumed. */
 const char *wr_socket_unread(const struct connection *connection, size_t *len);
+/* Of the next message: waits for no more than its first bytes. False: as below. */
+bool wr_socket_header(struct connection *connection, char *type, size_t *body_len) WR_MUST;
 /* Next whole message. False: closed, or malformed (the client has been told). */
 bool wr_socket_message(struct connection *connection, struct wire_message *message) WR_MUST;
 /* Type of the message that follows, if its first byte is here already; else 0. */

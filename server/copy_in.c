@@ -26,15 +26,36 @@ static bool failed_by_client(struct connection *connection, const struct wire_me
     return false;
 }
 
+/* CopyData is handed on as it arrives: drivers make messages of many megabytes, which would stand in no budget. */
+static bool take_data(struct connection *connection, weir_result *result, size_t left)
+{
+    weir_error error = {.sqlstate = ""};
+    weir_code code = WEIR_OK;
+    wr_socket_consume(connection, WIRE_HEADER_BYTES);
+    while (left) {
+        size_t len;
+        const char *bytes = wr_socket_unread(connection, &len);
+        if (!bytes && !wr_socket_fill(connection))
+            return false;
+        if (!bytes)
+            continue;
+        len = WR_MIN(len, left);
+        if (code != WEIR_ERROR) /* else the rest of the message is only read */
+            code = weir_copy_data(result, bytes, len, &error);
+        wr_socket_consume(connection, len);
+        left -= len;
+    }
+    if (code == WEIR_ERROR)
+        wr_connection_report(connection, &error);
+    return code != WEIR_ERROR;
+}
+
 /* One message; *done: the data is complete. */
 static bool take(struct connection *connection, weir_result *result, const struct wire_message *message, bool *done)
 {
     weir_error error = {.sqlstate = ""};
     weir_code code = WEIR_OK;
     switch (message->type) {
-    case 'd':
-        code = weir_copy_data(result, message->body, message->len, &error);
-        break;
     case 'c':
         code = weir_copy_end(result, &error);
         *done = true;
@@ -54,18 +75,26 @@ static bool take(struct connection *connection, weir_result *result, const struc
     return code != WEIR_ERROR;
 }
 
+/* Anything but data. */
+static bool take_message(struct connection *connection, weir_result *result, bool *done)
+{
+    struct wire_message message;
+    if (!wr_socket_message(connection, &message))
+        return false;
+    bool ok = take(connection, result, &message, done);
+    wr_socket_consume(connection, message.used);
+    return ok;
+}
+
 bool wr_copyin_run(struct connection *connection, weir_result *result)
 {
-    bool done = false;
+    bool done = false, ok = true;
     announce(connection, result);
-    while (!done) {
-        struct wire_message message;
-        if (!wr_socket_message(connection, &message))
-            return false;
-        bool ok = take(connection, result, &message, &done);
-        wr_socket_consume(connection, message.used);
-        if (!ok)
-            return false;
+    while (ok && !done) {
+        char type;
+        size_t len;
+        ok = wr_socket_header(connection, &type, &len) &&
+             (type == 'd' ? take_data(connection, result, len) : take_message(connection, result, &done));
     }
-    return true;
+    return ok;
 }

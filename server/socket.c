@@ -84,22 +84,40 @@ const char *wr_socket_unread(const struct connection *connection, size_t *len)
     return *len ? connection->in.data + connection->in_at : NULL;
 }
 
-bool wr_socket_message(struct connection *connection, struct wire_message *message)
+/* Waits for more of what is incomplete. *again: look once more; else the return value is the answer. */
+static bool wait_for(struct connection *connection, enum wire_state state, bool *again)
 {
-    for (;;) {
+    *again = false;
+    if (state == WIRE_COMPLETE)
+        return true;
+    if (state == WIRE_MALFORMED) {
+        wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message length");
+        return false;
+    }
+    wr_socket_flush(connection);
+    return *again = wr_socket_fill(connection);
+}
+
+bool wr_socket_header(struct connection *connection, char *type, size_t *body_len)
+{
+    bool again, ok;
+    do {
         size_t len;
         const char *bytes = wr_socket_unread(connection, &len);
-        enum wire_state state = len ? wr_wire_next(bytes, len, message) : WIRE_NEEDS_MORE;
-        if (state == WIRE_COMPLETE)
-            return true;
-        if (state == WIRE_MALFORMED) {
-            wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message length");
-            return false;
-        }
-        wr_socket_flush(connection);
-        if (!wr_socket_fill(connection))
-            return false;
-    }
+        ok = wait_for(connection, len ? wr_wire_header(bytes, len, type, body_len) : WIRE_NEEDS_MORE, &again);
+    } while (again);
+    return ok;
+}
+
+bool wr_socket_message(struct connection *connection, struct wire_message *message)
+{
+    bool again, ok;
+    do {
+        size_t len;
+        const char *bytes = wr_socket_unread(connection, &len);
+        ok = wait_for(connection, len ? wr_wire_next(bytes, len, message) : WIRE_NEEDS_MORE, &again);
+    } while (again);
+    return ok;
 }
 
 char wr_socket_peek(struct connection *connection, const struct wire_message *message)

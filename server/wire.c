@@ -6,16 +6,28 @@
 #define CODE_SSL    80877103u
 #define CODE_GSS    80877104u
 
-enum wire_state wr_wire_next(const char *bytes, size_t len, struct wire_message *message)
+enum wire_state wr_wire_header(const char *bytes, size_t len, char *type, size_t *body_len)
 {
-    if (len < 5)
+    if (len < WIRE_HEADER_BYTES)
         return WIRE_NEEDS_MORE;
     uint32_t claimed = wr_load_u32be(bytes + 1);
     if (claimed < 4 || claimed > WIRE_MESSAGE_BYTES_MAX)
         return WIRE_MALFORMED;
-    if (len - 1 < claimed)
+    *type = bytes[0];
+    *body_len = claimed - 4;
+    return WIRE_COMPLETE;
+}
+
+enum wire_state wr_wire_next(const char *bytes, size_t len, struct wire_message *message)
+{
+    char type;
+    size_t body_len;
+    enum wire_state state = wr_wire_header(bytes, len, &type, &body_len);
+    if (state != WIRE_COMPLETE)
+        return state;
+    if (len - WIRE_HEADER_BYTES < body_len)
         return WIRE_NEEDS_MORE;
-    *message = (struct wire_message){bytes[0], bytes + 5, claimed - 4, (size_t)claimed + 1};
+    *message = (struct wire_message){type, bytes + WIRE_HEADER_BYTES, body_len, body_len + WIRE_HEADER_BYTES};
     return WIRE_COMPLETE;
 }
 

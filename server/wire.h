@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "weir.h"
 
+#define WIRE_HEADER_BYTES       5
 #define WIRE_STARTUP_BYTES_MAX  10000
 #define WIRE_MESSAGE_BYTES_MAX  (256 << 20)
 #define WIRE_STARTUP_PARAMS_MAX 64
@@ -26,6 +27,8 @@ struct wire_message {
     size_t used; /* bytes of the buffer the message takes */
 };
 
+/* Of the message at the start of the buffer: its type and the length of its body. */
+enum wire_state wr_wire_header(const char *bytes, size_t len, char *type, size_t *body_len);
 /* The message at the start of the buffer. */
 enum wire_state wr_wire_next(const char *bytes, size_t len, struct wire_message *message);
 

@@ -273,6 +273,17 @@ def copying(weir):
         except psycopg.errors.UniqueViolation:
             check(True, "COPY of a duplicate")
         equal(c.execute("SELECT count(*) FROM cp").fetchone(), (5000,), "COPY of a duplicate leaves nothing")
+        wide = "".join(f"{i}\t{'w' * 3000}\n" for i in range(40000, 41000))
+        for broken in (None, 3, 500000, len(wide) - 10):  # one message of 3 MB, with a line that is none at this place
+            try:
+                with c.cursor().copy("COPY cp (id, t) FROM STDIN") as copy:
+                    copy.write((wide if broken is None else wide[:broken] + "\nbad\n" + wide[broken:]).encode())
+                check(broken is None, f"a long message of COPY with a bad line at {broken}")
+                equal(c.execute("SELECT count(*), sum(length(t)) FROM cp WHERE id >= 40000").fetchone(), (1000, 3000000), "a long message of COPY")
+                c.execute("DELETE FROM cp WHERE id >= 40000")
+            except psycopg.errors.Error as e:
+                check(broken is not None and e.sqlstate in ("22P02", "22P04"), f"a long message of COPY, broken at {broken}: {e}")
+        equal(c.execute("SELECT count(*) FROM cp").fetchone(), (5000,), "long messages of COPY leave what they should")
         with c.transaction():
             with c.cursor().copy("COPY cp (id) FROM STDIN") as copy:
                 copy.write_row((30000,))
