@@ -1,9 +1,8 @@
-/* psql's backslash commands: the catalog queries it sends are recognised by what only they contain, and answered from
- * our catalog. They use most of PostgreSQL (regular expression operators, reg* casts, correlated subqueries over a
- * dozen catalogs) for very little: who lists relations or describes one needs names, kinds, columns and keys.
+/* psql's backslash commands, as far as they ask in more SQL than there is (arrays of subqueries): those queries are
+ * recognised by what only they contain, and answered from the catalog. All others are ordinary queries over pg_catalog.
  *
  * A shape is a marker and a function that writes the rows; the columns are those of the query's select list, by name.
- * Queries over catalogs of things we do not have (policies, publications, inheritance ...) have no rows. */
+ */
 #include "engine/session.h"
 
 #include <regex.h>
@@ -99,22 +98,7 @@ static bool hidden_key(const struct object *object)
     return object->ncols && object->cols[object->ncols - 1].hidden;
 }
 
-static const char *key_columns(struct answer *answer, const struct object *object)
-{
-    struct wr_buf buf = WR_BUF_INIT;
-    for (uint16_t k = 0; k < object->npk; k++)
-        wr_buf_printf(&buf, "%s%s", k ? ", " : "", object->cols[object->pk[k]].name);
-    const char *text = wr_arena_strdup(&answer->result->arena, wr_buf_cstr(&buf));
-    wr_buf_free(&buf);
-    return text;
-}
-
-static const char *number(struct answer *answer, uint32_t value)
-{
-    return wr_arena_printf(&answer->result->arena, "%u", value);
-}
-
-/* ---- \d \dt \dm \dv: lists */
+/* ---- \dp: relations with what may be done to them: everything */
 
 static int by_name(const void *a, const void *b)
 {
@@ -154,28 +138,11 @@ static void list(struct answer *answer)
         row_set(answer, "Schema", found[i]->schema);
         row_set(answer, "Name", found[i]->name);
         row_set(answer, "Type", kind_text(found[i]));
-        row_set(answer, "Owner", "root");
-        row_set(answer, "Persistence", "permanent");
         row_end(answer);
     }
 }
 
-/* ---- \d name */
-
-static void lookup(struct answer *answer)
-{
-    const char *name = pattern_of(answer, "c.relname"), *schema = pattern_of(answer, "n.nspname");
-    for (size_t i = 0; i < wr_catalog_count(answer->catalog); i++) {
-        const struct object *object = wr_catalog_at(answer->catalog, i);
-        if (!matches(name, object->name) || !matches(schema, object->schema))
-            continue;
-        row_begin(answer);
-        row_set(answer, "oid", number(answer, object->id));
-        row_set(answer, "nspname", object->schema);
-        row_set(answer, "relname", object->name);
-        row_end(answer);
-    }
-}
+/* ---- \\d+: of one relation */
 
 static void flags(struct answer *answer)
 {
@@ -205,148 +172,38 @@ static void flags(struct answer *answer)
     row_end(answer);
 }
 
-static void columns(struct answer *answer)
-{
-    const struct object *object = relation_of(answer, "a.attrelid = '");
-    for (uint16_t c = 0; object && c < object->ncols; c++) {
-        const struct object_column *col = &object->cols[c];
-        if (col->hidden)
-            continue;
-        char type[80];
-        row_begin(answer);
-        row_set(answer, "attname", col->name);
-        row_set(answer, "format_type",
-                wr_arena_strdup(&answer->result->arena, wr_type_name(col->type, type, sizeof type)));
-        answer->values[2] = col->default_text; /* the third: a subselect without a name */
-        row_set(answer, "attnotnull", wr_object_declares_not_null(object, c) ? "t" : "f");
-        row_set(answer, "attidentity", "");
-        row_set(answer, "attgenerated", "");
-        row_set(answer, "attstorage", "p");
-        row_set(answer, "attcompression", "");
-        row_end(answer);
-    }
-}
-
-static void indexes(struct answer *answer)
-{
-    const struct object *object = relation_of(answer, "c.oid = '");
-    if (!object || object->kind != OBJECT_TABLE || !object->npk || hidden_key(object))
-        return;
-    struct wr_arena *arena = &answer->result->arena;
-    const char *cols = key_columns(answer, object);
-    /* name, primary, unique, clustered, valid, index definition, constraint definition, type, deferrable, deferred,
-     * identity, space */
-    const char *const row[] = {wr_arena_printf(arena, "%s_pkey", object->name),
-                               "t",
-                               "t",
-                               "f",
-                               "t",
-                               wr_arena_printf(arena, "CREATE UNIQUE INDEX %s_pkey ON %s.%s USING btree (%s)",
-                                               object->name, object->schema, object->name, cols),
-                               wr_arena_printf(arena, "PRIMARY KEY (%s)", cols),
-                               "p",
-                               "f",
-                               "f",
-                               "f",
-                               "0"};
-    row_begin(answer);
-    for (int c = 0; c < answer->statement->ncols && c < (int)WR_COUNT(row); c++)
-        answer->values[c] = row[c];
-    row_end(answer);
-}
-
-static void view_definition(struct answer *answer)
-{
-    const struct object *object = relation_of(answer, "pg_get_viewdef('");
-    if (!object)
-        return;
-    row_begin(answer);
-    answer->values[0] = object->query ? object->query : object->definition;
-    row_end(answer);
-}
-
 /* ---- the others */
 
-static void databases(struct answer *answer)
+static void roles(struct answer *answer)
 {
+    static const char *const yes[] = {"rolsuper",    "rolinherit",  "rolcreaterole",
+                                      "rolcreatedb", "rolcanlogin", "rolbypassrls"};
     row_begin(answer);
-    row_set(answer, "Name", "dev");
-    row_set(answer, "Owner", "root");
-    row_set(answer, "Encoding", "UTF8");
-    row_set(answer, "Collate", "C.UTF-8");
-    row_set(answer, "Ctype", "C.UTF-8");
-    row_set(answer, "Locale Provider", "libc");
+    row_set(answer, "rolname", "root");
+    row_set(answer, "rolconnlimit", "-1");
+    row_set(answer, "rolreplication", "f");
+    row_set(answer, "memberof", "{}");
+    for (size_t i = 0; i < WR_COUNT(yes); i++)
+        row_set(answer, yes[i], "t");
     row_end(answer);
 }
 
-static void schemas(struct answer *answer)
+static void types(struct answer *answer)
 {
-    static const char *const names[] = {"public", "weir_catalog"};
-    for (size_t i = 0; i < WR_COUNT(names); i++) {
-        row_begin(answer);
-        row_set(answer, "Name", names[i]);
-        row_set(answer, "Owner", "root");
-        row_end(answer);
-    }
-}
-
-static void functions(struct answer *answer)
-{
-    const char *pattern = pattern_of(answer, "p.proname");
-    const struct fn *fn;
-    for (size_t i = 0; (fn = wr_fn_list(i)); i++) {
-        if (!((fn->name[0] >= 'a' && fn->name[0] <= 'z') || fn->name[0] == '_') || !strcmp(fn->name, "cast") ||
-            !matches(pattern, fn->name))
-            continue;
-        struct wr_buf args = WR_BUF_INIT;
-        for (uint8_t a = 0; a < fn->nargs; a++)
-            wr_buf_printf(&args, "%s%s", a ? ", " : "", fn->args[a] ? wr_type_info(fn->args[a])->name : "\"any\"");
+    for (uint8_t id = 1; id < TYPE_COUNT; id++) {
         row_begin(answer);
         row_set(answer, "Schema", "pg_catalog");
-        row_set(answer, "Name", fn->name);
-        row_set(answer, "Result data type", fn->result ? wr_type_info(fn->result)->name : "\"any\"");
-        row_set(answer, "Argument data types", wr_arena_strdup(&answer->result->arena, wr_buf_cstr(&args)));
-        row_set(answer, "Type", "func");
-        row_set(answer, "Description", fn->doc);
+        row_set(answer, "Name", wr_type_info(id)->name);
+        row_set(answer, "Internal name", wr_type_info(id)->internal);
         row_end(answer);
-        wr_buf_free(&args);
     }
-}
-
-static void nothing(struct answer *answer)
-{
-    (void)answer;
 }
 
 static const struct shape shapes[] = {
-    {"c2.relname as \"Table\"", "pg_catalog.pg_index", nothing}, /* \di */
-    {"as \"Schema\"", "c.relkind IN (", list},
-    {"c.relname OPERATOR(pg_catalog.~)", "SELECT c.oid", lookup},
-    {"c.relchecks", "c.relkind", flags},
-    {"a.attname", "pg_catalog.format_type(a.atttypid, a.atttypmod)", columns},
-    {"i.indisprimary", "pg_catalog.pg_get_indexdef(", indexes},
-    {"pg_catalog.pg_get_viewdef('", "", view_definition},
-    {"d.datname as \"Name\"", "pg_catalog.pg_database d", databases},
-    {"n.nspname AS \"Name\"", "pg_catalog.pg_namespace n", schemas},
-    {"p.proname as \"Name\"", "pg_catalog.pg_proc p", functions},
-    {"pg_catalog.pg_policy", "", nothing},
-    {"pg_catalog.pg_statistic_ext", "", nothing},
-    {"pg_catalog.pg_publication", "", nothing},
-    {"pg_catalog.pg_inherits", "", nothing},
-    {"pg_catalog.pg_constraint", "", nothing},
-    {"pg_catalog.pg_trigger", "", nothing},
-    {"pg_catalog.pg_rewrite", "", nothing},
-    {"pg_catalog.pg_roles", "", nothing},
-    {"pg_catalog.pg_foreign_", "", nothing},
-    {"pg_catalog.pg_index", "", nothing},
-    {"pg_catalog.pg_description", "", nothing},
-    {"pg_catalog.pg_collation", "", nothing},
-    {"pg_catalog.pg_extension", "", nothing},
-    {"pg_catalog.pg_type t", "pg_catalog.pg_get_userbyid", nothing},
-    {"pg_catalog.format_type(t.oid", "", nothing},
-    {"pg_catalog.pg_enum", "", nothing},
-    {"pg_catalog.pg_range", "", nothing},
-    {"FROM pg_hstore", "", nothing},
+    {"AS \"Column privileges\"", "c.relkind IN (", list},
+    {"array(select 'toast.' || x from pg_catalog.unnest(tc.reloptions) x)", "c.relchecks", flags},
+    {"FROM pg_catalog.pg_roles r", "as memberof", roles},
+    {"pg_catalog.format_type(t.oid, NULL) AS \"Name\"", "AS \"Internal name\"", types},
 };
 
 static const struct shape *shape_of(const char *text)
@@ -359,26 +216,6 @@ static const struct shape *shape_of(const char *text)
     return NULL;
 }
 
-/* The name PostgreSQL gives a column of the select list. */
-static const char *target_name(const PgQuery__ResTarget *target)
-{
-    if (target->name && *target->name)
-        return target->name;
-    const PgQuery__Node *value = target->val;
-    while (value && value->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
-        value = value->type_cast->arg;
-    if (value && value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
-        const PgQuery__Node *last = value->column_ref->fields[value->column_ref->n_fields - 1];
-        if (last->node_case == PG_QUERY__NODE__NODE_STRING)
-            return last->string->sval;
-    }
-    if (value && value->node_case == PG_QUERY__NODE__NODE_FUNC_CALL) {
-        const PgQuery__FuncCall *call = value->func_call;
-        return call->funcname[call->n_funcname - 1]->string->sval;
-    }
-    return "?column?";
-}
-
 bool wr_psql_describe(struct weir_statement *statement)
 {
     if (!shape_of(statement->parsed->text) || statement->parsed->node->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
@@ -386,12 +223,7 @@ bool wr_psql_describe(struct weir_statement *statement)
     const PgQuery__SelectStmt *select = statement->parsed->node->select_stmt;
     while (select->larg)
         select = select->larg;
-    statement->ncols = (int)WR_MIN(select->n_target_list, 64);
-    statement->cols = WR_NEW_ARRAY(&statement->arena, struct output_column, statement->ncols + 1);
-    for (int c = 0; c < statement->ncols; c++)
-        statement->cols[c] = (struct output_column){
-            wr_arena_strdup(&statement->arena, target_name(select->target_list[c]->res_target)), TYPE(TYPE_TEXT)};
-    return true;
+    return wr_system_describe(statement, select);
 }
 
 bool wr_psql_run(struct weir_statement *statement, struct weir_result *result, bool *handled, struct wr_error *err)

@@ -40,6 +40,11 @@ void wr_read_view_end(struct weir_session *session, struct read_view *view)
     *view = (struct read_view){0};
 }
 
+static const char *setting_of(void *session, const char *name)
+{
+    return wr_setting(session, name);
+}
+
 void wr_planner_of(struct weir_session *session, struct wr_arena *arena, struct catalog *catalog, const char *text,
                    struct planner *planner)
 {
@@ -48,6 +53,8 @@ void wr_planner_of(struct weir_session *session, struct wr_arena *arena, struct 
                                 .io = &session->io,
                                 .disabled_passes = wr_setting(session, "disabled_passes"),
                                 .version = PLANNER_VERSION,
+                                .setting = setting_of,
+                                .session = session,
                                 .text = text,
                                 .transaction_now_us = (uint64_t)session->now_us};
 }
@@ -501,7 +508,7 @@ static bool plan_select(struct weir_statement *statement, struct read_view *view
 bool wr_select_describe(struct weir_statement *statement, struct wr_error *err)
 {
     struct weir_session *session = statement->session;
-    if (wr_psql_describe(statement))
+    if (wr_psql_describe(statement) || wr_system_reads_nothing(statement))
         return true;
     struct read_view view;
     wr_read_view_begin(session, &view);
@@ -529,7 +536,7 @@ bool wr_select_run(struct weir_statement *statement, const struct datum *params,
     struct weir_session *session = statement->session;
     bool handled = false;
     TRY(wr_psql_run(statement, result, &handled, err));
-    if (handled)
+    if (handled || wr_system_answer_nothing(statement, result))
         return true;
     struct read_view view;
     wr_read_view_begin(session, &view);

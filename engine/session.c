@@ -5,6 +5,7 @@
 #include "engine/relations_read.h"
 #include "engine/timeout.h"
 #include "parser/deep_stack.h"
+#include "types/array_io.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -228,6 +229,12 @@ static bool set_param_types(struct weir_statement *statement, const uint32_t *oi
     for (int i = 0; i < n; i++) {
         if (!oids[i])
             continue;
+        struct type element = wr_array_element(oids[i]);
+        if (element.id) {
+            statement->param_types[i] = element;
+            statement->param_types[i].array = true;
+            continue;
+        }
         uint8_t id = oids[i] == 1043 ? TYPE_TEXT : wr_type_by_oid(oids[i]);
         if (!id && (oids[i] == 21 || oids[i] == 23))
             id = TYPE_INT4;
@@ -371,7 +378,8 @@ int weir_statement_params(const weir_statement *statement)
 
 uint32_t weir_statement_param_oid(const weir_statement *statement, int index)
 {
-    return wr_type_info(statement->param_types[index].id)->oid;
+    const struct type_info *info = wr_type_info(statement->param_types[index].id);
+    return statement->param_types[index].array ? info->array_oid : info->oid;
 }
 
 int weir_statement_columns(const weir_statement *statement)
@@ -402,6 +410,19 @@ bool weir_statement_ends_transaction(const weir_statement *statement)
 
 /* ---- execute */
 
+static bool read_list(struct weir_session *session, struct type element, const weir_param *param,
+                      struct wr_arena *arena, struct datum *out, struct wr_error *err)
+{
+    struct array_items *items = WR_NEW(arena, struct array_items);
+    element.array = false;
+    if (param->binary)
+        TRY(wr_array_recv(arena, element, param->data, param->len, items, err));
+    else
+        TRY(wr_array_in(arena, element, param->data, param->len, &session->io, items, err));
+    *out = (struct datum){.str = {.data = (const char *)items, .len = sizeof *items}};
+    return true;
+}
+
 static bool read_params(struct weir_statement *statement, const weir_param *params, int n, struct wr_arena *arena,
                         struct datum *out, struct wr_error *err)
 {
@@ -413,7 +434,9 @@ static bool read_params(struct weir_statement *statement, const weir_param *para
         out[i] = (struct datum){.type = type, .null = true};
         if (!params[i].data)
             continue;
-        if (params[i].binary)
+        if (type.array)
+            TRY(read_list(statement->session, type, &params[i], arena, &out[i], err));
+        else if (params[i].binary)
             TRY(wr_value_recv(arena, type, params[i].data, params[i].len, &out[i], err));
         else
             TRY(wr_value_in(arena, type, params[i].data, params[i].len, &statement->session->io, &out[i], err));

@@ -189,6 +189,11 @@ void wr_session_notice(struct weir_session *session, const char *severity, const
 
 /* ---- COPY (copy.c) */
 void wr_copy_free(struct copy_in *copy);
+/* A query over catalogs that are empty here (system_empty.c): true if it is one; then its columns are filled in. */
+bool wr_system_reads_nothing(struct weir_statement *statement);
+bool wr_system_answer_nothing(struct weir_statement *statement, struct weir_result *result);
+/* The columns of the select list by name, all text; false: `*` is among them. */
+bool wr_system_describe(struct weir_statement *statement, const PgQuery__SelectStmt *select);
 /* psql's catalog queries (psql.c): true if the text is one of them; then columns or rows are filled in. */
 bool wr_psql_describe(struct weir_statement *statement);
 bool wr_psql_run(struct weir_statement *statement, struct weir_result *result, bool *handled,

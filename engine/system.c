@@ -144,6 +144,11 @@ static const struct system_relation *relation_of(uint32_t id)
     return &groups[g]->rows[at];
 }
 
+bool wr_system_is_empty(const struct object *object)
+{
+    return !relation_of(object->id)->fill;
+}
+
 bool wr_system_feed(weir_db *db, weir_session *session, struct catalog *catalog, struct op *scan,
                     const struct object *object)
 {

@@ -64,6 +64,7 @@ static inline struct datum sys_null(void)
     return (struct datum){.null = true};
 }
 
+bool wr_system_is_empty(const struct object *object); /* has no rows, ever */
 /* Relations in the sense of pg_class: everything but sinks. */
 static inline bool wr_system_is_relation(const struct object *object)
 {

@@ -101,6 +101,15 @@ struct type wr_fn_result_type(const struct fn *fn, const struct type *args, uint
 /* All rows, for documentation and \df. */
 const struct fn *wr_fn_list(size_t index); /* NULL past the end */
 
+/* Not in the registry: what the binder makes of questions about objects (planner/bind_catalog.c). The second argument
+ * of the first two is a constant directory, "<number>\x1f<name>\x1e" for each object. */
+#define WR_DIRECTORY_NAME '\x1f'
+#define WR_DIRECTORY_END  '\x1e'
+extern const struct fn wr_fn_name_of; /* (bigint, directory): text or NULL */
+extern const struct fn wr_fn_oid_of;  /* (text, directory): bigint or NULL */
+extern const struct fn wr_fn_listed;  /* (text, text): is it among '1 2' or '{1,2}'? */
+extern const struct fn wr_fn_format_type, wr_fn_first_text, wr_fn_join_items, wr_fn_remove_item;
+
 /* ---- evaluation */
 
 struct evaluator;

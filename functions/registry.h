@@ -30,6 +30,7 @@ extern const struct fn_family wr_fn_date_family;
 extern const struct fn_family wr_fn_date_part_family;
 extern const struct fn_family wr_fn_to_char_family;
 extern const struct fn_family wr_fn_session_family;
+extern const struct fn_family wr_fn_catalog_family;
 
 /* First row of this name, then the next; NULL at the end. Rows come in registry order. */
 const struct fn *wr_fn_first(const char *name);

@@ -159,6 +159,9 @@ struct expr *bind_bool(struct binder *binder, bool value);
 /* ---- bind_expr.c, bind_operator.c, bind_function.c, bind_aggregate.c, bind_window.c */
 bool bind_expr(struct block *block, const PgQuery__Node *node, struct expr **expr) WR_MUST;
 bool bind_a_expr(struct block *block, const PgQuery__AExpr *node, struct expr **expr) WR_MUST;
+bool bind_any_all(struct block *block, const PgQuery__AExpr *node, const char *op, struct expr **expr) WR_MUST;
+/* The comparison with a list that is a parameter, once for each of its items; other expressions as they are. */
+struct expr *bind_expand_list(struct wr_arena *arena, struct expr *expr, const struct datum *values, int n);
 bool bind_call(struct block *block, const char *name, bool is_operator, struct expr **args, uint16_t nargs,
                int location, struct expr **expr) WR_MUST;
 bool bind_function(struct block *block, const PgQuery__FuncCall *call, struct expr **expr) WR_MUST;
@@ -236,5 +239,16 @@ uint16_t split_and(struct wr_arena *arena, struct expr *expr, struct expr ***arg
 
 /* ---- planner.c */
 void planner_binder(struct planner *planner, struct wr_error *err, struct binder *binder);
+
+/* ---- bind_catalog.c: what PostgreSQL's clients ask about objects, known when the statement is planned */
+/* One of those functions: *done, or left to the function registry. */
+bool bind_catalog_function(struct block *block, const char *name, const PgQuery__FuncCall *call, bool *done,
+                           struct expr **expr) WR_MUST;
+/* x::regclass, ::regtype, ::oid and their like: *done, or a type like others. */
+bool bind_catalog_cast(struct block *block, const PgQuery__TypeCast *cast, bool *done, struct expr **expr) WR_MUST;
+bool bind_is_current_schemas(const PgQuery__FuncCall *call);
+bool bind_current_schemas(struct block *block, const PgQuery__FuncCall *call, struct expr ***items, size_t *n) WR_MUST;
+/* (current_schemas(true))[1] */
+bool bind_subscript(struct block *block, const PgQuery__AIndirection *node, struct expr **expr) WR_MUST;
 
 #endif

@@ -69,6 +69,10 @@ bool bind_function(struct block *block, const PgQuery__FuncCall *call, struct ex
                          name);
     if (call->func_variadic)
         return bind_unsupported(binder, call->location, "VARIADIC");
+    bool done;
+    TRY(bind_catalog_function(block, name, call, &done, expr));
+    if (done)
+        return true;
     return bind_plain(block, name, call, expr);
 }
 

@@ -209,7 +209,7 @@ bool bind_a_expr(struct block *block, const PgQuery__AExpr *node, struct expr **
         return bind_between(block, node, expr);
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ANY:
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ALL:
-        return bind_unsupported(binder, node->location, "ANY or ALL of an array");
+        return bind_any_all(block, node, name, expr);
     case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR:
         return bind_unsupported(binder, node->location, "SIMILAR TO");
     default:

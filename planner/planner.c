@@ -121,6 +121,7 @@ static void set_expr(const struct params *params, struct expr **expr)
     struct expr *at = *expr;
     if (!at)
         return;
+    *expr = at = bind_expand_list(params->arena, at, params->values, params->n);
     if (at->kind == EXPR_PARAM && at->param <= params->n) {
         struct datum value = params->values[at->param - 1];
         value.type = at->type;

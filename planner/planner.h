@@ -21,6 +21,8 @@ struct planner {
     const struct object *stored; /* whose query is bound: its names mean its inputs. NULL: a session's text */
     int n_params;                /* $n parameters: types given (TYPE_UNKNOWN = infer) and, after binding, inferred */
     struct type *param_types;
+    const char *(*setting)(void *session, const char *name); /* for current_setting(); NULL: there is no session */
+    void *session;
     const char *text;     /* the whole text given by the user, for error positions */
     struct wr_buf *trace; /* EXPLAIN stages: NULL, or gets the plan after bind and after each pass that changed it */
     uint64_t transaction_now_us;
@@ -64,7 +66,7 @@ const char *wr_plan_input_name(struct wr_arena *arena, const PgQuery__RangeVar *
 const struct object_input *wr_plan_input(const struct planner *planner, const PgQuery__RangeVar *name);
 /* Objects a plan scans, each once, in order. Returns how many; writes up to max. */
 size_t wr_plan_relations(const struct plan *plan, uint32_t *ids, size_t max);
-/* Replace EXPR_PARAM by constants, in place. values[i] for $i+1. */
+/* Replace EXPR_PARAM by constants, in place. values[i] for $i+1; a list's is what wr_array_of() reads. */
 void wr_plan_set_params(struct wr_arena *arena, struct plan *plan, const struct datum *values, int n);
 /* After wr_plan_set_params: LIMIT and OFFSET given as parameters must not be negative (2201W, 2201X). wr_plan_optimize
  * calls it. */

@@ -37,6 +37,7 @@ struct type {
     uint8_t varchar;   /* TEXT only: was written `varchar`; shown by \d, else meaningless */
     int16_t precision; /* NUMERIC(p,s): p > 0; 0 = unconstrained. TIMESTAMP(p): p + 1; 0 = none. VARCHAR(n): n */
     int16_t scale;     /* NUMERIC(p,s) */
+    bool array;        /* parameters only: a list of it (types/array_io.h), for = ANY ($1) */
 };
 
 #define TYPE(type_id) ((struct type){.id = (type_id)})
