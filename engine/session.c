@@ -87,6 +87,12 @@ void wr_session_notice(struct weir_session *session, const char *severity, const
     session->notice(session->notice_context, severity, sqlstate, text);
 }
 
+static void fail_transaction(struct weir_session *session)
+{
+    if (session->state == 'T')
+        session->state = 'E';
+}
+
 /* ---- the classes of statements */
 
 static const struct statement_class select_class = {
@@ -275,11 +281,24 @@ static bool in_failed_transaction(struct weir_session *session, const struct sta
     return session->state == 'E' && !(cls && cls->ends_transaction) && !wr_transaction_failed(err);
 }
 
-static bool prepare_here(struct weir_statement *statement, size_t *offset, bool *none, const uint32_t *oids, int n,
-                         struct wr_error *err)
+/* What is to be prepared, from where the script has got to. */
+struct source_text {
+    const char *sql;
+    size_t len, end; /* end: of the statement, once it has been parsed */
+};
+
+static bool parse(struct weir_statement *statement, struct source_text *text, struct wr_error *err)
+{
+    bool ok = wr_parse_next(&statement->arena, text->sql, text->len, &text->end, &statement->parsed, err);
+    statement->text = wr_arena_strndup(&statement->arena, text->sql, statement->parsed ? text->end : 0);
+    return ok;
+}
+
+static bool prepare_here(struct weir_statement *statement, struct source_text *text, bool *none, const uint32_t *oids,
+                         int n, struct wr_error *err)
 {
     *none = false;
-    TRY(wr_parse_next(&statement->arena, statement->text, statement->text_len, offset, &statement->parsed, err));
+    TRY(parse(statement, text, err));
     if (!statement->parsed) {
         *none = true;
         return true;
@@ -305,7 +324,7 @@ static bool prepare_here(struct weir_statement *statement, size_t *offset, bool 
 /* Trees are as deep as the user's text, and so are parsing, binding and planning: they run on the deep stack. */
 struct prepare_job {
     struct weir_statement *statement;
-    size_t *offset;
+    struct source_text *text;
     bool *none;
     const uint32_t *oids;
     int n;
@@ -316,13 +335,13 @@ struct prepare_job {
 static void run_prepare(void *context)
 {
     struct prepare_job *job = context;
-    job->ok = prepare_here(job->statement, job->offset, job->none, job->oids, job->n, job->err);
+    job->ok = prepare_here(job->statement, job->text, job->none, job->oids, job->n, job->err);
 }
 
-static bool prepare(struct weir_statement *statement, size_t *offset, bool *none, const uint32_t *oids, int n,
+static bool prepare(struct weir_statement *statement, struct source_text *text, bool *none, const uint32_t *oids, int n,
                     struct wr_error *err)
 {
-    struct prepare_job job = {statement, offset, none, oids, n, err, false};
+    struct prepare_job job = {statement, text, none, oids, n, err, false};
     *none = false;
     return wr_deep_stack_run(run_prepare, &job, err) && job.ok;
 }
@@ -334,6 +353,23 @@ static int64_t wall_us(void)
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+/* Characters before the offset. A script that goes on where the last statement ended is not counted again. */
+static int characters_before(struct script_place *place, const char *sql, size_t len, size_t offset)
+{
+    if (place->sql != sql || place->len != len || place->offset > offset)
+        *place = (struct script_place){.sql = sql, .len = len};
+    for (; place->offset < offset; place->offset++)
+        place->characters += ((unsigned char)sql[place->offset] & 0xc0) != 0x80;
+    return place->characters;
+}
+
+static void give_at(struct weir_session *session, struct wr_error *err, int position_base, weir_error *error)
+{
+    if (err->position > 0)
+        err->position += position_base;
+    wr_session_give(session, err, error);
+}
+
 weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, size_t *offset,
                        const uint32_t *param_oids, int n_params, weir_statement **out, weir_error *error)
 {
@@ -342,22 +378,23 @@ weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, s
     struct weir_statement *statement = wr_calloc(1, sizeof *statement);
     statement->session = session;
     wr_arena_init(&statement->arena, &session->db->pool_sessions);
-    statement->text = wr_arena_strndup(&statement->arena, sql, sql_len);
-    statement->text_len = sql_len;
+    statement->position_base = characters_before(&session->script, sql, sql_len, *offset);
+    struct source_text text = {.sql = sql + *offset, .len = sql_len - *offset};
     if (session->state == 'I' || !session->now_us)
         session->now_us = wall_us();
     bool none;
-    bool ok = prepare(statement, offset, &none, param_oids, n_params, &err);
+    bool ok = prepare(statement, &text, &none, param_oids, n_params, &err);
+    *offset += text.end;
     if (ok && !none) {
         *out = statement;
         return WEIR_OK;
     }
+    int position_base = statement->position_base;
     weir_statement_free(statement);
     if (none && ok)
         return WEIR_DONE;
-    if (session->state == 'T')
-        session->state = 'E';
-    wr_session_give(session, &err, error);
+    fail_transaction(session);
+    give_at(session, &err, position_base, error);
     return WEIR_ERROR;
 }
 
@@ -462,12 +499,6 @@ static bool may_not_write(struct weir_session *session, const struct statement_c
            !wr_fail(err, "25006", "cannot execute %s in a read-only transaction", cls->name);
 }
 
-static void fail_transaction(struct weir_session *session)
-{
-    if (session->state == 'T')
-        session->state = 'E';
-}
-
 struct execute_job {
     struct weir_statement *statement;
     const struct datum *params;
@@ -519,7 +550,7 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
     }
     weir_result_free(result);
     fail_transaction(session);
-    wr_session_give(session, &err, error);
+    give_at(session, &err, statement->position_base, error);
     return WEIR_ERROR;
 }
 

@@ -7,6 +7,13 @@
 
 struct setting_value; /* settings.c */
 
+/* Where the session is in a script that it prepares statement by statement. */
+struct script_place {
+    const char *sql;
+    size_t len, offset;
+    int characters; /* before offset */
+};
+
 struct weir_session {
     weir_db *db;
     atomic_bool cancel, timed_out;
@@ -19,6 +26,8 @@ struct weir_session {
     struct setting_value *settings; /* by index of the settings table */
     struct io_settings io;
     int32_t pid; /* shown as pg_backend_pid() */
+
+    struct script_place script;
 
     char state;              /* 'I', 'T', 'E' */
     struct catalog *catalog; /* of the transaction: set at its first statement */
@@ -37,8 +46,8 @@ struct output_column {
 struct weir_statement {
     struct weir_session *session;
     struct wr_arena arena;
-    char *text;
-    size_t text_len;
+    const char *text;  /* from where the script went on to the statement's end: locations count from here */
+    int position_base; /* characters of the script before it */
     struct statement *parsed;
     const struct statement_class *cls;
     int ncols;

@@ -140,6 +140,9 @@ struct statement {
 bool wr_parse_next(struct wr_arena *arena, const char *text, size_t len, size_t *offset, struct statement **out,
                    struct wr_error *err) WR_MUST;
 void wr_statement_free(struct statement *statement);
+/* The expression of the DEFAULT clause that begins in text[from..until), as written; NULL: there is none. The clause
+ * ends at `until`, a comma or a closing bracket. */
+const char *wr_default_text(struct wr_arena *arena, const char *text, int from, int until);
 /* 1-based character position of a byte offset in UTF-8 text (for err->position). */
 int wr_char_position(const char *text, int byte_offset);
 

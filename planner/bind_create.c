@@ -22,42 +22,51 @@ static bool has_connector(const struct statement *statement)
     return false;
 }
 
-/* The text of an expression: "SELECT <it>" deparsed, without the SELECT. */
-static bool deparse(struct binder *binder, PgQuery__Node *node, const char **text)
+struct create {
+    struct binder *binder;
+    const struct statement *statement;
+    struct object *object;
+    bool has_key;
+};
+
+/* Where the constraint behind this one begins, or the column's COLLATE; else the end of the statement. A comma or a
+ * bracket may end the expression before that. */
+static int next_location(const struct create *c, const PgQuery__ColumnDef *def, const PgQuery__Constraint *constraint)
 {
-    PgQuery__ResTarget target = PG_QUERY__RES_TARGET__INIT;
-    PgQuery__Node target_node = PG_QUERY__NODE__INIT, select_node = PG_QUERY__NODE__INIT;
-    PgQuery__Node *targets[] = {&target_node};
-    PgQuery__SelectStmt select = PG_QUERY__SELECT_STMT__INIT;
-    PgQuery__RawStmt raw = PG_QUERY__RAW_STMT__INIT;
-    PgQuery__RawStmt *stmts[] = {&raw};
-    PgQuery__ParseResult tree = PG_QUERY__PARSE_RESULT__INIT;
-    target.val = node;
-    target_node.node_case = PG_QUERY__NODE__NODE_RES_TARGET;
-    target_node.res_target = &target;
-    select.n_target_list = 1;
-    select.target_list = targets;
-    select.limit_option = PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_DEFAULT;
-    select.op = PG_QUERY__SET_OPERATION__SETOP_NONE;
-    select_node.node_case = PG_QUERY__NODE__NODE_SELECT_STMT;
-    select_node.select_stmt = &select;
-    raw.stmt = &select_node;
-    tree.n_stmts = 1;
-    tree.stmts = stmts;
-    PgQueryProtobuf packed;
-    packed.len = pg_query__parse_result__get_packed_size(&tree);
-    packed.data = wr_arena_alloc(binder->arena, packed.len + 1);
-    pg_query__parse_result__pack(&tree, (uint8_t *)packed.data);
-    PgQueryDeparseResult result = pg_query_deparse_protobuf(packed);
-    bool ok = !result.error && result.query && !strncmp(result.query, "SELECT ", 7);
-    if (ok)
-        *text = wr_arena_strdup(binder->arena, result.query + 7);
-    pg_query_free_deparse_result(result);
-    return ok || bind_unsupported(binder, -1, "this DEFAULT expression");
+    int end = c->statement->location + c->statement->length;
+    for (size_t i = 0; i < def->n_constraints; i++) {
+        int location = def->constraints[i]->constraint->location;
+        if (location > constraint->location && location < end)
+            end = location;
+    }
+    if (def->coll_clause && def->coll_clause->location > constraint->location)
+        end = WR_MIN(end, def->coll_clause->location);
+    return end;
 }
 
-static bool bind_default_clause(struct binder *binder, const PgQuery__Constraint *constraint, struct object_column *col)
+/* As written; and it can be read back. */
+static bool default_text(struct create *c, const PgQuery__ColumnDef *def, const PgQuery__Constraint *constraint,
+                         const char **text)
 {
+    struct binder *binder = c->binder;
+    *text = wr_default_text(binder->arena, binder->text, constraint->location, next_location(c, def, constraint));
+    if (!*text)
+        return bind_unsupported(binder, constraint->location, "this DEFAULT expression");
+    struct statement *statement;
+    size_t offset = 0;
+    const char *query = wr_arena_printf(binder->arena, "SELECT %s", *text);
+    TRY(wr_parse_next(binder->arena, query, strlen(query), &offset, &statement, binder->err));
+    bool ok = statement && statement->node && statement->node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT &&
+              statement->node->select_stmt->n_target_list == 1 && offset == strlen(query);
+    if (statement)
+        wr_statement_free(statement);
+    return ok || bind_unsupported(binder, constraint->location, "this DEFAULT expression");
+}
+
+static bool bind_default_clause(struct create *c, const PgQuery__ColumnDef *def, const PgQuery__Constraint *constraint,
+                                struct object_column *col)
+{
+    struct binder *binder = c->binder;
     struct block block = {.binder = binder, .clause = "DEFAULT expressions"};
     struct expr *expr;
     char from[64], to[64];
@@ -69,7 +78,7 @@ static bool bind_default_clause(struct binder *binder, const PgQuery__Constraint
         return wr_fail_hint(binder->err, "You will need to rewrite or cast the expression.");
     }
     TRY(bind_coerce(binder, &expr, col->type, CAST_ASSIGNMENT));
-    return deparse(binder, constraint->raw_expr, &col->default_text);
+    return default_text(c, def, constraint, &col->default_text);
 }
 
 static const char *constraint_name(int type)
@@ -91,13 +100,6 @@ static const char *constraint_name(int type)
         return "this constraint";
     }
 }
-
-struct create {
-    struct binder *binder;
-    const struct statement *statement;
-    struct object *object;
-    bool has_key;
-};
 
 static int find_column(const struct object *object, const char *name)
 {
@@ -131,7 +133,8 @@ static bool start_key(struct create *c, int location)
     return true;
 }
 
-static bool bind_column_constraint(struct create *c, const PgQuery__Constraint *constraint, struct object_column *col)
+static bool bind_column_constraint(struct create *c, const PgQuery__ColumnDef *def,
+                                   const PgQuery__Constraint *constraint, struct object_column *col)
 {
     switch (constraint->contype) {
     case PG_QUERY__CONSTR_TYPE__CONSTR_NULL:
@@ -140,7 +143,7 @@ static bool bind_column_constraint(struct create *c, const PgQuery__Constraint *
         col->not_null = true;
         return true;
     case PG_QUERY__CONSTR_TYPE__CONSTR_DEFAULT:
-        return bind_default_clause(c->binder, constraint, col);
+        return bind_default_clause(c, def, constraint, col);
     case PG_QUERY__CONSTR_TYPE__CONSTR_PRIMARY:
         return start_key(c, constraint->location) && add_key_column(c, col->name, constraint->location);
     default:
@@ -162,7 +165,7 @@ static bool bind_column_def(struct create *c, const PgQuery__ColumnDef *def)
     col->name = wr_arena_strdup(c->binder->arena, def->colname);
     TRY(bind_type_name(c->binder, def->type_name, &col->type));
     for (size_t i = 0; i < def->n_constraints; i++)
-        TRY(bind_column_constraint(c, def->constraints[i]->constraint, col));
+        TRY(bind_column_constraint(c, def, def->constraints[i]->constraint, col));
     return true;
 }
 
