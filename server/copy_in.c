@@ -46,7 +46,7 @@ static bool take_data(struct connection *connection, weir_result *result, size_t
         left -= len;
     }
     if (code == WEIR_ERROR)
-        wr_connection_report(connection, &error);
+        wr_reply_error(connection, "ERROR", &error);
     return code != WEIR_ERROR;
 }
 
