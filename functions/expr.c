@@ -197,7 +197,7 @@ void wr_expr_columns(const struct expr *expr, bool *used)
 
 bool wr_expr_can_fail(const struct expr *expr)
 {
-    if (expr->fn && (expr->fn->flags & FN_CAN_FAIL))
+    if (expr->fn && (expr->fn->flags & FN_CAN_FAIL) && !expr->total)
         return true;
     for (uint16_t i = 0; i < expr->nargs; i++)
         if (wr_expr_can_fail(expr->args[i]))

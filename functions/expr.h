@@ -30,6 +30,7 @@ struct expr {
     bool negated;
     char bool_test;
     bool nullable; /* can it be NULL? false only when proven */
+    bool total;    /* EXPR_CALL: cannot fail with these arguments, though its function can */
     struct type type;
     int location; /* byte offset in the statement, -1 unknown */
     uint16_t nargs;

@@ -98,6 +98,8 @@ bool wr_common_type(const struct type *types, uint16_t n, const char *what, stru
                     struct wr_error *err) WR_MUST;
 /* Typmod of a call's result: numeric casts keep theirs, else none. */
 struct type wr_fn_result_type(const struct fn *fn, const struct type *args, uint16_t nargs);
+/* Do this call's constant arguments rule out that it fails, though its function can? */
+bool wr_fn_is_total(const struct expr *call);
 /* All rows, for documentation and \df. */
 const struct fn *wr_fn_list(size_t index); /* NULL past the end */
 

@@ -302,6 +302,24 @@ static void date_part(struct fn_call *call)
     }
 }
 
+/* Whether a field is there depends on unit and type alone. date_trunc() in a zone may find the start of a day before
+ * the first timestamp, and date_part() goes by the timestamp, which a date may lack. */
+bool wr_fn_date_part_is_total(const struct expr *call)
+{
+    const struct expr *arg = call->args[0];
+    if (arg->kind != EXPR_CONST || arg->value.null)
+        return false;
+    enum datetime_unit unit = wr_datetime_unit(arg->value.str.len ? arg->value.str.data : "", arg->value.str.len);
+    enum type_id of = call->args[1]->type.id;
+    if (!strcmp(call->fn->name, "date_trunc"))
+        return of == TYPE_TIMESTAMP && can_trunc(unit);
+    if (of == TYPE_TIMESTAMP)
+        return field_of_timestamp(0, unit).kind != FIELD_BAD;
+    if (of == TYPE_TIMESTAMPTZ)
+        return unit != UNIT_NONE;
+    return call->type.id == TYPE_NUMERIC && field_of_date(0, unit).kind != FIELD_BAD;
+}
+
 #define T   TYPE_TEXT
 #define TS  TYPE_TIMESTAMP
 #define TZ  TYPE_TIMESTAMPTZ

@@ -63,6 +63,17 @@ KERNEL_BINARY(i32_or, int32_t, i32, int32_t, i32, x | y)
 KERNEL_BINARY(i64_and, int64_t, i64, int64_t, i64, x &y)
 KERNEL_BINARY(i64_or, int64_t, i64, int64_t, i64, x | y)
 
+/* Division by a constant other than 0 and -1 (the least integer has no negative). */
+bool wr_fn_int_is_total(const struct expr *call)
+{
+    const struct expr *divisor = call->nargs == 2 ? call->args[1] : NULL;
+    bool divides = !strcmp(call->fn->name, "/") || !strcmp(call->fn->name, "%") || !strcmp(call->fn->name, "mod");
+    if (!divides || !divisor || divisor->kind != EXPR_CONST || divisor->value.null)
+        return false;
+    int64_t value = divisor->type.id == TYPE_INT4 ? divisor->value.i32 : divisor->value.i64;
+    return value != 0 && value != -1;
+}
+
 #define TWO(symbol, id, flags, kernel, doc, example, result)                                   \
     {                                                                                          \
         symbol, id, 2, {id, id}, FN_STRICT | (flags), kernel, doc, example, result, NULL, NULL \

@@ -80,6 +80,18 @@ static void unprepare_like(void *cache)
     free(cache);
 }
 
+/* Only a pattern that ends in a lone escape character is bad. */
+bool wr_fn_like_is_total(const struct expr *call)
+{
+    const struct expr *arg = call->args[1];
+    if (call->fn->result != TYPE_BOOL || arg->kind != EXPR_CONST || arg->value.null)
+        return false;
+    size_t escapes = 0;
+    for (size_t n = arg->value.str.len; n > escapes && arg->value.str.data[n - escapes - 1] == '\\';)
+        escapes++;
+    return escapes % 2 == 0;
+}
+
 static inline bool ends_with(struct str text, struct str suffix)
 {
     return suffix.len <= text.len &&

@@ -78,6 +78,22 @@ static size_t row_number(const struct fn *fn)
     return nrows;
 }
 
+bool wr_fn_is_total(const struct expr *call)
+{
+    static const struct {
+        const struct fn_family *family;
+        bool (*is_total)(const struct expr *call);
+    } known[] = {
+        {&wr_fn_int_family, wr_fn_int_is_total},
+        {&wr_fn_like_family, wr_fn_like_is_total},
+        {&wr_fn_date_part_family, wr_fn_date_part_is_total},
+    };
+    for (size_t i = 0; i < WR_COUNT(known); i++)
+        if (call->fn >= known[i].family->rows && call->fn < known[i].family->rows + known[i].family->n)
+            return known[i].is_total(call);
+    return false;
+}
+
 const struct fn *wr_fn_first(const char *name)
 {
     pthread_once(&once, build);

@@ -32,6 +32,11 @@ extern const struct fn_family wr_fn_to_char_family;
 extern const struct fn_family wr_fn_session_family;
 extern const struct fn_family wr_fn_catalog_family;
 
+/* wr_fn_is_total() for calls of a family's functions. */
+bool wr_fn_int_is_total(const struct expr *call);
+bool wr_fn_like_is_total(const struct expr *call);
+bool wr_fn_date_part_is_total(const struct expr *call);
+
 /* First row of this name, then the next; NULL at the end. Rows come in registry order. */
 const struct fn *wr_fn_first(const char *name);
 const struct fn *wr_fn_next(const struct fn *fn);

@@ -3,6 +3,9 @@
 
 #include "planner/bind.h"
 
+/* Since this version the binder knows calls that cannot fail for their constant arguments: their conditions travel. */
+#define TOTAL_CALLS_SINCE 3
+
 bool bind_call(struct block *block, const char *name, bool is_operator, struct expr **args, uint16_t nargs,
                int location, struct expr **expr)
 {
@@ -25,6 +28,7 @@ bool bind_call(struct block *block, const char *name, bool is_operator, struct e
     }
     *expr = wr_expr_call(binder->arena, fn, wr_fn_result_type(fn, types, nargs), args, nargs);
     (*expr)->location = location;
+    (*expr)->total = binder->planner->version >= TOTAL_CALLS_SINCE && wr_fn_is_total(*expr);
     return true;
 }
 

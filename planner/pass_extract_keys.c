@@ -5,8 +5,10 @@
  *   before  a JOIN b ON a.id + 1 = b.id
  *   after   (SELECT *, id + 1 AS k FROM a) a JOIN b ON a.k = b.id, and a projection that drops k
  *
- * A side that is computed is computed below the join, for rows that meet no partner too, so it must not be able to
- * fail. IS NOT DISTINCT FROM becomes a key where all keys are of that kind. */
+ * A side that is computed is computed below the join: once for each row of that side, whether it meets a partner or
+ * not. One that can fail goes down only where no other equality makes a key (without any, every pair is looked at), and
+ * only if nothing written before it spares a row of its side. IS NOT DISTINCT FROM becomes a key where all keys are of
+ * that kind. */
 #include <string.h>
 
 #include "planner/passes.h"
@@ -28,7 +30,7 @@ static bool find_key(struct wr_arena *arena, const struct expr *expr, uint16_t n
         struct expr *a = expr->args[flip], *b = expr->args[1 - flip];
         if (!reads_any(a) || !reads_any(b) || !reads_only(a, 0, nleft) || !reads_only(b, nleft, n))
             continue;
-        if (wr_expr_can_fail(a) || wr_expr_can_fail(b) || a->type.id != b->type.id)
+        if (a->type.id != b->type.id)
             return false;
         key->left = a;
         key->right = shift_columns(arena, b, nleft);
@@ -88,7 +90,8 @@ static bool extract(struct wr_arena *arena, struct plan **at, bool nulls_equal)
     struct key *keys = WR_NEW_ARRAY(arena, struct key, n);
     uint16_t nleft = join->inputs[0]->ncols, width = wr_plan_join_width(join);
     for (uint16_t i = 0; i < n; i++) {
-        if (is_equality(conds[i], nulls_equal) && find_key(arena, conds[i], nleft, width, &keys[nkeys]))
+        if (is_equality(conds[i], nulls_equal) && !wr_expr_can_fail(conds[i]) &&
+            find_key(arena, conds[i], nleft, width, &keys[nkeys]))
             nkeys++;
         else
             conds[kept++] = conds[i];
@@ -100,22 +103,55 @@ static bool extract(struct wr_arena *arena, struct plan **at, bool nulls_equal)
     return true;
 }
 
-static void extract_plan(struct wr_arena *arena, struct plan **at, bool *changed)
+/* Is it evaluated for every row of the sides that can fail, as far as the conditions before it say? */
+static bool spares_no_row(struct expr *const *before, uint16_t n, const struct key *key, uint16_t nleft)
 {
+    bool fails[] = {wr_expr_can_fail(key->left), wr_expr_can_fail(key->right)};
+    for (uint16_t i = 0; i < n; i++)
+        if ((fails[0] && !reads_only(before[i], nleft, UINT16_MAX)) || (fails[1] && !reads_only(before[i], 0, nleft)))
+            return false;
+    return true;
+}
+
+/* The first equality that may fail and yet be computed below the join. */
+static bool extract_failing(struct wr_arena *arena, struct plan **at)
+{
+    struct plan *join = *at;
+    struct expr **conds;
+    uint16_t n = split_and(arena, join->join.condition, &conds);
+    uint16_t nleft = join->inputs[0]->ncols, width = wr_plan_join_width(join);
+    struct key key;
+    for (uint16_t i = 0; i < n; i++) {
+        if (!is_equality(conds[i], false) || !find_key(arena, conds[i], nleft, width, &key) ||
+            !spares_no_row(conds, i, &key, nleft))
+            continue;
+        memmove(conds + i, conds + i + 1, (size_t)(n - i - 1) * sizeof(conds[0]));
+        join->join.condition = make_and(arena, conds, (uint16_t)(n - 1));
+        add_keys(arena, at, &key, 1, false);
+        return true;
+    }
+    return false;
+}
+
+static void extract_plan(struct planner *planner, struct plan **at, bool *changed)
+{
+    struct wr_arena *arena = planner->arena;
     struct plan *plan = *at;
     for (uint16_t i = 0; i < plan->ninputs; i++)
-        extract_plan(arena, &plan->inputs[i], changed);
+        extract_plan(planner, &plan->inputs[i], changed);
     if (plan->kind != PLAN_JOIN || !plan->join.condition || plan->join.null_aware)
         return;
     if (!plan->join.nulls_equal && extract(arena, at, false))
         *changed = true;
     else if ((plan->join.nulls_equal || !plan->join.nkeys) && extract(arena, at, true))
         *changed = true;
+    else if (!plan->join.nkeys && planner->version >= FAILING_SINCE && extract_failing(arena, at))
+        *changed = true;
 }
 
 bool pass_extract_keys(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err)
 {
     (void)err;
-    extract_plan(planner->arena, plan, changed);
+    extract_plan(planner, plan, changed);
     return true;
 }

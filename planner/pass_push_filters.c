@@ -4,14 +4,16 @@
  *   after   SELECT * FROM (SELECT * FROM a WHERE x = 1) a JOIN (SELECT * FROM b WHERE y = 1) b ON a.id = b.id
  * through projections, unions, sides of joins, and past aggregates, DISTINCT and TopN on their group columns.
  *
- * Conditions: one that can fail passes only where it meets the same rows (Project, Union) and nothing written before it
- * stays behind. A LEFT join's right side takes conditions from ON only. */
+ * Conditions: one that can fail passes only where it meets the same rows (Project, Union, an equality between the sides
+ * of an inner join) and nothing written before it stays behind. A LEFT join's right side takes conditions from ON only.
+ */
 #include <string.h>
 
 #include "planner/passes.h"
 
 struct pushing {
     struct wr_arena *arena;
+    uint8_t version;
     bool changed;
 };
 
@@ -85,11 +87,43 @@ static bool push_union(struct pushing *p, struct plan *below, struct expr *condi
     return true;
 }
 
-static bool push_join(struct pushing *p, struct plan *below, struct expr *condition)
+static bool is_equality_between(const struct expr *expr, uint16_t nleft)
+{
+    if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "="))
+        return false;
+    const struct expr *a = expr->args[0], *b = expr->args[1];
+    return reads_any(a) && reads_any(b) &&
+           ((reads_only(a, 0, nleft) && reads_only(b, nleft, UINT16_MAX)) ||
+            (reads_only(b, 0, nleft) && reads_only(a, nleft, UINT16_MAX)));
+}
+
+static bool has_key(struct wr_arena *arena, const struct plan *join)
+{
+    struct expr **conds;
+    uint16_t n = split_and(arena, join->join.condition, &conds);
+    for (uint16_t i = 0; i < n; i++)
+        if (!wr_expr_can_fail(conds[i]) && is_equality_between(conds[i], join->inputs[0]->ncols))
+            return true;
+    return join->join.nkeys > 0;
+}
+
+/* The condition of an inner join meets the rows that a filter above it does. It is put there if the join needs it. */
+static bool push_failing(struct pushing *p, struct plan *below, struct expr *condition)
+{
+    if (p->version < FAILING_SINCE || below->join.type != JOIN_INNER || has_key(p->arena, below) ||
+        !is_equality_between(condition, below->inputs[0]->ncols))
+        return false;
+    struct expr *both[] = {below->join.condition, condition};
+    below->join.condition = below->join.condition ? make_and(p->arena, both, 2) : condition;
+    p->changed = true;
+    return true;
+}
+
+static bool push_join(struct pushing *p, struct plan *below, struct expr *condition, bool first)
 {
     uint16_t nleft = below->inputs[0]->ncols, n = wr_plan_join_width(below);
     if (wr_expr_can_fail(condition))
-        return false;
+        return first && push_failing(p, below, condition);
     if (reads_only(condition, 0, nleft)) {
         add_filter(p, &below->inputs[0], condition);
         return true;
@@ -135,7 +169,7 @@ static bool push_one(struct pushing *p, struct plan *below, struct expr *conditi
     case PLAN_UNION:
         return push_union(p, below, condition, first);
     case PLAN_JOIN:
-        return push_join(p, below, condition);
+        return push_join(p, below, condition, first);
     case PLAN_AGGREGATE:
         return push_aggregate(p, below, condition);
     case PLAN_TOPN:
@@ -201,7 +235,7 @@ static void push_plan(struct pushing *p, struct plan **at)
 
 bool pass_push_filters(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err)
 {
-    struct pushing p = {.arena = planner->arena};
+    struct pushing p = {.arena = planner->arena, .version = planner->version};
     (void)err;
     push_plan(&p, plan);
     *changed = p.changed;

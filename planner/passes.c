@@ -6,6 +6,7 @@
 /* Rewrites enable one another, so those marked are repeated, a bounded number of times. */
 static const struct pass passes[] = {
     {"fold", pass_fold, true},
+    {"factor", pass_factor, true},
     {"outer_to_inner", pass_outer_to_inner, true},
     {"join_order", pass_join_order, true},
     {"push_filters", pass_push_filters, true},

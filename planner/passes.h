@@ -15,6 +15,7 @@ struct pass {
 };
 
 bool pass_fold(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_factor(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_merge(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_outer_to_inner(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_join_order(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
@@ -39,6 +40,9 @@ void plan_error_keys(struct wr_arena *arena, struct plan *plan);
 void plan_physical(struct planner *planner, struct plan **plan);
 
 /* ---- what several passes need */
+/* Since this version an equality that can fail may become a join's key; a choice of state. */
+#define FAILING_SINCE 3
+
 /* Does every column the expression reads lie in [from, to)? (True for an expression without columns.) */
 bool reads_only(const struct expr *expr, uint16_t from, uint16_t to);
 bool reads_any(const struct expr *expr);
