@@ -55,6 +55,7 @@ static const struct {
     {"io.debezium.data.Json", WIRE_JSON},
     {"io.debezium.data.Bits", WIRE_BITS},
     {"org.apache.kafka.connect.data.Decimal", WIRE_DECIMAL},
+    {"io.debezium.data.VariableScaleDecimal", WIRE_DECIMAL},
     {"org.apache.kafka.connect.data.Date", WIRE_DAYS},
     {"org.apache.kafka.connect.data.Time", WIRE_TIME_MILLI},
     {"org.apache.kafka.connect.data.Timestamp", WIRE_MILLI},
@@ -76,14 +77,14 @@ static int32_t number_parameter(const struct json_node *field, const char *name,
     return *text && !*end && number >= -100000 && number <= INT32_MAX ? (int32_t)number : missing;
 }
 
-static struct unit unit_of(const struct json_node *field, const struct unit *fallback, struct type column)
+struct unit wr_schema_unit(const struct json_node *field, const struct unit *fallback, struct type column)
 {
     struct unit unit = {.kind = WIRE_NONE, .scale = -1};
     const char *name = text_member(field, "name"), *type = text_member(field, "type");
     for (size_t i = 0; i < WR_COUNT(meanings); i++)
         if (!strcmp(meanings[i].name, name))
             unit.kind = (uint8_t)meanings[i].kind;
-    if (unit.kind == WIRE_DECIMAL)
+    if (unit.kind == WIRE_DECIMAL && !strcmp(type, "bytes"))
         unit.scale = number_parameter(field, "scale", 0);
     if (unit.kind == WIRE_BITS)
         unit.length = number_parameter(field, "length", 0);
@@ -119,7 +120,7 @@ static struct unit *units_of(const struct schema_cache *cache, const struct json
     for (const struct json_node *field = fields ? fields->first : NULL; field; field = field->next)
         for (uint16_t c = 0; c < table->ncols; c++)
             if (!strcasecmp(text_member(field, "field"), table->names[c]))
-                units[c] = unit_of(field, &cache->defaults[c], table->types[c]);
+                units[c] = wr_schema_unit(field, &cache->defaults[c], table->types[c]);
     return units;
 }
 

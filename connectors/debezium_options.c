@@ -62,6 +62,7 @@ bool wr_debezium_options(const struct object *object, struct debezium_options *o
     TRY(wr_option_bool("ignore_key", wr_format_option_get(object, "ignore_key"), &options->ignore_key, err));
     TRY(choice(object, "decimal.handling.mode", decimal_modes, &options->decimal_mode, err));
     TRY(choice(object, "time.precision.mode", time_modes, &options->time_mode, err));
+    options->time_mode_given = wr_format_option_get(object, "time.precision.mode") != NULL;
     TRY(choice(object, "binary.handling.mode", binary_modes, &options->binary_mode, err));
     return wr_timestamptz_mode(object, &options->timestamptz_mode, err);
 }
@@ -85,6 +86,11 @@ struct unit wr_debezium_unit(const struct debezium_options *options, struct type
 {
     struct unit unit = {.kind = WIRE_NONE, .scale = -1};
     switch (type.id) {
+    case TYPE_INT4:
+    case TYPE_INT8:
+    case TYPE_FLOAT8:
+        unit.kind = options->decimal_mode == DECIMAL_PRECISE ? WIRE_NUMBER : WIRE_NONE;
+        break;
     case TYPE_NUMERIC:
         unit.kind = options->decimal_mode == DECIMAL_PRECISE ? WIRE_DECIMAL : WIRE_NONE;
         break;

@@ -8,6 +8,7 @@
 struct debezium_options {
     bool unwrapped;  /* flattened by ExtractNewRecordState */
     bool ignore_key; /* take the key columns from the row, never from the message key */
+    bool time_mode_given;
     int decimal_mode, time_mode, timestamptz_mode, binary_mode;
 };
 bool wr_debezium_options(const struct object *object, struct debezium_options *options, struct wr_error *err) WR_MUST;

@@ -4,16 +4,17 @@
 #include "connectors/decode_value.h"
 #include "types/datetime.h"
 
-/* What PostgreSQL's connector sends for infinite timestamps, in any unit it uses. */
+/* What PostgreSQL's connector takes infinite timestamps for, in microseconds. (Nanoseconds do not hold it.) */
 #define DEBEZIUM_INFINITY       9223372036825200000
 #define DEBEZIUM_MINUS_INFINITY (-9223372036832400000)
 
+int64_t wr_debezium_infinity(int64_t micros)
+{
+    return micros == DEBEZIUM_INFINITY ? INT64_MAX : micros == DEBEZIUM_MINUS_INFINITY ? INT64_MIN : micros;
+}
+
 bool wr_micros_of(int64_t number, enum wire_unit unit, int64_t *micros)
 {
-    if (number == DEBEZIUM_INFINITY || number == DEBEZIUM_MINUS_INFINITY) {
-        *micros = number > 0 ? INT64_MAX : INT64_MIN;
-        return true;
-    }
     int64_t factor = 1;
     switch (unit) {
     case WIRE_DAYS:
@@ -31,7 +32,11 @@ bool wr_micros_of(int64_t number, enum wire_unit unit, int64_t *micros)
     default:
         break;
     }
-    return !__builtin_mul_overflow(number, factor, micros) && *micros >= TIMESTAMP_MIN && *micros != INT64_MAX;
+    if (__builtin_mul_overflow(number, factor, micros))
+        return false;
+    int64_t sent = *micros;
+    *micros = wr_debezium_infinity(sent);
+    return *micros != sent || (sent >= TIMESTAMP_MIN && sent != INT64_MAX);
 }
 
 static bool digits(const char **at, const char *end, int min, int max, int64_t *number)

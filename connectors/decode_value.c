@@ -47,6 +47,11 @@ static bool is_string(const struct json_value *value)
     return value->kind == JSON_STRING;
 }
 
+static bool is_word(const struct json_value *value, const char *word)
+{
+    return is_string(value) && value->len == strlen(word) && !memcmp(value->text, word, value->len);
+}
+
 static bool is_number(const struct json_value *value)
 {
     return value->kind == JSON_INTEGER || value->kind == JSON_NUMBER;
@@ -146,6 +151,14 @@ static bool decimal_of(struct value_decoder *decoder, const struct json_value *v
     return wr_decimal_from_bytes(arena, bytes, nbytes, scale, out, decoder->reason, sizeof decoder->reason);
 }
 
+/* Some base64 reads as a number: "1234" is 14118392 as bytes. */
+static bool refuse_string(struct value_decoder *decoder)
+{
+    return refuse(decoder,
+                  "a string is text or a decimal as bytes: decimal.handling.mode = 'string' or 'double' says that "
+                  "it is text, a column numeric(p,s) takes bytes");
+}
+
 /* ---- per type */
 
 static bool decode_bool(struct value_decoder *decoder, const struct json_value *value, struct wr_arena *arena,
@@ -199,6 +212,8 @@ static bool integer_of(struct value_decoder *decoder, const struct json_value *v
     }
     if (!is_string(value))
         return mismatch(decoder, value, col->type);
+    if (unit->kind == WIRE_NUMBER)
+        return refuse_string(decoder);
     TRY(value_in(decoder, value, &decoder->scratch, col, row));
     *number = col->type.id == TYPE_INT4 ? col->i32[row] : col->i64[row];
     return true;
@@ -233,6 +248,9 @@ static bool decode_float(struct value_decoder *decoder, const struct json_value 
     }
     if (!is_number(value) && !is_string(value))
         return mismatch(decoder, value, col->type);
+    if (unit->kind == WIRE_NUMBER && is_string(value) && !is_word(value, "NaN") && !is_word(value, "Infinity") &&
+        !is_word(value, "-Infinity"))
+        return refuse_string(decoder);
     return value_in(decoder, value, arena, col, row);
 }
 
@@ -284,6 +302,8 @@ static bool decode_timestamp(struct value_decoder *decoder, const struct json_va
     } else if (unit->kind != WIRE_ISO && ((col->type.id == TYPE_TIMESTAMP) == has_zone)) {
         return value_in(decoder, value, arena, col, row); /* PostgreSQL's rules for a zone too many or missing */
     }
+    if (unit->kind == WIRE_ISO)
+        micros = wr_debezium_infinity(micros);
     col->i64[row] = wr_timestamp_apply_typmod(micros, col->type);
     return true;
 }
@@ -313,7 +333,14 @@ static bool decode_date(struct value_decoder *decoder, const struct json_value *
     bool has_zone;
     if (wr_iso_date(value->text, value->len, &col->i32[row]))
         return true;
-    if (wr_iso_timestamp(value->text, value->len, &micros, &has_zone) && micros != INT64_MAX && micros != INT64_MIN) {
+    bool timestamp = wr_iso_timestamp(value->text, value->len, &micros, &has_zone);
+    if (timestamp && unit->kind == WIRE_ISO)
+        micros = wr_debezium_infinity(micros);
+    if (timestamp && (micros == INT64_MAX || micros == INT64_MIN)) {
+        col->i32[row] = micros > 0 ? INT32_MAX : INT32_MIN;
+        return true;
+    }
+    if (timestamp) {
         col->i32[row] = (int32_t)(micros / 86400000000 - (micros % 86400000000 < 0));
         return true;
     }
@@ -369,7 +396,7 @@ static bool meaning_text(struct value_decoder *decoder, const struct json_value 
         wr_value_out(text, &datum, decoder->io);
         return true;
     }
-    if (is_string(value) && unit->kind == WIRE_DECIMAL && unit->scale >= 0) {
+    if (unit->kind == WIRE_DECIMAL && (is_string(value) ? unit->scale >= 0 : value->kind == JSON_OBJECT)) {
         struct str numeric;
         TRY(decimal_of(decoder, value, unit, -1, &decoder->scratch, &numeric));
         wr_numeric_print(text, numeric);

@@ -29,6 +29,7 @@ enum wire_unit {
     WIRE_BASE64URL,
     WIRE_HEX,
     WIRE_BITS,   /* string: base64 of little-endian bits; `length` of them, 0 = unknown */
+    WIRE_NUMBER, /* a JSON number: a string may be text, or a decimal as bytes */
     WIRE_REFUSED /* `refusal` says which option would help; numbers only */
 };
 
@@ -63,6 +64,8 @@ bool wr_decimal_from_bytes(struct wr_arena *arena, const uint8_t *bytes, size_t 
 /* Microseconds or days of an ISO-8601 text; false: not of that form. *has_zone: it said Z or an offset, now applied. */
 bool wr_iso_timestamp(const char *text, size_t len, int64_t *micros, bool *has_zone);
 bool wr_iso_date(const char *text, size_t len, int32_t *days);
+/* What PostgreSQL's connector makes of infinite timestamps is infinite again. */
+int64_t wr_debezium_infinity(int64_t micros);
 /* Microseconds since the epoch of an integer in this unit. False: out of range. */
 bool wr_micros_of(int64_t number, enum wire_unit unit, int64_t *micros);
 

@@ -582,6 +582,12 @@ static void test_values_debezium(void)
     reads("DEBEZIUM", "date", NULL, "19782", "2024-02-29");
     reads("DEBEZIUM", "jsonb", NULL, "\"{\\\"a\\\":1}\"", "{\"a\": 1}");
     reads("DEBEZIUM", "timestamptz", NULL, "\"2024-02-29T11:14:15.678901Z\"", "2024-02-29 11:14:15.678901+00");
+    reads("DEBEZIUM", "float8", NULL, "\"-Infinity\"", "-Infinity");
+    reads("DEBEZIUM", "int", "decimal.handling.mode=string", "\"1234\"", "1234");
+    reads("DEBEZIUM", "timestamp", NULL, "9223372036825200000", "infinity");
+    reads("DEBEZIUM", "timestamp", "time.precision.mode=connect", "-9223372036832400", "-infinity");
+    reads("DEBEZIUM", "timestamp", "time.precision.mode=isostring", "\"+294247-01-10T04:00:25.2Z\"", "infinity");
+    reads("DEBEZIUM", "date", "time.precision.mode=isostring", "\"+294247-01-10T04:00:25.2Z\"", "infinity");
 }
 
 static void test_dead_letters(void)
@@ -616,6 +622,11 @@ static void test_dead_letters(void)
     dead("DEBEZIUM", V "int", NULL, "{\"other\":1}", "{\"op\":\"d\",\"before\":{\"id\":1}}",
          "the message key has no column \"id\" of the primary key (ignore_key = true takes it from the row)");
     dead("UPSERT", V "int", NULL, NULL, "{\"v\":1}", "the message has no key");
+    static const char bytes_or_text[] = "column \"v\": a string is text or a decimal as bytes: decimal.handling.mode = "
+                                        "'string' or 'double' says that it "
+                                        "is text, a column numeric(p,s) takes bytes";
+    dead("DEBEZIUM", V "bigint", NULL, "{\"id\":1}", E("\"1234\""), bytes_or_text);
+    dead("DEBEZIUM", V "float8", NULL, "{\"id\":1}", E("\"1234\""), bytes_or_text);
 }
 
 static void test_upsert(void)
@@ -627,6 +638,82 @@ static void test_upsert(void)
     feed_text(m, "{\"schema\":{\"type\":\"struct\",\"fields\":[]},\"payload\":{\"id\":1}}", NULL);
     CHECK_STR(ids(m, 2), "2/b");
     CHECK_INT(m->ndead, 0);
+    memory_free(m);
+}
+
+/* A key of one column may be a value by itself. */
+static void test_keys_alone(void)
+{
+    struct memory *m = memory_new("UPSERT", "id int key, v text", NULL);
+    feed_text(m, "3", "{\"v\":\"a\"}");
+    feed_text(m, "\"4\"", "{\"v\":\"b\"}");
+    feed_text(m, "{\"schema\":{\"type\":\"int32\",\"optional\":false},\"payload\":5}", "{\"v\":\"c\"}");
+    CHECK_STR(ids(m, 2), "3/a 4/b 5/c");
+    feed_text(m, "4", NULL);
+    CHECK_STR(ids(m, 2), "3/a 5/c");
+    feed_text(m, "abc", "{\"v\":\"d\"}");
+    feed_text(m, "null", "{\"v\":\"d\"}");
+    feed_text(m, "[1]", "{\"v\":\"d\"}");
+    feed_text(m, "1.5", "{\"v\":\"d\"}");
+    CHECK_INT(m->ndead, 4);
+    CHECK_STR(ids(m, 2), "3/a 5/c");
+    memory_free(m);
+    m = memory_new("UPSERT", "id text key, v text", "key.encode=TEXT");
+    feed_text(m, "abc", "{\"v\":\"a\"}");
+    feed_text(m, "{\"id\":1}", "{\"v\":\"b\"}");
+    feed_text(m, "", "{\"v\":\"c\"}");
+    CHECK_STR(ids(m, 2), "/c abc/a {\"id\":1}/b");
+    feed_text(m, "abc", NULL);
+    CHECK_STR(ids(m, 2), "/c {\"id\":1}/b");
+    CHECK_INT(m->ndead, 0);
+    feed_text(m, "\xff", "{\"v\":\"c\"}");
+    CHECK_STR(m->reason, "message key: invalid byte sequence for encoding \"UTF8\": 0xff");
+    memory_free(m);
+    m = memory_new("DEBEZIUM", "id int key, v text", NULL);
+    feed_text(m, "7", "{\"op\":\"c\",\"after\":{\"id\":7,\"v\":\"a\"}}");
+    feed_text(m, "7", "{\"op\":\"d\",\"before\":{\"id\":7}}");
+    CHECK_STR(ids(m, 2), "");
+    CHECK_INT(m->ndead, 0);
+    memory_free(m);
+}
+
+/* The same column without a precision is in microseconds from PostgreSQL and in milliseconds from MySQL. */
+static void test_units_of_mysql(void)
+{
+    static const char event[] =
+        "{\"op\":\"c\",\"after\":{\"id\":1,\"v\":1000},\"source\":{\"a\":{},\"connector\":\"%s\"}}";
+    static const struct {
+        const char *connector, *type, *options, *want; /* NULL: a dead letter */
+    } cases[] = {{"postgresql", "timestamp", NULL, "1970-01-01 00:00:00.001"},
+                 {"mysql", "timestamp", NULL, NULL},
+                 {"mariadb", "timestamp", NULL, NULL},
+                 {"mysql", "timestamp(0)", NULL, "1970-01-01 00:00:01"},
+                 {"mysql", "timestamp(6)", NULL, "1970-01-01 00:00:00.001"},
+                 {"mysql", "timestamp", "time.precision.mode=connect", "1970-01-01 00:00:01"}};
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        char spec[64], value[256];
+        snprintf(spec, sizeof spec, "id int key, v %s", cases[i].type);
+        snprintf(value, sizeof value, event, cases[i].connector);
+        struct memory *m = memory_new("DEBEZIUM", spec, cases[i].options);
+        feed_text(m, "{\"id\":1}", value);
+        CHECK_INT(m->ndead, !cases[i].want);
+        if (cases[i].want)
+            CHECK_STR(at(m, "1", "v"), cases[i].want);
+        memory_free(m);
+    }
+}
+
+/* A decimal with a scale of its own, shown as text where the schema says what it is. */
+static void test_variable_decimal_as_text(void)
+{
+    struct memory *m = memory_new("DEBEZIUM", "id int key, v text", NULL);
+    feed_text(m, "{\"id\":1}",
+              "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\","
+              "\"field\":\"id\"},"
+              "{\"type\":\"struct\",\"name\":\"io.debezium.data.VariableScaleDecimal\",\"field\":\"v\"}],\"field\":"
+              "\"after\"}]},"
+              "\"payload\":{\"op\":\"c\",\"after\":{\"id\":1,\"v\":{\"scale\":2,\"value\":\"AJY=\"}}}}");
+    CHECK_STR(at(m, "1", "v"), "1.50");
     memory_free(m);
 }
 
@@ -822,6 +909,9 @@ int main(int argc, char **argv)
     test_values_debezium();
     test_dead_letters();
     test_upsert();
+    test_keys_alone();
+    test_units_of_mysql();
+    test_variable_decimal_as_text();
     test_names();
     test_options();
     test_hostile();

@@ -33,6 +33,8 @@ struct decoder {
     struct row_slots before, after; /* unwrapped: only `after`, the object itself */
     uint16_t before_slot, after_slot, op_slot, deleted_slot;
     uint16_t status_slot, ts_slot, ddl_slot, history_slot; /* messages that are not about rows */
+    uint16_t connector_slot;
+    struct unit *mysql_units; /* of messages without a schema from MySQL and MariaDB; NULL: as from others */
     struct json_value *slots;
 };
 
@@ -59,8 +61,35 @@ static void make_shape(struct decoder *decoder)
         decoder->ts_slot = wr_json_shape_leaf(shape, "ts_ms");
         decoder->ddl_slot = wr_json_shape_leaf(shape, "ddl");
         decoder->history_slot = wr_json_shape_leaf(shape, "tableChanges");
+        if (decoder->mysql_units) {
+            uint16_t slot;
+            decoder->connector_slot = wr_json_shape_leaf(wr_json_shape_child(shape, "source", &slot), "connector");
+        }
     }
     decoder->slots = wr_calloc(wr_json_shape_slots(shape) + 1u, sizeof *decoder->slots);
+}
+
+/* A column without a precision is timestamp(6) where PostgreSQL says so, but MySQL's plain datetime has whole seconds
+ * and is sent in milliseconds: neither is assumed. */
+static struct unit *units_of_mysql(const struct decoder *decoder, const struct unit *units)
+{
+    const struct table_columns *table = &decoder->table;
+    struct unit *of_mysql = NULL;
+    for (uint16_t c = 0; c < table->ncols; c++) {
+        bool open = table->types[c].id == TYPE_TIMESTAMP && !table->types[c].precision;
+        if (!open || decoder->options.unwrapped || decoder->options.time_mode_given)
+            continue;
+        if (!of_mysql) {
+            of_mysql = wr_calloc(table->ncols, sizeof *of_mysql);
+            memcpy(of_mysql, units, table->ncols * sizeof *of_mysql);
+        }
+        of_mysql[c] = (struct unit){.kind = WIRE_REFUSED,
+                                    .scale = -1,
+                                    .refusal = "MySQL's datetime is in milliseconds or microseconds by its precision: "
+                                               "declare timestamp(0) to timestamp(6) as it is there, or set "
+                                               "time.precision.mode"};
+    }
+    return of_mysql;
 }
 
 static bool debezium_open(const struct object *object, struct decoder **out, struct wr_error *err)
@@ -77,6 +106,7 @@ static bool debezium_open(const struct object *object, struct decoder **out, str
     wr_schema_cache_init(&decoder->schemas, &decoder->table, options.unwrapped ? SCHEMA_FLAT : SCHEMA_ENVELOPE, units);
     wr_key_reader_init(&decoder->key, &decoder->table, units);
     decoder->parser = wr_json_parser_new();
+    decoder->mysql_units = units_of_mysql(decoder, units);
     make_shape(decoder);
     free(units);
     *out = decoder;
@@ -93,6 +123,7 @@ static void debezium_close(struct decoder *decoder)
     wr_json_shape_free(decoder->shape);
     wr_json_parser_free(decoder->parser);
     wr_table_columns_fini(&decoder->table);
+    free(decoder->mysql_units);
     free(decoder->slots);
     free(decoder);
 }
@@ -218,6 +249,11 @@ static bool decode_flat(struct decoder *decoder, const struct message *message, 
     return put_row(decoder, message, units, builder);
 }
 
+static bool from_mysql(const struct json_value *connector)
+{
+    return says(connector, "mysql") || says(connector, "mariadb");
+}
+
 static bool decode(struct decoder *decoder, const struct message *message, struct chunk_builder *builder)
 {
     struct value_decoder *values = &decoder->values;
@@ -232,6 +268,9 @@ static bool decode(struct decoder *decoder, const struct message *message, struc
         return tombstone(decoder, message, builder);
     TRY(wr_json_read(decoder->parser, decoder->shape, payload, len, decoder->slots, values->reason,
                      sizeof values->reason));
+    if (decoder->mysql_units && units == decoder->schemas.defaults &&
+        from_mysql(&decoder->slots[decoder->connector_slot]))
+        units = decoder->mysql_units;
     return decoder->options.unwrapped ? decode_flat(decoder, message, units, builder)
                                       : decode_envelope(decoder, message, units, builder);
 }

@@ -1,12 +1,13 @@
 /* FORMAT PLAIN ENCODE JSON and FORMAT UPSERT ENCODE JSON: a message is a JSON object, its members are the columns.
  *
  *   PLAIN    every message is a row: appended, or overwriting by the table's primary key if it has one
- *   UPSERT   the key columns come from the message key (a JSON object), the others from the value; no value deletes
+ *   UPSERT   the key columns come from the message key, the others from the value; no value deletes
  *
  * Strings are read as PostgreSQL reads text; a number in a timestamp column needs an option that names its unit. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "connectors/debezium_options.h"
 #include "connectors/format_classes.h"
@@ -27,10 +28,17 @@ struct decoder {
 enum { TIMESTAMP_STRING, TIMESTAMP_SECOND, TIMESTAMP_MILLI, TIMESTAMP_MICRO, TIMESTAMP_NANO };
 static const char *const timestamp_modes[] = {"string", "second", "milli", "micro", "nano", NULL};
 
-static bool options_of(const struct object *object, int *timestamp_mode, int *timestamptz_mode, struct wr_error *err)
+/* KEY ENCODE of the statement. */
+#define KEY_ENCODE "key.encode"
+enum { KEY_JSON, KEY_TEXT };
+static const char *const key_encodings[] = {"JSON", "TEXT", NULL};
+
+static bool options_of(const struct object *object, bool upsert, int *timestamp_mode, int *timestamptz_mode,
+                       struct wr_error *err)
 {
     static const char *const known[] = {"timestamp.handling.mode", "timestamptz.handling.mode", NULL};
-    TRY(wr_format_options_check(object, known, err));
+    const char *with_key[] = {known[0], known[1], KEY_ENCODE, NULL};
+    TRY(wr_format_options_check(object, upsert ? with_key : known, err));
     const char *text = wr_format_option_get(object, "timestamp.handling.mode");
     *timestamp_mode = TIMESTAMP_STRING;
     if (text)
@@ -41,7 +49,17 @@ static bool options_of(const struct object *object, int *timestamp_mode, int *ti
 static bool plain_check(const struct object *object, struct wr_error *err)
 {
     int timestamp_mode, timestamptz_mode;
-    return options_of(object, &timestamp_mode, &timestamptz_mode, err);
+    return options_of(object, false, &timestamp_mode, &timestamptz_mode, err);
+}
+
+static bool key_is_text(const struct object *object, bool *is_text, struct wr_error *err)
+{
+    const char *text = wr_format_option_get(object, KEY_ENCODE);
+    int encoding = KEY_JSON;
+    if (text)
+        TRY(wr_option_choice(KEY_ENCODE, text, key_encodings, &encoding, err));
+    *is_text = encoding == KEY_TEXT;
+    return true;
 }
 
 static bool upsert_check(const struct object *object, struct wr_error *err)
@@ -49,11 +67,17 @@ static bool upsert_check(const struct object *object, struct wr_error *err)
     struct table_columns table;
     wr_table_columns_init(&table, object);
     uint16_t npk = table.npk;
+    int timestamp_mode, timestamptz_mode;
+    bool text;
     wr_table_columns_fini(&table);
     if (!npk)
         return wr_fail(err, ERR_INVALID_TABLE_DEFINITION, "FORMAT UPSERT requires a primary key on table \"%s\"",
                        object->name);
-    return plain_check(object, err);
+    TRY(options_of(object, true, &timestamp_mode, &timestamptz_mode, err));
+    TRY(key_is_text(object, &text, err));
+    if (text && npk != 1)
+        return wr_fail(err, ERR_INVALID_TABLE_DEFINITION, "KEY ENCODE TEXT requires a primary key of one column");
+    return true;
 }
 
 static struct unit unit_of(struct type type, int timestamp_mode, int timestamptz_mode)
@@ -73,10 +97,12 @@ static struct unit unit_of(struct type type, int timestamp_mode, int timestamptz
     return unit;
 }
 
-static bool json_open(const struct object *object, struct decoder **out, struct wr_error *err)
+static bool json_open(const struct object *object, bool upsert, struct decoder **out, struct wr_error *err)
 {
     int timestamp_mode, timestamptz_mode;
-    TRY(options_of(object, &timestamp_mode, &timestamptz_mode, err));
+    bool key_text;
+    TRY(options_of(object, upsert, &timestamp_mode, &timestamptz_mode, err));
+    TRY(key_is_text(object, &key_text, err));
     struct decoder *decoder = wr_calloc(1, sizeof *decoder);
     wr_table_columns_init(&decoder->table, object);
     decoder->units = wr_calloc(WR_MAX(decoder->table.ncols, 1), sizeof *decoder->units);
@@ -84,12 +110,23 @@ static bool json_open(const struct object *object, struct decoder **out, struct 
         decoder->units[c] = unit_of(decoder->table.types[c], timestamp_mode, timestamptz_mode);
     wr_value_decoder_init(&decoder->values);
     wr_key_reader_init(&decoder->key, &decoder->table, decoder->units);
+    decoder->key.text = key_text;
     decoder->parser = wr_json_parser_new();
     decoder->shape = wr_json_shape_new();
     decoder->row = wr_row_slots_new(decoder->shape, &decoder->table, false);
     decoder->slots = wr_calloc(wr_json_shape_slots(decoder->shape) + 1u, sizeof *decoder->slots);
     *out = decoder;
     return true;
+}
+
+static bool plain_open(const struct object *object, struct decoder **out, struct wr_error *err)
+{
+    return json_open(object, false, out, err);
+}
+
+static bool upsert_open(const struct object *object, struct decoder **out, struct wr_error *err)
+{
+    return json_open(object, true, out, err);
 }
 
 static void json_close(struct decoder *decoder)
@@ -157,7 +194,7 @@ const struct decoder_class wr_decoder_plain_json = {
     .format = "PLAIN",
     .encode = "JSON",
     .check = plain_check,
-    .open = json_open,
+    .open = plain_open,
     .decode = plain_decode,
     .close = json_close,
 };
@@ -166,7 +203,7 @@ const struct decoder_class wr_decoder_upsert_json = {
     .format = "UPSERT",
     .encode = "JSON",
     .check = upsert_check,
-    .open = json_open,
+    .open = upsert_open,
     .decode = upsert_decode,
     .close = json_close,
 };

@@ -103,6 +103,19 @@ static const char *upper_word(struct scan *scan, int i)
     return word;
 }
 
+/* KEY ENCODE is an option of the format: key.encode; its own options are key.<name>. */
+static void add_key_options(struct scan *scan, struct statement *statement, int location)
+{
+    struct options *options = &statement->format_options;
+    int cap = options->n;
+    *add_option(scan, options, &cap) = (struct option){"key.encode", statement->key_encode, location, location};
+    for (int k = 0; k < statement->key_options.n; k++) {
+        struct option option = statement->key_options.items[k];
+        option.key = wr_arena_printf(scan->arena, "key.%s", option.key);
+        *add_option(scan, options, &cap) = option;
+    }
+}
+
 static bool read_format(struct scan *scan, int *i, struct statement *statement)
 {
     statement->format_location = (int)scan->base + scan->tokens[*i].start;
@@ -118,6 +131,7 @@ static bool read_format(struct scan *scan, int *i, struct statement *statement)
     (*i)++;
     if (wr_scan_is_char(scan, *i, '('))
         TRY(wr_recognise_options(scan, i, &statement->format_options));
+    int location = (int)scan->base + scan->tokens[*i].start;
     if (!wr_scan_take(scan, i, "key encode"))
         return true;
     statement->key_encode = upper_word(scan, *i);
@@ -126,6 +140,7 @@ static bool read_format(struct scan *scan, int *i, struct statement *statement)
     (*i)++;
     if (wr_scan_is_char(scan, *i, '('))
         TRY(wr_recognise_options(scan, i, &statement->key_options));
+    add_key_options(scan, statement, location);
     return true;
 }
 
