@@ -303,6 +303,7 @@ struct scan_state {
     uint32_t op_index;
     const struct relation *relation;
     uint32_t chunks;
+    size_t len; /* of the rows gathered */
     uint32_t n[WORKERS_MAX];
     const char **rows[WORKERS_MAX];
     int64_t *weights[WORKERS_MAX];
@@ -326,6 +327,7 @@ static bool push_rows(struct scan_state *state, struct wr_error *err)
         if (!ok)
             return worker_failed(bf, err);
     }
+    state->len = 0;
     wr_arena_release(&state->bytes, (struct wr_mark){0});
     if (canceled(bf, err))
         return false;
@@ -346,7 +348,8 @@ static bool scan_version(struct scan_state *state, struct version *version, stru
         uint32_t at = state->n[w]++;
         state->rows[w][at] = wr_arena_strndup(&state->bytes, entry->payload, entry->payload_len);
         state->weights[w][at] = wr_relation_weight(state->relation, entry);
-        if (at + 1 == BATCH_ROWS_MAX)
+        state->len += entry->payload_len;
+        if (at + 1 == BATCH_ROWS_MAX || state->len > BATCH_BYTES_ENOUGH)
             ok = push_rows(state, err);
     }
     ok = ok && !err->sqlstate[0];

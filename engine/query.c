@@ -116,6 +116,7 @@ struct feed {
     const char **rows;
     int64_t *weights;
     uint32_t n;
+    size_t len; /* of the rows */
 };
 
 static bool feed_flush(struct feed *feed)
@@ -131,6 +132,7 @@ static bool feed_flush(struct feed *feed)
     wr_arena_release(&worker->arena, mark);
     wr_arena_release(&feed->bytes, (struct wr_mark){0});
     feed->n = 0;
+    feed->len = 0;
     return ok;
 }
 
@@ -138,7 +140,8 @@ static bool feed_row(void *context, const char *row, uint32_t len)
 {
     struct feed *feed = context;
     feed->rows[feed->n++] = wr_arena_strndup(&feed->bytes, row, len);
-    return feed->n < BATCH_ROWS_MAX || feed_flush(feed);
+    feed->len += len;
+    return (feed->n < BATCH_ROWS_MAX && feed->len < BATCH_BYTES_ENOUGH) || feed_flush(feed);
 }
 
 /* ---- keys given by the condition right above the scan: lookups instead of a scan */

@@ -4,7 +4,8 @@
  * +1 insert, -1 delete, any sum of them). It is a *view*: whoever made it owns the
  * memory (nearly always a worker's arena, released LIFO), and the receiver may
  * read it only during the call it was given in. Columns are flat arrays of
- * `nrows` values, never longer than BATCH_ROWS_MAX.
+ * `nrows` values, never longer than BATCH_ROWS_MAX; who makes batches of stored or
+ * arriving rows ends one at BATCH_BYTES_ENOUGH, for rows may be wide.
  *
  * Strings are views too (16 bytes, bytes not owned): filtering, joining and
  * projecting moves views; bytes are copied when a row enters state or leaves
@@ -17,7 +18,8 @@
 #include "base/mem.h"
 #include "types/type.h"
 
-#define BATCH_ROWS_MAX 4096
+#define BATCH_ROWS_MAX     4096
+#define BATCH_BYTES_ENOUGH ((size_t)1 << 20)
 
 struct str {
     const char *data;
