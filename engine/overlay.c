@@ -13,15 +13,27 @@ struct table_overlay {
     struct table_overlay *next;
 };
 
+/* What a key's value was before a write, for savepoints. */
+struct undo {
+    struct table_overlay *table;
+    const char *key, *value; /* value NULL: it had none */
+    uint32_t key_len, value_len;
+};
+
 struct overlay {
     weir_db *db;
     struct table_overlay *tables;
+    bool journaling; /* there has been a savepoint */
+    struct undo *undos;
+    size_t nundos, undos_cap;
+    struct wr_arena journal;
 };
 
 struct overlay *wr_overlay_new(weir_db *db)
 {
     struct overlay *overlay = wr_calloc(1, sizeof *overlay);
     overlay->db = db;
+    wr_arena_init(&overlay->journal, &db->pool_sessions);
     return overlay;
 }
 
@@ -36,6 +48,8 @@ void wr_overlay_free(struct overlay *overlay)
         wr_arena_reset(&t->arena);
         free(t);
     }
+    free(overlay->undos);
+    wr_arena_reset(&overlay->journal);
     free(overlay);
 }
 
@@ -130,6 +144,48 @@ static bool seen(struct add *add, const struct table_write *write, const struct 
     return true;
 }
 
+static void note_undo(struct overlay *overlay, struct table_overlay *table, const struct table_write *write,
+                      const struct vmap_entry *entry)
+{
+    if (!overlay->journaling)
+        return;
+    if (overlay->nundos == overlay->undos_cap) {
+        overlay->undos_cap = WR_MAX(overlay->undos_cap * 2, (size_t)64);
+        overlay->undos = wr_realloc(overlay->undos, overlay->undos_cap * sizeof *overlay->undos);
+    }
+    bool live = wr_vmap_is_live(entry);
+    struct undo *undo = &overlay->undos[overlay->nundos++];
+    *undo = (struct undo){.table = table, .key_len = write->key_len, .value_len = live ? entry->value_len : 0};
+    undo->key = wr_arena_strndup(&overlay->journal, write->key, write->key_len);
+    if (live)
+        undo->value = wr_arena_strndup(&overlay->journal, wr_vmap_value(entry), entry->value_len);
+}
+
+size_t wr_overlay_mark(struct overlay *overlay)
+{
+    overlay->journaling = true;
+    return overlay->nundos;
+}
+
+bool wr_overlay_undo(struct overlay *overlay, size_t mark, struct wr_error *err)
+{
+    while (overlay->nundos > mark) {
+        const struct undo *undo = &overlay->undos[overlay->nundos - 1];
+        struct vmap *map = undo->table->map;
+        struct vmap_entry *entry;
+        TRY(wr_vmap_find_one(map, undo->key, undo->key_len, &entry, err));
+        if (undo->value) {
+            entry = wr_vmap_put(map, entry, undo->value_len);
+            memcpy(wr_vmap_room(entry), undo->value, undo->value_len);
+        } else {
+            wr_vmap_delete(map, entry);
+            undo->table->n--;
+        }
+        overlay->nundos--;
+    }
+    return true;
+}
+
 static bool add_write(void *context, const struct table_write *write, struct wr_error *err)
 {
     struct add *add = context;
@@ -147,6 +203,7 @@ static bool add_write(void *context, const struct table_write *write, struct wr_
     put_part(&value, cell.expected, cell.expected_len);
     put_part(&value, write->next, write->next_len);
     wr_buf_byte(&value, write->blind || cell.blind);
+    note_undo(add->overlay, add->table, write, entry);
     if (!wr_vmap_is_live(entry))
         add->table->n++;
     entry = wr_vmap_put(add->table->map, entry, (uint32_t)value.len);

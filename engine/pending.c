@@ -22,6 +22,18 @@ void wr_pending_free(struct pending *pending)
     free(pending);
 }
 
+struct pending *wr_pending_copy(const struct pending *pending)
+{
+    if (!pending)
+        return NULL;
+    struct pending *copy = wr_calloc(1, sizeof *copy);
+    *copy = *pending;
+    copy->created = wr_calloc(pending->created_cap + 1, sizeof *copy->created);
+    if (pending->ncreated)
+        memcpy(copy->created, pending->created, pending->ncreated * sizeof *copy->created);
+    return copy;
+}
+
 static struct pending *pending_of(struct weir_session *session)
 {
     if (!session->pending)

@@ -108,6 +108,11 @@ static const struct statement_class commit_class = {
     .name = "COMMIT", .describe = NULL, .run = wr_commit_run, .ends_transaction = true};
 static const struct statement_class rollback_class = {
     .name = "ROLLBACK", .describe = NULL, .run = wr_rollback_run, .ends_transaction = true};
+static const struct statement_class savepoint_class = {.name = "SAVEPOINT", .describe = NULL, .run = wr_savepoint_run};
+static const struct statement_class release_class = {
+    .name = "RELEASE SAVEPOINT", .describe = NULL, .run = wr_release_run};
+static const struct statement_class rollback_to_class = {
+    .name = "ROLLBACK TO SAVEPOINT", .describe = NULL, .run = wr_rollback_to_run, .ends_transaction = true};
 static const struct statement_class create_table_class = {
     .name = "CREATE TABLE", .describe = NULL, .run = wr_create_table_run, .writes = true};
 static const struct statement_class create_source_class = {
@@ -133,6 +138,8 @@ static const struct statement_class describe_class = {
 static const struct statement_class explain_class = {
     .name = "EXPLAIN", .describe = wr_explain_describe, .run = wr_explain_run};
 static const struct statement_class flush_class = {.name = "FLUSH", .describe = NULL, .run = wr_flush_run};
+static const struct statement_class close_class = {.name = "CLOSE", .describe = NULL, .run = wr_close_run};
+static const struct statement_class unlisten_class = {.name = "UNLISTEN", .describe = NULL, .run = wr_unlisten_run};
 static const struct statement_class copy_class = {
     .name = "COPY FROM", .describe = NULL, .run = wr_copy_run, .writes = true};
 
@@ -146,6 +153,12 @@ static const struct statement_class *transaction_class(const PgQuery__Transactio
         return &commit_class;
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK:
         return &rollback_class;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_SAVEPOINT:
+        return &savepoint_class;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_RELEASE:
+        return &release_class;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK_TO:
+        return &rollback_to_class;
     default:
         return NULL;
     }
@@ -189,6 +202,10 @@ static const struct statement_class *postgres_class(const PgQuery__Node *node)
         return &show_setting_class;
     case PG_QUERY__NODE__NODE_COPY_STMT:
         return &copy_class;
+    case PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT:
+        return &close_class;
+    case PG_QUERY__NODE__NODE_UNLISTEN_STMT:
+        return &unlisten_class;
     default:
         return NULL;
     }

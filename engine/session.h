@@ -6,6 +6,7 @@
 #include "engine/writes.h"
 
 struct setting_value; /* settings.c */
+struct savepoint;     /* savepoint.c */
 
 /* Where the session is in a script that it prepares statement by statement. */
 struct script_place {
@@ -34,6 +35,7 @@ struct weir_session {
     struct snapshot *snapshot;
     struct overlay *overlay;         /* its writes; NULL: none */
     struct pending *pending;         /* its DDL; NULL: none */
+    struct savepoint *savepoints;    /* the newest; NULL: none */
     int64_t now_us;                  /* of the transaction or statement */
     struct weir_result *open_result; /* streaming: ended before the next statement */
 };
@@ -177,6 +179,16 @@ bool wr_pending_drop(struct weir_session *session, const uint32_t *ids, size_t n
 bool wr_pending_commit(struct weir_session *session, struct write_list *const *writes, size_t nwrites,
                        struct wr_error *err) WR_MUST;
 void wr_pending_free(struct pending *pending);
+struct pending *wr_pending_copy(const struct pending *pending);
+
+bool wr_close_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_unlisten_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+
+/* ---- savepoints (savepoint.c) */
+bool wr_savepoint_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_release_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_rollback_to_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+void wr_savepoints_free(struct weir_session *session);
 
 /* ---- settings (settings.c) */
 void wr_settings_init(struct weir_session *session);
@@ -190,6 +202,11 @@ bool wr_setting_set(struct weir_session *session, const char *name, const char *
                     struct wr_error *err) WR_MUST;
 void wr_settings_reset(struct weir_session *session); /* all of the session's */
 void wr_settings_end_transaction(struct weir_session *session, bool committed);
+/* As they are now, to go back to within a transaction. */
+struct settings_copy;
+struct settings_copy *wr_settings_copy(struct weir_session *session);
+void wr_settings_restore(struct weir_session *session, const struct settings_copy *copy);
+void wr_settings_copy_free(struct settings_copy *copy);
 size_t wr_settings_count(void);
 void wr_setting_at(struct weir_session *session, size_t index, const char **name, const char **value, const char **doc);
 

@@ -399,3 +399,44 @@ void wr_settings_end_transaction(struct weir_session *session, bool committed)
         setting->touched = false;
     }
 }
+
+struct settings_copy {
+    struct setting_value values[WR_COUNT(rows)];
+};
+
+static struct setting_value copy_value(const struct setting_value *value)
+{
+    return (struct setting_value){copy_of(value->now), copy_of(value->if_commit), copy_of(value->if_undo),
+                                  value->touched};
+}
+
+struct settings_copy *wr_settings_copy(struct weir_session *session)
+{
+    struct settings_copy *copy = wr_calloc(1, sizeof *copy);
+    for (size_t i = 0; i < WR_COUNT(rows); i++)
+        copy->values[i] = copy_value(&session->settings[i]);
+    return copy;
+}
+
+void wr_settings_restore(struct weir_session *session, const struct settings_copy *copy)
+{
+    for (size_t i = 0; i < WR_COUNT(rows); i++) {
+        struct setting_value *setting = &session->settings[i], was = copy_value(&copy->values[i]);
+        free(setting->if_commit);
+        free(setting->if_undo);
+        setting->if_commit = was.if_commit;
+        setting->if_undo = was.if_undo;
+        setting->touched = was.touched;
+        put(session, i, was.now);
+    }
+}
+
+void wr_settings_copy_free(struct settings_copy *copy)
+{
+    for (size_t i = 0; i < WR_COUNT(rows); i++) {
+        free(copy->values[i].now);
+        free(copy->values[i].if_commit);
+        free(copy->values[i].if_undo);
+    }
+    free(copy);
+}

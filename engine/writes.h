@@ -45,6 +45,9 @@ void wr_overlay_free(struct overlay *overlay);
 /* Fold a list in; 23505 / 40001 against what the transaction sees (its snapshot and its own writes). */
 bool wr_overlay_add(struct overlay *overlay, struct snapshot *snapshot, const struct write_list *list,
                     struct wr_error *err) WR_MUST;
+/* From the first mark on a journal is kept; undo takes back what was written behind the mark. */
+size_t wr_overlay_mark(struct overlay *overlay);
+bool wr_overlay_undo(struct overlay *overlay, size_t mark, struct wr_error *err) WR_MUST;
 /* Has this key of the table been written? */
 bool wr_overlay_covers(const struct overlay *overlay, uint32_t table, const char *key, uint32_t len);
 bool wr_overlay_any(const struct overlay *overlay, uint32_t table);

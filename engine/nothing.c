@@ -1,0 +1,22 @@
+/* Statements that end what no session has: SQL cursors and notifications. Pools of drivers send them with every reset.
+ */
+#include "engine/session.h"
+
+#include <stdio.h>
+
+bool wr_close_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                  struct wr_error *err)
+{
+    const char *name = statement->parsed->node->close_portal_stmt->portalname;
+    if (name && *name)
+        return wr_fail(err, "34000", "cursor \"%s\" does not exist", name);
+    snprintf(result->tag, sizeof result->tag, "CLOSE CURSOR ALL");
+    return true;
+}
+
+bool wr_unlisten_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                     struct wr_error *err)
+{
+    snprintf(result->tag, sizeof result->tag, "UNLISTEN");
+    return true;
+}
