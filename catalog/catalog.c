@@ -94,6 +94,13 @@ static struct entry *share(struct entry *entry)
     return entry;
 }
 
+const char *wr_object_kind_name(enum object_kind kind)
+{
+    static const char *const names[] = {"",     "table",           "source", "view", "materialized view",
+                                        "sink", "system relation", "index"};
+    return names[kind];
+}
+
 struct catalog *wr_catalog_new(void)
 {
     struct catalog *catalog = version_new(0);

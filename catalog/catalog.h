@@ -25,7 +25,7 @@ struct object_column {
     const char *name;
     struct type type;
     bool not_null; /* declared; of a view: proven, which is not shown as a constraint */
-    bool hidden; /* the row id of a table without a primary key: `_row_id` bigint, always the last column */
+    bool hidden;   /* the row id of a table without a primary key: `_row_id` bigint, always the last column */
     const char *default_text; /* SQL text of DEFAULT, or NULL */
 };
 
@@ -82,6 +82,22 @@ struct object {
 static inline bool wr_object_declares_not_null(const struct object *object, uint16_t column)
 {
     return object->kind != OBJECT_MATERIALIZED_VIEW && object->cols[column].not_null;
+}
+
+const char *wr_object_kind_name(enum object_kind kind); /* "materialized view" */
+/* Does it run a query of its own over what is there and what comes? */
+static inline bool wr_object_has_query(const struct object *object)
+{
+    return object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK || object->kind == OBJECT_INDEX;
+}
+
+/* The column with this id, or ncols. */
+static inline uint16_t wr_object_column(const struct object *object, uint32_t id)
+{
+    uint16_t c = 0;
+    while (c < object->ncols && object->cols[c].id != id)
+        c++;
+    return c;
 }
 
 struct catalog; /* one immutable version */

@@ -17,7 +17,7 @@ void wr_backfill_each(weir_db *db, void (*visit)(void *, const struct object *, 
     for (struct backfill *bf = db->backfills; bf; bf = bf->next) {
         struct backfill_progress p = {atomic_load(&bf->rows_done), atomic_load(&bf->rows_total)};
         for (uint32_t i = 0; i < bf->n; i++)
-            if (bf->objects[i]->kind == OBJECT_MATERIALIZED_VIEW || bf->objects[i]->kind == OBJECT_SINK)
+            if (wr_object_has_query(bf->objects[i]))
                 visit(context, bf->objects[i], &p);
     }
     pthread_mutex_unlock(&db->lock);

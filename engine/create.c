@@ -50,15 +50,8 @@ static bool definitions_differ(const char *a, const char *b, const char **at_a, 
     return false;
 }
 
-static const char *kind_word(enum object_kind kind)
-{
-    static const char *const words[] = {"", "table", "source", "view", "materialized view", "sink", "system relation"};
-    return words[kind];
-}
-
-/* True: nothing to create (a notice was given). */
-static bool exists(struct weir_session *session, const struct statement *parsed, bool if_not_exists,
-                   const struct object *wanted, bool *failed, struct wr_error *err)
+bool wr_create_exists(struct weir_session *session, bool if_not_exists, const struct object *wanted, bool *failed,
+                      struct wr_error *err)
 {
     *failed = false;
     struct catalog *catalog = wr_session_catalog(session);
@@ -69,11 +62,11 @@ static bool exists(struct weir_session *session, const struct statement *parsed,
         if (object->kind == wanted->kind &&
             !definitions_differ(object->definition, wanted->definition, &old_at, &new_at)) {
             wr_session_notice(session, "NOTICE", "42P07", "%s \"%s\" already exists with this definition, skipping",
-                              kind_word(object->kind), object->name);
+                              wr_object_kind_name(object->kind), object->name);
         } else {
             *failed = true;
             wr_fail(err, ERR_DUPLICATE_TABLE, "%s \"%s\" already exists with another definition",
-                    kind_word(object->kind), object->name);
+                    wr_object_kind_name(object->kind), object->name);
             wr_fail_detail(err, "It has \"%.120s\" where this statement has \"%.120s\".", old_at, new_at);
             wr_fail_hint(err, "Drop it first, or give the new one another name.");
         }
@@ -180,8 +173,7 @@ bool wr_create_table_run(struct weir_statement *statement, const struct datum *p
     snprintf(result->tag, sizeof result->tag, source ? "CREATE SOURCE" : "CREATE TABLE");
     bool failed;
     const PgQuery__CreateStmt *stmt = statement->parsed->node->create_stmt;
-    if (exists(session, statement->parsed, statement->parsed->if_not_exists || stmt->if_not_exists, &object, &failed,
-               err))
+    if (wr_create_exists(session, statement->parsed->if_not_exists || stmt->if_not_exists, &object, &failed, err))
         return true;
     if (failed)
         return false;
@@ -256,7 +248,24 @@ static void view_key(struct wr_arena *arena, const struct plan *plan, struct obj
     memcpy(object->pk, plan->props.keys[0].columns, sizeof *object->pk * object->npk);
 }
 
-static void view_common(struct weir_statement *statement, struct wr_arena *arena, const struct catalog *catalog,
+/* Indexes that the plan reads are not named in the query. */
+static void add_indexes(struct wr_arena *arena, const struct view_plan *vp, struct object *object)
+{
+    size_t n = wr_plan_relations(vp->plan, NULL, 0);
+    uint32_t *ids = WR_NEW_ARRAY(arena, uint32_t, n + 1);
+    n = wr_plan_relations(vp->plan, ids, n);
+    uint32_t *deps = WR_NEW_ARRAY(arena, uint32_t, object->ndeps + n + 1);
+    if (object->ndeps)
+        memcpy(deps, object->deps, sizeof *deps * object->ndeps);
+    for (size_t i = 0; i < n; i++) {
+        const struct object *read = wr_catalog_get(vp->catalog, ids[i]);
+        if (read && read->kind == OBJECT_INDEX)
+            deps[object->ndeps++] = ids[i];
+    }
+    object->deps = deps;
+}
+
+static void view_common(struct weir_statement *statement, struct wr_arena *arena, const struct view_plan *vp,
                         const PgQuery__Node *query, const char *text, struct object *object)
 {
     object->definition = statement->parsed->text;
@@ -266,7 +275,8 @@ static void view_common(struct weir_statement *statement, struct wr_arena *arena
     object->disabled_passes = disabled && *disabled ? disabled : NULL;
     object->timezone = wr_setting(statement->session, "TimeZone");
     object->search_path = wr_setting(statement->session, "search_path");
-    wr_relations_bind(arena, catalog, query, object);
+    wr_relations_bind(arena, vp->catalog, query, object);
+    add_indexes(arena, vp, object);
 }
 
 bool wr_create_view_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
@@ -284,12 +294,12 @@ bool wr_create_view_run(struct weir_statement *statement, const struct datum *pa
     bool ok = plan_view(statement, stmt->query, &vp, false, err) &&
               view_columns(&result->arena, vp.plan, stmt->n_aliases, stmt->aliases, &object, err);
     if (ok)
-        view_common(statement, &result->arena, vp.catalog, stmt->query, statement->parsed->query, &object);
+        view_common(statement, &result->arena, &vp, stmt->query, statement->parsed->query, &object);
     view_plan_end(&vp);
     TRY(ok);
     snprintf(result->tag, sizeof result->tag, "CREATE VIEW");
     bool failed;
-    if (exists(session, statement->parsed, statement->parsed->if_not_exists, &object, &failed, err))
+    if (wr_create_exists(session, statement->parsed->if_not_exists, &object, &failed, err))
         return true;
     return !failed && create_now(session, &object, err);
 }
@@ -303,7 +313,7 @@ static void copy_options(struct wr_arena *arena, const struct options *from, uin
         (*to)[i] = (struct object_option){from->items[i].key, from->items[i].value};
 }
 
-static bool create_streaming(struct weir_session *session, const struct object *object, struct wr_error *err)
+bool wr_create_streaming(struct weir_session *session, const struct object *object, struct wr_error *err)
 {
     if (session->state == 'T') {
         wr_pending_create(session, object);
@@ -331,16 +341,15 @@ bool wr_create_mv_run(struct weir_statement *statement, const struct datum *para
               view_columns(&result->arena, vp.plan, stmt->into->n_col_names, stmt->into->col_names, &object, err);
     if (ok) {
         view_key(&result->arena, vp.plan, &object);
-        view_common(statement, &result->arena, vp.catalog, stmt->query, statement->parsed->query, &object);
+        view_common(statement, &result->arena, &vp, stmt->query, statement->parsed->query, &object);
     }
     view_plan_end(&vp);
     TRY(ok);
     snprintf(result->tag, sizeof result->tag, "CREATE MATERIALIZED VIEW");
     bool failed;
-    if (exists(session, statement->parsed, statement->parsed->if_not_exists || stmt->if_not_exists, &object, &failed,
-               err))
+    if (wr_create_exists(session, statement->parsed->if_not_exists || stmt->if_not_exists, &object, &failed, err))
         return true;
-    return !failed && create_streaming(session, &object, err);
+    return !failed && wr_create_streaming(session, &object, err);
 }
 
 /* ---- sinks */
@@ -409,7 +418,7 @@ bool wr_create_sink_run(struct weir_statement *statement, const struct datum *pa
             plan_view(statement, query, &vp, true, err) && view_columns(&result->arena, vp.plan, 0, NULL, &object, err);
         if (ok) {
             view_key(&result->arena, vp.plan, &object);
-            view_common(statement, &result->arena, vp.catalog, query, inner ? inner->text : parsed->query, &object);
+            view_common(statement, &result->arena, &vp, query, inner ? inner->text : parsed->query, &object);
         }
         if (parsed->from_relation && !ok)
             err->position = wr_char_position(statement->text, parsed->from_location);
@@ -420,12 +429,12 @@ bool wr_create_sink_run(struct weir_statement *statement, const struct datum *pa
     TRY(ok);
     snprintf(result->tag, sizeof result->tag, "CREATE SINK");
     bool failed;
-    if (exists(session, parsed, parsed->if_not_exists, &object, &failed, err))
+    if (wr_create_exists(session, parsed->if_not_exists, &object, &failed, err))
         return true;
     if (failed)
         return false;
     TRY(check_sink(&object, err));
-    return create_streaming(session, &object, err);
+    return wr_create_streaming(session, &object, err);
 }
 
 /* ---- drop */
@@ -435,6 +444,11 @@ struct drop_list {
     size_t n;
 };
 
+static const char *article(enum object_kind kind)
+{
+    return kind == OBJECT_INDEX ? "an" : "a";
+}
+
 static bool drop_name(struct weir_statement *statement, struct catalog *catalog, enum object_kind kind,
                       const char *schema, const char *name, bool if_exists, struct drop_list *list,
                       struct wr_error *err)
@@ -443,18 +457,21 @@ static bool drop_name(struct weir_statement *statement, struct catalog *catalog,
     const struct object *object = wr_catalog_find(catalog, schema, name);
     if (!object || object->kind == OBJECT_SYSTEM) {
         if (if_exists) {
-            wr_session_notice(session, "NOTICE", "00000", "%s \"%s\" does not exist, skipping", kind_word(kind), name);
+            wr_session_notice(session, "NOTICE", "00000", "%s \"%s\" does not exist, skipping",
+                              wr_object_kind_name(kind), name);
             return true;
         }
-        return wr_fail(err, ERR_UNDEFINED_TABLE, "%s \"%s\" does not exist", kind_word(kind), name);
+        return wr_fail(err, kind == OBJECT_INDEX ? ERR_UNDEFINED_OBJECT : ERR_UNDEFINED_TABLE,
+                       "%s \"%s\" does not exist", wr_object_kind_name(kind), name);
     }
     if (object->kind != kind) {
-        wr_fail(err, ERR_WRONG_OBJECT_TYPE, "\"%s\" is not a %s", name, kind_word(kind));
+        wr_fail(err, ERR_WRONG_OBJECT_TYPE, "\"%s\" is not %s %s", name, article(kind), wr_object_kind_name(kind));
         char word[32];
-        snprintf(word, sizeof word, "%s", kind_word(object->kind));
+        snprintf(word, sizeof word, "%s", wr_object_kind_name(object->kind));
         for (char *c = word; *c; c++)
             *c = (char)toupper((unsigned char)*c);
-        return wr_fail_hint(err, "Use DROP %s to remove a %s.", word, kind_word(object->kind));
+        return wr_fail_hint(err, "Use DROP %s to remove %s %s.", word, article(object->kind),
+                            wr_object_kind_name(object->kind));
     }
     uint32_t id = object->id;
     bool gone = false;
@@ -478,9 +495,10 @@ static bool drop_postgres(struct weir_statement *statement, struct catalog *cata
                           bool *cascade, struct wr_error *err)
 {
     const PgQuery__DropStmt *stmt = statement->parsed->node->drop_stmt;
-    enum object_kind kind = stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE  ? OBJECT_TABLE
-                            : stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_VIEW ? OBJECT_VIEW
-                                                                                      : OBJECT_MATERIALIZED_VIEW;
+    enum object_kind kind = stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE   ? OBJECT_TABLE
+                            : stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_VIEW  ? OBJECT_VIEW
+                            : stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX ? OBJECT_INDEX
+                                                                                       : OBJECT_MATERIALIZED_VIEW;
     *cascade = stmt->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
     for (size_t i = 0; i < stmt->n_objects; i++) {
         const PgQuery__List *parts = stmt->objects[i]->list;

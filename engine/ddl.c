@@ -76,6 +76,13 @@ bool wr_catalog_load(weir_db *db, struct catalog **catalog, struct wr_error *err
 
 /* ---- drop */
 
+/* Grows while it is worked through. */
+struct drop_set {
+    uint32_t *ids;
+    size_t *n, max;
+    bool cascade;
+};
+
 static bool listed(const uint32_t *ids, size_t n, uint32_t id)
 {
     for (size_t i = 0; i < n; i++)
@@ -84,49 +91,44 @@ static bool listed(const uint32_t *ids, size_t n, uint32_t id)
     return false;
 }
 
-static const char *kind_name(enum object_kind kind)
+static bool refuse_drop(const struct object *object, const struct object *dependent, struct wr_error *err)
 {
-    switch (kind) {
-    case OBJECT_TABLE:
-        return "table";
-    case OBJECT_SOURCE:
-        return "source";
-    case OBJECT_VIEW:
-        return "view";
-    case OBJECT_MATERIALIZED_VIEW:
-        return "materialized view";
-    case OBJECT_SINK:
-        return "sink";
-    default:
-        return "system relation";
-    }
+    wr_fail(err, ERR_DEPENDENT_OBJECTS, "cannot drop %s %s because other objects depend on it",
+            wr_object_kind_name(object->kind), object->name);
+    wr_fail_detail(err, "%s %s depends on %s %s", wr_object_kind_name(dependent->kind), dependent->name,
+                   wr_object_kind_name(object->kind), object->name);
+    return wr_fail_hint(err, "Use DROP ... CASCADE to drop the dependent objects too.");
 }
 
-/* Add all that depends on the listed objects; without CASCADE that is an error. */
+static bool add_dependents_of(const struct catalog *catalog, uint32_t id, const uint32_t *dependents, size_t count,
+                              struct drop_set *set, struct wr_error *err)
+{
+    for (size_t d = 0; d < count; d++) {
+        if (listed(set->ids, *set->n, dependents[d]))
+            continue;
+        const struct object *dependent = wr_catalog_get(catalog, dependents[d]);
+        if (!set->cascade && dependent->kind != OBJECT_INDEX) /* an index goes with its table */
+            return refuse_drop(wr_catalog_get(catalog, id), dependent, err);
+        if (*set->n == set->max)
+            return wr_fail(err, ERR_PROGRAM_LIMIT, "too many dependent objects");
+        set->ids[(*set->n)++] = dependents[d];
+    }
+    return true;
+}
+
 bool wr_ddl_add_dependents(const struct catalog *catalog, uint32_t *ids, size_t *n, size_t max, bool cascade,
                            struct wr_error *err)
 {
-    for (size_t i = 0; i < *n; i++) {
-        uint32_t dependents[256];
-        size_t count = wr_catalog_dependents(catalog, ids[i], dependents, WR_COUNT(dependents));
-        for (size_t d = 0; d < count; d++) {
-            if (listed(ids, *n, dependents[d]))
-                continue;
-            const struct object *object = wr_catalog_get(catalog, ids[i]);
-            const struct object *dependent = wr_catalog_get(catalog, dependents[d]);
-            if (!cascade) {
-                wr_fail(err, ERR_DEPENDENT_OBJECTS, "cannot drop %s %s because other objects depend on it",
-                        kind_name(object->kind), object->name);
-                wr_fail_detail(err, "%s %s depends on %s %s", kind_name(dependent->kind), dependent->name,
-                               kind_name(object->kind), object->name);
-                return wr_fail_hint(err, "Use DROP ... CASCADE to drop the dependent objects too.");
-            }
-            if (*n == max)
-                return wr_fail(err, ERR_PROGRAM_LIMIT, "too many dependent objects");
-            ids[(*n)++] = dependents[d];
-        }
+    struct drop_set set = {ids, n, max, cascade};
+    bool ok = true;
+    for (size_t i = 0; i < *n && ok; i++) {
+        size_t count = wr_catalog_dependents(catalog, ids[i], NULL, 0);
+        uint32_t *dependents = wr_calloc(count + 1, sizeof *dependents);
+        wr_catalog_dependents(catalog, ids[i], dependents, count);
+        ok = add_dependents_of(catalog, ids[i], dependents, count, &set, err);
+        free(dependents);
     }
-    return true;
+    return ok;
 }
 
 static int id_cmp_desc(const void *a, const void *b)
@@ -245,7 +247,7 @@ static bool make_lives(weir_db *db, const struct ddl *ddl, struct births *births
     for (; births->n < ddl->ncreated; births->n++) {
         const struct object *object = ddl->created[births->n];
         struct live **live = &births->lives[births->n];
-        if (object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK)
+        if (wr_object_has_query(object))
             *live = ddl->backfill->lives[births->n];
         else if (object->kind != OBJECT_VIEW)
             TRY(wr_live_new(db, db->catalog, object, db->workers, live, err));

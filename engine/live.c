@@ -203,6 +203,9 @@ static bool build_flow(weir_db *db, struct live *live, struct worker *worker, st
         cls = &op_source_root;
         argument = NULL;
         break;
+    case OBJECT_INDEX:
+        cls = &op_index;
+        break;
     case OBJECT_SINK:
         cls = &op_sink;
         argument = &live->sink_input;
@@ -229,7 +232,7 @@ bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *obje
     live->object = object = wr_object_copy(&live->arena, object);
     live->io.timezone = wr_timezone_find(object->timezone ? object->timezone : "UTC");
     bool ok = true;
-    if (object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK)
+    if (wr_object_has_query(object))
         ok = wr_live_plan(db, catalog, object, &live->arena, &live->plan, NULL, err);
     live->query_plan = live->plan;
     if (ok && object->kind == OBJECT_SINK) {
@@ -408,7 +411,7 @@ static bool disconnect_scan(weir_db *db, struct live *from, struct op *scan, uin
     return true;
 }
 
-/* Joins that read a table instead of keeping its rows: it stands still now. What a backfill kept goes when the
+/* Joins that read a table or index instead of keeping its rows: it stands still now. What a backfill kept goes when the
  * state is handed over. */
 static bool share_state(weir_db *db, struct live *live, struct wr_error *err)
 {
@@ -424,7 +427,7 @@ static bool share_state(weir_db *db, struct live *live, struct wr_error *err)
                            live->object->name);
         struct trace *copy = NULL;
         for (uint32_t w = 0; w < db->nworkers; w++)
-            copy = wr_join_read_table(live->flows[w]->ops[i], from->flows[w]->root);
+            copy = wr_join_read_shared(live->flows[w]->ops[i], from->flows[w]->root);
         if (copy)
             live->copies[live->ncopies++] = copy;
     }

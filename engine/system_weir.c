@@ -173,14 +173,12 @@ static void store(struct system_rows *rows)
     }
 }
 
-static const char *const kind_words[] = {"", "table", "source", "view", "materialized view", "sink", "system"};
-
 static void relations(struct system_rows *rows)
 {
     for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
         const struct object *o = wr_catalog_at(rows->catalog, i);
         const struct datum values[] = {sys_int8(o->id), sys_text(o->schema), sys_text(o->name),
-                                       sys_text(kind_words[o->kind]), sys_text(o->definition)};
+                                       sys_text(wr_object_kind_name(o->kind)), sys_text(o->definition)};
         wr_system_add(rows, values);
     }
 }

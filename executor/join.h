@@ -20,8 +20,9 @@ enum { LEFT = 0, RIGHT = 1 };
 #define NO_ROW     UINT32_MAX
 
 struct join_side {
-    struct multimap *map;      /* NULL: the rows are the table's */
+    struct multimap *map;      /* NULL: the rows are a table's */
     struct op *table;          /* see op_join_table.c; NULL: not shared, or not yet (backfill) */
+    struct op *index;          /* likewise; the map is the index's */
     uint16_t ncols;            /* of the input */
     struct row_layout *layout; /* of the rows kept */
     uint16_t *columns;         /* kept column -> input column */
@@ -139,12 +140,20 @@ bool wr_join_totals_table(struct join *join, struct op *table, const struct keys
                           int64_t *totals) WR_MUST;
 /* For a batch that came in at the shared port: rows the table had for each run's key before it. */
 void wr_join_totals_before(const struct batch *batch, const struct key_runs *runs, int64_t *before);
-/* Must a batch of this port wait until the table stands still? */
+/* Is the side read from a table or index? */
+static inline bool wr_join_is_shared(const struct join_side *side)
+{
+    return side->table || side->index;
+}
+/* Must a batch of this port wait until what the other side reads stands still? */
 bool wr_join_must_wait(const struct join *join, unsigned port);
 void wr_join_hold(struct join *join, const struct batch *batch);
 struct held_batch *wr_join_next_held(struct join *join); /* the caller releases it; NULL: none */
 
 /* ---- op_join.c */
+
+/* Bytes of one key's rows beyond which they are not brought into RAM. */
+int64_t wr_join_huge(const struct worker *worker);
 
 /* Keys of a batch of one side. skip: rows whose NULL keys match nothing (NULL: none). */
 void wr_join_keys(struct join *join, unsigned port, const struct batch *batch, struct keys *keys, uint8_t **skip);

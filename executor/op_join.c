@@ -1,6 +1,8 @@
 /* Join: opening, sealing, closing; the inner join. (Outer forms: op_join_outer.c, NOT IN: op_join_notin.c.) */
 #include "executor/join.h"
 
+#include "executor/relations.h"
+
 #include <stdlib.h>
 
 /* Shares of the budget: of one key's rows when they are brought back into RAM, of all that a step brings back at once,
@@ -115,12 +117,21 @@ static void choose_drops(struct join *join)
     }
 }
 
+static int64_t memory_limit(const struct worker *worker)
+{
+    return worker->budget && worker->budget->limit_bytes > 0 ? worker->budget->limit_bytes : LIMIT_DEFAULT;
+}
+
+int64_t wr_join_huge(const struct worker *worker)
+{
+    return memory_limit(worker) / HUGE_SHARE;
+}
+
 static void open_maps(struct join *join)
 {
     struct op *op = join->op;
     struct worker *worker = op->worker;
-    int64_t limit = worker->budget && worker->budget->limit_bytes > 0 ? worker->budget->limit_bytes : LIMIT_DEFAULT;
-    int64_t huge = limit / HUGE_SHARE;
+    int64_t limit = memory_limit(worker), huge = wr_join_huge(worker);
     join->load_max = WR_MIN(limit / LOAD_SHARE, LOAD_MAX);
     join->copy_max = WR_MIN(limit / COPY_SHARE, COPY_MAX);
     for (unsigned s = 0; s < 2; s++) {
@@ -144,7 +155,8 @@ static void join_close(struct op *op)
     while ((held = wr_join_next_held(join)))
         wr_held_release(held);
     for (unsigned s = 0; s < 2; s++)
-        wr_multimap_free(join->side[s].map);
+        if (!wr_join_is_shared(&join->side[s]))
+            wr_multimap_free(join->side[s].map);
     wr_multimap_free(join->counts);
     if (join->condition)
         wr_evaluator_free(join->condition);
@@ -285,7 +297,7 @@ void wr_join_keep(struct join *join, unsigned port, const struct batch *batch, c
     struct wr_arena *arena = &join->op->worker->arena;
     struct join_side *side = &join->side[port];
     uint32_t n = WR_MAX(batch->nrows, 1u);
-    if (!side->map)
+    if (wr_join_is_shared(side))
         return;
     struct multimap_group **groups = wr_arena_alloc(arena, n * sizeof(struct multimap_group *));
     join->op->stats.touched += batch->nrows;
@@ -344,7 +356,7 @@ static bool inner_step(struct join *join, unsigned port, const struct batch *bat
     return true;
 }
 
-static bool take_batch(struct join *join, unsigned port, const struct batch *batch)
+static bool take_batch_alone(struct join *join, unsigned port, const struct batch *batch)
 {
     join->batch = batch;
     join->port = port;
@@ -356,11 +368,22 @@ static bool take_batch(struct join *join, unsigned port, const struct batch *bat
     return join->null_aware ? wr_join_notin_step(join, port, batch) : wr_join_outer_step(join, port, batch);
 }
 
+static bool take_batch(struct join *join, unsigned port, const struct batch *batch)
+{
+    struct op *index = join->side[!port].index;
+    if (!index)
+        return take_batch_alone(join, port, batch);
+    TRY(wr_index_enter(index));
+    bool ok = take_batch_alone(join, port, batch);
+    wr_index_leave(index);
+    return ok;
+}
+
 /* The table stands still: what had to wait goes on. */
 static bool take_held(struct join *join)
 {
     struct op *op = join->op;
-    unsigned port = join->side[LEFT].table ? RIGHT : LEFT;
+    unsigned port = wr_join_is_shared(&join->side[LEFT]) ? RIGHT : LEFT;
     struct held_batch *held;
     bool ok = true;
     while (ok && (held = wr_join_next_held(join))) {
@@ -381,7 +404,7 @@ static bool join_step(struct op *op, unsigned port, const struct batch *batch)
         wr_join_hold(join, batch);
         return true;
     }
-    if (WR_UNLIKELY(join->held_first && join->side[!port].table))
+    if (WR_UNLIKELY(join->held_first && wr_join_is_shared(&join->side[!port])))
         TRY(take_held(join));
     return take_batch(join, port, batch);
 }
@@ -422,7 +445,7 @@ static bool seal_maps(struct join *join, struct commit *commit, bool passing_too
 {
     struct worker *worker = join->op->worker;
     for (unsigned s = 0; s < 2; s++)
-        if (join->side[s].map && (passing_too || !is_passing(join, s)))
+        if (!wr_join_is_shared(&join->side[s]) && (passing_too || !is_passing(join, s)))
             TRY(wr_multimap_seal(join->side[s].map, &worker->arena, commit, &worker->error));
     return !join->counts || wr_multimap_seal(join->counts, &worker->arena, commit, &worker->error);
 }
@@ -441,11 +464,20 @@ static int64_t map_bytes(const struct multimap *map)
     return stats.bytes;
 }
 
+/* The states that are its own; NULL for others. */
+static void own_maps(const struct join *join, struct multimap **maps)
+{
+    for (unsigned s = 0; s < 2; s++)
+        maps[s] = wr_join_is_shared(&join->side[s]) ? NULL : join->side[s].map;
+    maps[2] = join->counts;
+}
+
 /* Each state gives its share. */
 static void join_relieve(struct op *op, int64_t bytes)
 {
     struct join *join = op->impl;
-    struct multimap *maps[3] = {join->side[LEFT].map, join->side[RIGHT].map, join->counts};
+    struct multimap *maps[3];
+    own_maps(join, maps);
     double all = 1;
     for (int m = 0; m < 3; m++)
         all += (double)map_bytes(maps[m]);
@@ -461,7 +493,8 @@ static void join_relieve(struct op *op, int64_t bytes)
 static void join_stats(struct op *op, struct op_stats *stats)
 {
     struct join *join = op->impl;
-    struct multimap *maps[3] = {join->side[LEFT].map, join->side[RIGHT].map, join->counts};
+    struct multimap *maps[3];
+    own_maps(join, maps);
     stats->state_rows = stats->state_bytes = 0;
     for (int m = 0; m < 3; m++) {
         if (!maps[m])

@@ -2,6 +2,7 @@
  * they are too many to load. */
 #include "executor/join.h"
 
+#include "executor/relations.h"
 #include "state/key_sort.h"
 
 /* ---- distinct keys */
@@ -67,6 +68,7 @@ static struct multimap_group **find_runs(struct join *join, struct multimap *map
 struct reader {
     struct join *join;
     struct multimap *map;
+    const struct op *index;  /* whose map it is; NULL: the join's own */
     struct version *version; /* NULL: not asked yet */
     int64_t loaded;          /* bytes in RAM since the last drain */
 };
@@ -103,7 +105,8 @@ static bool load(struct reader *reader, const char *key, uint32_t key_len, uint6
 /* Memory for what was loaded, if it is short: nothing may point into the map. */
 static void make_room(struct reader *reader)
 {
-    if (reader->loaded > 0 && wr_worker_pressed(reader->join->op->worker))
+    bool may_move = !reader->index || wr_index_may_move(reader->index);
+    if (reader->loaded > 0 && may_move && wr_worker_pressed(reader->join->op->worker))
         wr_multimap_evict(reader->map, reader->loaded);
     reader->loaded = 0;
 }
@@ -204,7 +207,7 @@ bool wr_join_visit(struct row_visitor *visitor, unsigned side, bool merged)
     const struct keys *keys = visitor->keys;
     const struct key_runs *runs = visitor->runs;
     struct wr_arena *arena = &join->op->worker->arena;
-    struct reader reader = {.join = join, .map = join->side[side].map};
+    struct reader reader = {.join = join, .map = join->side[side].map, .index = join->side[side].index};
     if (!runs->n)
         return visitor->drain(visitor);
     if (!reader.map)
@@ -234,6 +237,14 @@ bool wr_join_visit(struct row_visitor *visitor, unsigned side, bool merged)
 }
 
 /* ---- totals */
+
+static const struct op *index_of(const struct join *join, const struct multimap *map)
+{
+    for (unsigned s = 0; s < 2; s++)
+        if (join->side[s].index && join->side[s].map == map)
+            return join->side[s].index;
+    return NULL;
+}
 
 static bool stream_total(struct reader *reader, const char *key, uint32_t key_len, int64_t *total)
 {
@@ -268,7 +279,7 @@ static bool read_total(struct reader *reader, const char *key, uint32_t key_len,
 bool wr_join_totals(struct join *join, struct multimap *map, const struct keys *keys, const struct key_runs *runs,
                     int64_t *totals)
 {
-    struct reader reader = {.join = join, .map = map};
+    struct reader reader = {.join = join, .map = map, .index = index_of(join, map)};
     struct multimap_group **groups = find_runs(join, map, keys, runs);
     uint32_t *missing = wr_arena_alloc(&join->op->worker->arena, WR_MAX(runs->n, 1u) * sizeof *missing);
     uint32_t nmissing = 0;
@@ -295,7 +306,7 @@ bool wr_join_total(struct join *join, struct multimap *map, const char *key, uin
     *total = group ? group->total : 0;
     if (wr_multimap_is_complete(map, group))
         return true;
-    struct reader reader = {.join = join, .map = map};
+    struct reader reader = {.join = join, .map = map, .index = index_of(join, map)};
     bool ok = read_total(&reader, key, key_len, hash, total);
     reader_close(&reader);
     return ok;

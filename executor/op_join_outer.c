@@ -230,16 +230,29 @@ static bool emit_flips(struct join *join, const struct batch *batch, const struc
     return true;
 }
 
+/* Of the right side's rows, without this batch. */
+static bool totals_before(struct join *join, const struct batch *batch, const struct keys *keys,
+                          const struct key_runs *runs, int64_t *before)
+{
+    struct join_side *right = &join->side[RIGHT];
+    if (!right->map) {
+        wr_join_totals_before(batch, runs, before);
+        return true;
+    }
+    TRY(wr_join_totals(join, right->map, keys, runs, before));
+    for (uint32_t r = 0; r < runs->n && right->index; r++) /* it holds the batch already */
+        for (uint32_t i = runs->first[r]; i != NO_ROW; i = runs->next[i])
+            before[r] -= wr_weight(batch, i);
+    return true;
+}
+
 static bool right_step(struct join *join, const struct batch *batch, const struct keys *keys, const uint8_t *skip)
 {
     struct wr_arena *arena = &join->op->worker->arena;
     struct key_runs runs;
     wr_join_runs(arena, keys, skip, &runs);
     int64_t *before = wr_arena_alloc(arena, WR_MAX(runs.n, 1u) * sizeof *before);
-    if (join->side[RIGHT].map)
-        TRY(wr_join_totals(join, join->side[RIGHT].map, keys, &runs, before));
-    else
-        wr_join_totals_before(batch, &runs, before);
+    TRY(totals_before(join, batch, keys, &runs, before));
     if (join->emit_pairs)
         TRY(wr_join_probe(join, batch, keys, skip, NULL));
     TRY(emit_flips(join, batch, keys, &runs, before));

@@ -1,13 +1,13 @@
-/* A join's shared side (plan: join.shared): the rows are not kept here, they are the table's own, looked up by its
- * primary key (D4). Shapes and conditions: planner/pass_share.c.
+/* A join's shared side (plan: join.shared): the rows are not kept here, they are those of a table, looked up by its
+ * primary key, or of an index (op_index.c), looked up by the index's (D4). Shapes and conditions: planner/pass_share.c.
  *
- * What the join must see of the table is T, the sum of the changes that have come in at the shared port. The table's
- * state is ahead of T exactly while a change is being handed out (wr_table_is_ahead). A batch that comes in at the
- * other port meanwhile (a self-join; an exchange that is worked off in between) is held until the end of the epoch,
+ * What the join must see of the table (or index) is T, the sum of the changes that have come in at the shared port. The
+ * table's state is ahead of T exactly while a change is being handed out (wr_table_is_ahead). A batch that comes in at
+ * the other port meanwhile (a self-join; an exchange that is worked off in between) is held until the end of the epoch,
  * when the table stands still: every pair of a row and a change is then met once, by whichever came second.
  *
- * One row per key at most, and changes come as -old +new: whether a key had a row before a batch of changes follows
- * from the batch's weights alone. */
+ * A table has one row per key at most, and changes come as -old +new: whether a key had a row before a batch of changes
+ * follows from the batch's weights alone. An index has many; its state is ahead by exactly the batch at hand. */
 #include "executor/join.h"
 
 #include "executor/relations.h"
@@ -105,8 +105,8 @@ void wr_join_totals_before(const struct batch *batch, const struct key_runs *run
 
 bool wr_join_must_wait(const struct join *join, unsigned port)
 {
-    const struct op *table = join->side[!port].table;
-    return table && wr_table_is_ahead(table);
+    const struct join_side *other = &join->side[!port];
+    return (other->table && wr_table_is_ahead(other->table)) || (other->index && wr_index_is_ahead(other->index));
 }
 
 void wr_join_hold(struct join *join, const struct batch *batch)
@@ -131,10 +131,9 @@ struct held_batch *wr_join_next_held(struct join *join)
 /* ---- from a copy of its own (a backfill) to the table */
 
 /* The rows as the table has them: columns are the scanned ones, rows are whole. */
-static void take_layout(struct join *join, unsigned s, const struct relation *relation)
+static void take_layout(const struct join *join, struct join_side *side, const struct relation *relation)
 {
-    struct join_side *side = &join->side[s];
-    const struct plan *scan = join->op->plan->inputs[s];
+    const struct plan *scan = join->op->plan->inputs[side == &join->side[RIGHT]];
     side->layout = relation->layout;
     for (uint16_t c = 0; c < side->ncols; c++) {
         side->slots[c] = scan->scan.columns[c];
@@ -142,16 +141,21 @@ static void take_layout(struct join *join, unsigned s, const struct relation *re
     }
 }
 
-struct trace *wr_join_read_table(struct op *op, struct op *table)
+struct trace *wr_join_read_shared(struct op *op, struct op *from)
 {
     struct join *join = op->impl;
-    unsigned s = op->plan->join.shared == SHARED_RIGHT ? RIGHT : LEFT;
-    struct join_side *side = &join->side[s];
+    struct join_side *side = &join->side[op->plan->join.shared == SHARED_RIGHT ? RIGHT : LEFT];
     struct trace *trace = wr_multimap_trace(side->map);
     wr_multimap_free(side->map);
-    side->map = NULL;
-    side->table = table;
     side->drop_matched = false;
-    take_layout(join, s, wr_table_relation(table));
+    if (from->cls == &op_index) {
+        side->index = from;
+        side->map = wr_index_map(from);
+        take_layout(join, side, wr_index_relation(from));
+    } else {
+        side->table = from;
+        side->map = NULL;
+        take_layout(join, side, wr_table_relation(from));
+    }
     return trace;
 }

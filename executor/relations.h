@@ -86,9 +86,20 @@ void wr_table_found_done(struct op *table);
 /* The state holds a change that not everybody who reads the table's output has been given yet. */
 bool wr_table_is_ahead(const struct op *table);
 const struct relation *wr_table_relation(const struct op *table);
-/* From now on the join's shared side is this table. Returns the trace of the copy it kept so far, which nobody needs
- * any more (all workers' joins share it). */
-struct trace *wr_join_read_table(struct op *join, struct op *table);
+
+extern const struct op_class op_index; /* argument: const struct relation * whose key is the index's */
+struct multimap;
+/* The rows by key, for readers between enter (false: worker->error) and leave, which nest. */
+struct multimap *wr_index_map(const struct op *index);
+bool wr_index_enter(struct op *index) WR_MUST;
+void wr_index_leave(struct op *index);
+bool wr_index_may_move(const struct op *index); /* only one reader is there: rows may be dropped from RAM */
+bool wr_index_is_ahead(const struct op *index);
+const struct relation *wr_index_relation(const struct op *index);
+
+/* From now on the join's shared side is read from this table or index. Returns the trace of the copy it kept so far,
+ * which nobody needs any more (all workers' joins share it). */
+struct trace *wr_join_read_shared(struct op *join, struct op *from);
 
 /* ---- sinks */
 

@@ -26,7 +26,7 @@ enum plan_kind {
 };
 
 enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_SEMI, JOIN_ANTI };
-/* A side of a join that is not kept, but read from the table it is a scan of, by the table's primary key. */
+/* A side of a join that is not kept, but read from the table it is a scan of, by its primary key, or from the index. */
 enum join_shared { SHARED_NONE, SHARED_LEFT, SHARED_RIGHT };
 
 struct plan_column {
@@ -100,6 +100,7 @@ struct plan {
             bool null_aware;                  /* ANTI for NOT IN: NULLs count as PostgreSQL says */
             bool nulls_equal;                 /* keys compared with IS NOT DISTINCT FROM */
             uint8_t shared;                   /* enum join_shared: keys are then in the primary key's order */
+            bool shared_index;                /* from an index: what EXPLAIN says */
             struct expr *condition;           /* extra condition over left+right columns, or NULL */
         } join;
         struct {

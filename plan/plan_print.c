@@ -118,7 +118,8 @@ static void put_join(struct wr_buf *buf, const struct plan *plan)
     if (!plan->join.nkeys && !plan->join.condition)
         wr_buf_puts(buf, " cross");
     if (plan->join.shared)
-        wr_buf_printf(buf, "; %s from table %s", plan->join.shared == SHARED_LEFT ? "left" : "right",
+        wr_buf_printf(buf, "; %s from %s %s", plan->join.shared == SHARED_LEFT ? "left" : "right",
+                      plan->join.shared_index ? "index" : "table",
                       plan->inputs[plan->join.shared == SHARED_RIGHT]->scan.name);
     wr_arena_reset(&names.arena);
 }

@@ -4,7 +4,6 @@
 static bool check_target(struct binder *binder, const PgQuery__RangeVar *name, const char *verb,
                          const struct object **table)
 {
-    static const char *const kinds[] = {"", "table", "source", "view", "materialized view", "sink", "system relation"};
     TRY(wr_plan_relation(binder->planner, name, table, binder->err));
     /* views over it rely on rows that never go */
     if ((*table)->kind == OBJECT_TABLE && (*table)->append_only && strcmp(verb, "insert into") != 0)
@@ -12,8 +11,8 @@ static bool check_target(struct binder *binder, const PgQuery__RangeVar *name, c
                          (*table)->name);
     if ((*table)->kind == OBJECT_TABLE)
         return true;
-    return bind_fail(binder, name->location, ERR_WRONG_OBJECT_TYPE, "cannot %s %s \"%s\"", verb, kinds[(*table)->kind],
-                     (*table)->name);
+    return bind_fail(binder, name->location, ERR_WRONG_OBJECT_TYPE, "cannot %s %s \"%s\"", verb,
+                     wr_object_kind_name((*table)->kind), (*table)->name);
 }
 
 static uint16_t visible_columns(const struct object *table)

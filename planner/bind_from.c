@@ -110,6 +110,8 @@ static bool bind_object(struct binder *binder, const PgQuery__RangeVar *range, s
 {
     const struct object *object;
     TRY(wr_plan_relation(binder->planner, range, &object, binder->err));
+    if (object->kind == OBJECT_INDEX)
+        return bind_fail(binder, range->location, ERR_WRONG_OBJECT_TYPE, "\"%s\" is an index", object->name);
     if (object->kind == OBJECT_SINK)
         return bind_fail(binder, range->location, ERR_WRONG_OBJECT_TYPE, "\"%s\" is a sink", object->name);
     bool computed = object->kind == OBJECT_MATERIALIZED_VIEW && object->uncommitted && !binder->planner->streaming;

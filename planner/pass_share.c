@@ -1,30 +1,36 @@
-/* A join that looks one side up by a table's primary key reads the table instead of keeping a copy of it (D4).
+/* A join that looks one side up by a table's primary key, or by an index, reads those rows there instead of keeping a
+ * copy of them (D4).
  *
  *   before  Join on o.product_id = p.id      keeps the rows of o and of p
  *     Scan o, Scan p
- *   after   the same, "shared right: p"      keeps the rows of o; those of p are the table's own state
+ *   after   the same, "right from table p"   keeps the rows of o; those of p are the table's own state
+ *   after   with CREATE INDEX i ON o (product_id): "left from index i" over a scan of i, if p's key is not to be had
  *
- * Conditions: the side is a plain scan of a table, the join's keys are exactly its primary key; the left side of a
- * left, semi or anti join only without an extra condition, whose match counts name left rows by their bytes. The other
- * side must not come from joins over the same table: what such a join emits while the table's own change is under way
- * has to wait for the end of the epoch, and may be more than memory should hold (executor/op_join_table.c).
+ * Conditions: the side is a plain scan of a table or materialized view; the join's keys are exactly the primary key of
+ * the table, or those of an index that has all the columns the scan yields; the left side of a left, semi or anti join
+ * only without an extra condition, whose match counts name left rows by their bytes. The other side must not come from
+ * joins over the same relation: what such a join emits while the relation's own change is under way has to wait, and
+ * may be more than memory should hold (executor/op_join_table.c).
  *
- * The join's keys are put into the order of the primary key: the lookup's key is then the table's, and so is the shard.
- * A choice of state: stored views planned before it do without (struct planner, version). */
+ * The join's keys are put into the order of the table's or index's: the lookup's key is then theirs, and so is the
+ * shard. A choice of state: stored views planned before it do without (struct planner, version), and use no index that
+ * they did not use when they were made: it is among their deps. */
 #include "planner/passes.h"
 
 #define SHARES_SINCE 1
 
-/* Where in the join's keys the table's key columns are; false if the keys are not exactly those. */
-static bool key_order(const struct plan *plan, unsigned side, const struct object *table, uint16_t *order)
+/* Where in the join's keys the key columns of `owner` (table, or index of the scanned relation) are; false if the keys
+ * are not exactly those. */
+static bool key_order(const struct plan *plan, unsigned side, const struct object *scanned, const struct object *owner,
+                      uint16_t *order)
 {
     const struct plan *scan = plan->inputs[side];
     const uint16_t *keys = side ? plan->join.right_keys : plan->join.left_keys;
-    if (table->npk != plan->join.nkeys)
+    if (owner->npk != plan->join.nkeys)
         return false;
-    for (uint16_t i = 0; i < table->npk; i++) {
+    for (uint16_t i = 0; i < owner->npk; i++) {
         uint16_t k = 0;
-        while (k < plan->join.nkeys && scan->scan.columns[keys[k]] != table->pk[i])
+        while (k < plan->join.nkeys && scanned->cols[scan->scan.columns[keys[k]]].id != owner->cols[owner->pk[i]].id)
             k++;
         if (k == plan->join.nkeys)
             return false;
@@ -81,22 +87,61 @@ static bool is_independent(const struct planner *planner, const struct plan *oth
     return !itself || !has_join(other);
 }
 
-static const struct object *table_of(const struct planner *planner, const struct plan *plan)
+/* ---- what can be read */
+
+static bool has_columns(const struct object *index, const struct object *scanned, const struct plan *scan)
 {
-    if (plan->kind != PLAN_SCAN)
-        return NULL;
-    const struct object *object = wr_catalog_get(planner->catalog, plan->scan.object);
-    bool keyed = object && object->kind == OBJECT_TABLE && object->npk && !object->cols[object->ncols - 1].hidden;
-    return keyed ? object : NULL;
+    for (uint16_t c = 0; c < scan->ncols; c++)
+        if (wr_object_column(index, scanned->cols[scan->scan.columns[c]].id) == index->ncols)
+            return false;
+    return true;
 }
 
-static bool share_side(struct planner *planner, struct plan *plan, unsigned side)
+static bool may_use(const struct planner *planner, const struct object *index)
 {
-    const struct object *table = table_of(planner, plan->inputs[side]);
+    const struct object *stored = planner->stored;
+    bool known = !stored && !index->creating && !index->uncommitted;
+    for (uint16_t d = 0; stored && d < stored->ndeps && !known; d++)
+        known = stored->deps[d] == index->id;
+    return known;
+}
+
+static const struct object *find_index(const struct planner *planner, const struct plan *plan, unsigned side,
+                                       const struct object *scanned, uint16_t *order)
+{
+    for (size_t i = 0; i < wr_catalog_count(planner->catalog); i++) {
+        const struct object *index = wr_catalog_at(planner->catalog, i);
+        if (index->kind == OBJECT_INDEX && index->deps[0] == scanned->id && may_use(planner, index) &&
+            has_columns(index, scanned, plan->inputs[side]) && key_order(plan, side, scanned, index, order))
+            return index;
+    }
+    return NULL;
+}
+
+static bool is_keyed_table(const struct object *object)
+{
+    return object->kind == OBJECT_TABLE && object->npk && !object->cols[object->ncols - 1].hidden;
+}
+
+/* The table itself, an index of what is scanned, or NULL. */
+static const struct object *find_owner(const struct planner *planner, const struct plan *plan, unsigned side,
+                                       uint16_t *order)
+{
+    const struct plan *scan = plan->inputs[side];
+    const struct object *scanned = scan->kind == PLAN_SCAN ? wr_catalog_get(planner->catalog, scan->scan.object) : NULL;
+    if (!scanned || (scanned->kind != OBJECT_TABLE && scanned->kind != OBJECT_MATERIALIZED_VIEW) ||
+        !is_independent(planner, plan->inputs[!side], scanned->id))
+        return NULL;
+    if (is_keyed_table(scanned) && key_order(plan, side, scanned, scanned, order))
+        return scanned;
+    return find_index(planner, plan, side, scanned, order);
+}
+
+/* ---- the change */
+
+static void order_keys(struct planner *planner, struct plan *plan, const uint16_t *order)
+{
     uint16_t n = plan->join.nkeys;
-    uint16_t *order = WR_NEW_ARRAY(planner->arena, uint16_t, n);
-    if (!table || !key_order(plan, side, table, order) || !is_independent(planner, plan->inputs[!side], table->id))
-        return false;
     uint16_t *left = WR_NEW_ARRAY(planner->arena, uint16_t, n), *right = WR_NEW_ARRAY(planner->arena, uint16_t, n);
     for (uint16_t i = 0; i < n; i++) {
         left[i] = plan->join.left_keys[order[i]];
@@ -104,7 +149,30 @@ static bool share_side(struct planner *planner, struct plan *plan, unsigned side
     }
     plan->join.left_keys = left;
     plan->join.right_keys = right;
+}
+
+static void scan_index(struct planner *planner, struct plan *scan, const struct object *index)
+{
+    const struct object *scanned = wr_catalog_get(planner->catalog, scan->scan.object);
+    uint16_t *columns = WR_NEW_ARRAY(planner->arena, uint16_t, scan->ncols + 1);
+    for (uint16_t c = 0; c < scan->ncols; c++)
+        columns[c] = wr_object_column(index, scanned->cols[scan->scan.columns[c]].id);
+    scan->scan.object = index->id;
+    scan->scan.name = wr_arena_strdup(planner->arena, index->name);
+    scan->scan.columns = columns;
+}
+
+static bool share_side(struct planner *planner, struct plan *plan, unsigned side)
+{
+    uint16_t *order = WR_NEW_ARRAY(planner->arena, uint16_t, plan->join.nkeys);
+    const struct object *owner = find_owner(planner, plan, side, order);
+    if (!owner)
+        return false;
+    order_keys(planner, plan, order);
+    if (owner->kind == OBJECT_INDEX)
+        scan_index(planner, plan->inputs[side], owner);
     plan->join.shared = side ? SHARED_RIGHT : SHARED_LEFT;
+    plan->join.shared_index = owner->kind == OBJECT_INDEX;
     return true;
 }
 

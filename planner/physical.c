@@ -116,7 +116,7 @@ static void place_project(struct placing *p, struct plan *plan)
 static void place_scan(struct placing *p, struct planner *planner, struct plan *plan)
 {
     const struct object *object = wr_catalog_get(planner->catalog, plan->scan.object);
-    if (!object || !object->npk || (object->kind != OBJECT_TABLE && object->kind != OBJECT_MATERIALIZED_VIEW))
+    if (!object || !object->npk || object->kind == OBJECT_SOURCE)
         return;
     uint16_t *columns = WR_NEW_ARRAY(p->arena, uint16_t, object->npk);
     for (uint16_t k = 0; k < object->npk; k++) {
@@ -183,9 +183,13 @@ static void place(struct placing *p, struct planner *planner, struct plan *plan)
     }
 }
 
-static void place_root(struct placing *p, struct plan **plan)
+static void place_root(struct placing *p, const struct planner *planner, struct plan **plan)
 {
     const struct plan_props *props = &(*plan)->props;
+    if (planner->stored && planner->stored->kind == OBJECT_INDEX) {
+        add_exchange(p, plan, planner->stored->pk, planner->stored->npk);
+        return;
+    }
     uint16_t n = props->nkeys ? props->keys[0].n : (*plan)->ncols;
     add_exchange(p, plan, props->nkeys ? props->keys[0].columns : first_columns(p, n), n);
 }
@@ -222,7 +226,7 @@ void plan_physical(struct planner *planner, struct plan **plan)
     uint16_t state = 0;
     place(&p, planner, *plan);
     if (planner->streaming)
-        place_root(&p, plan);
+        place_root(&p, planner, plan);
     if (planner->version < 2) {
         number_together(*plan, &id);
     } else {

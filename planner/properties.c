@@ -73,7 +73,9 @@ static void inherit_keys(struct proving *p, struct plan *plan, const struct plan
 
 static void prove_scan(struct proving *p, struct plan *plan)
 {
-    const struct object *object = wr_catalog_get(p->planner->catalog, plan->scan.object);
+    const struct object *scanned = wr_catalog_get(p->planner->catalog, plan->scan.object), *object = scanned;
+    if (object && object->kind == OBJECT_INDEX) /* its rows are those of what it is an index of */
+        object = wr_catalog_get(p->planner->catalog, object->deps[0]);
     if (!object)
         return;
     /* a query reads a snapshot: rows only come */
@@ -81,7 +83,7 @@ static void prove_scan(struct proving *p, struct plan *plan)
     uint16_t *columns = WR_NEW_ARRAY(p->arena, uint16_t, object->npk), n = 0;
     for (uint16_t k = 0; k < object->npk; k++)
         for (uint16_t c = 0; c < plan->ncols; c++)
-            if (plan->scan.columns[c] == object->pk[k]) {
+            if (scanned->cols[plan->scan.columns[c]].id == object->cols[object->pk[k]].id) {
                 columns[n++] = c;
                 break;
             }

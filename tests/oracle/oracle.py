@@ -170,6 +170,10 @@ class Pair:
             return self.create(*action[1:])
         if kind == "drop":
             self.drop(action[1])
+        elif kind == "index":
+            _, error = self.on_weir(action[2])
+            if error and error.sqlstate != "42P01":  # its relation may be gone from a shrunk list
+                raise Failure("tag", action[1], f"{action[2]}: {error}")
         elif kind == "step":
             for sql in action[1]:
                 self.both(sql)
@@ -223,6 +227,19 @@ class Round:
                 return
             self.actions.pop()
 
+    def new_index(self, name):
+        """An index of weir alone: later joins and lookups may use it, and answers must not change."""
+        columns = [c.sql for c in self.relations[name][0] if c.type != "jsonb"]
+        if not columns:
+            return
+        keys = self.r.sample(columns, min(len(columns), self.r.choice([1, 1, 1, 2])))
+        others = [c for c in columns if c not in keys]
+        include = ""
+        if others and self.r.random() < 0.3:
+            include = f" INCLUDE ({', '.join(self.r.sample(others, self.r.randint(1, len(others))))})"
+        self.act("index", name, f"CREATE INDEX ON {name} ({', '.join(keys)}){include}")
+        self.stats["indexes"] += 1
+
     def forget(self, name):
         """Drops a view that no other view reads."""
         if any(depends(q, name) for n, q in self.pair.views.items() if n != name):
@@ -258,11 +275,15 @@ class Round:
                 self.relations[t.name] = (t.scope(), False, set())
                 if r.random() < 0.8:
                     self.act("step", [t.insert(r, r.randint(3, 25))])
+                while r.random() < 0.5:
+                    self.new_index(t.name)
             for _ in range(r.randint(3, 6)):
                 self.new_view()
             for _ in range(r.randint(12, 24)):
                 if r.random() < 0.35 and len(self.pair.views) < 14:
                     self.new_view()
+                if r.random() < 0.15:
+                    self.new_index(r.choice([*self.pair.views, *(t.name for t in self.tables)]))
                 if r.random() < 0.06 and self.pair.views:
                     self.forget(r.choice(list(self.pair.views)))
                 self.act("step", step(r, self.tables))
@@ -295,6 +316,8 @@ def report(round, failure, budget):
                     out.append(f"CREATE MATERIALIZED VIEW {a[1]} AS {a[2]};")
                 elif a[0] == "drop":
                     out.append(f"DROP MATERIALIZED VIEW {a[1]};")
+                elif a[0] == "index":
+                    out.append(a[2] + ";")
                 elif a[0] == "step":
                     out.extend(s + ";" for s in a[1])
                 else:

@@ -22,7 +22,7 @@ class Shrinker:
         try:
             gone = set()
             for a in actions:
-                if a[0] == "view" and any(f" {g} AS" in a[2] for g in gone) or a[0] == "drop" and a[1] in gone:
+                if a[0] == "view" and any(f" {g} AS" in a[2] for g in gone) or a[0] in ("drop", "index") and a[1] in gone:
                     gone.add(a[1])
                     continue
                 if not pair.apply(a):
