@@ -69,7 +69,7 @@ static bool backfill_errors(struct worker *worker, struct op *op, const struct b
 
 static bool catches_up(const struct object *object)
 {
-    return object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK;
+    return wr_object_has_query(object);
 }
 
 static struct live *live_of(const struct backfill *bf, uint32_t id)

@@ -108,7 +108,7 @@ bool wr_pending_commit(struct weir_session *session, struct write_list *const *w
     bool catches_up = false;
     for (uint32_t i = 0; i < pending->ncreated; i++) {
         created[i] = wr_catalog_get(session->catalog, pending->created[i]);
-        catches_up |= created[i]->kind == OBJECT_MATERIALIZED_VIEW || created[i]->kind == OBJECT_SINK;
+        catches_up |= wr_object_has_query(created[i]);
     }
     struct ddl ddl = {.created = created,
                       .ncreated = pending->ncreated,

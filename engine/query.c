@@ -111,13 +111,25 @@ struct feed {
     struct weir_session *session;
     const struct read_view *view;
     struct op *scan;
-    const struct relation *relation;
+    const struct object *object;     /* what is scanned */
+    const struct relation *relation; /* where its rows are: itself, or an index */
+    const uint16_t *columns;         /* of an index: of each of its columns the scanned object's; NULL: itself */
     struct wr_arena bytes;
     const char **rows;
     int64_t *weights;
     uint32_t n;
     size_t len; /* of the rows */
 };
+
+/* An index's columns at the places they have in what is scanned; others are not asked for. */
+static void as_scanned(const struct feed *feed, struct batch *batch)
+{
+    struct column *cols = WR_NEW_ARRAY(&feed->scan->worker->arena, struct column, feed->object->ncols + 1);
+    for (uint16_t c = 0; c < batch->ncols; c++)
+        cols[feed->columns[c]] = batch->cols[c];
+    batch->cols = cols;
+    batch->ncols = feed->object->ncols;
+}
 
 static bool feed_flush(struct feed *feed)
 {
@@ -126,6 +138,8 @@ static bool feed_flush(struct feed *feed)
     struct worker *worker = feed->scan->worker;
     struct wr_mark mark = wr_arena_mark(&worker->arena);
     struct batch *batch = wr_row_decode(&worker->arena, feed->relation->layout, feed->rows, feed->n);
+    if (feed->columns)
+        as_scanned(feed, batch);
     if (!feed->relation->is_table)
         batch->weights = feed->weights;
     bool ok = wr_op_step(feed->scan, 0, batch);
@@ -228,9 +242,9 @@ static bool find_keys(const struct feed *feed, struct wr_arena *arena, struct lo
     note_given(above->filter.predicate, by_column);
     uint64_t total = 1;
     for (uint16_t k = 0; k < relation->nkey; k++) {
-        uint16_t c = 0;
-        while (c < scan->plan->ncols &&
-               (scan->plan->scan.columns[c] != relation->key[k].column || !by_column[c].values))
+        uint16_t c = 0, column = relation->key[k].column;
+        column = feed->columns ? feed->columns[column] : column;
+        while (c < scan->plan->ncols && (scan->plan->scan.columns[c] != column || !by_column[c].values))
             c++;
         if (c == scan->plan->ncols || (total *= by_column[c].n) > LOOKUP_KEYS_MAX)
             return false;
@@ -265,24 +279,75 @@ static bool feed_cursor(struct feed *feed, struct cursor *cursor)
     return ok;
 }
 
-static bool feed_version(struct feed *feed, struct version *version)
+/* ---- an index that the condition gives the key of */
+
+static bool covers(const struct object *index, const struct object *of, const struct plan *scan)
+{
+    for (uint16_t c = 0; c < scan->ncols; c++)
+        if (wr_object_column(index, of->cols[scan->scan.columns[c]].id) == index->ncols)
+            return false;
+    return true;
+}
+
+static void use_index(struct feed *feed, struct wr_arena *arena, const struct object *index)
+{
+    uint16_t *columns = WR_NEW_ARRAY(arena, uint16_t, index->ncols + 1);
+    for (uint16_t c = 0; c < index->ncols; c++)
+        columns[c] = wr_object_column(feed->object, index->cols[c].id);
+    feed->columns = columns;
+    feed->relation = wr_relation_of(arena, index);
+}
+
+/* Look the rows up in the relation itself or in an index; false: all of it has to be read. What the session's
+ * transaction has written is in no index. */
+static bool find_lookup(struct feed *feed, struct wr_arena *arena, struct lookup *lookup)
+{
+    if (find_keys(feed, arena, lookup))
+        return true;
+    const struct relation *itself = feed->relation;
+    const struct catalog *catalog = feed->view->catalog;
+    bool overlaid = wr_overlay_any(feed->view->overlay, itself->object);
+    for (size_t i = 0; i < wr_catalog_count(catalog) && !overlaid; i++) {
+        const struct object *index = wr_catalog_at(catalog, i);
+        if (index->kind != OBJECT_INDEX || index->deps[0] != feed->object->id || index->creating ||
+            index->uncommitted || !covers(index, feed->object, feed->scan->plan))
+            continue;
+        use_index(feed, arena, index);
+        if (find_keys(feed, arena, lookup))
+            return true;
+    }
+    feed->relation = itself;
+    feed->columns = NULL;
+    return false;
+}
+
+static struct version *version_of(const struct feed *feed)
+{
+    enum trace_kind kind = feed->relation->is_table ? TRACE_UPSERT : TRACE_ZSET;
+    return wr_snapshot_version_of(feed->view->snapshot, feed->relation->trace_id, kind);
+}
+
+static bool feed_rows(struct feed *feed)
 {
     struct wr_arena arena;
     wr_arena_init(&arena, NULL);
     struct lookup lookup = {0};
-    bool ok = true;
-    if (!find_keys(feed, &arena, &lookup))
+    bool ok = true, looked_up = find_lookup(feed, &arena, &lookup);
+    struct version *version = version_of(feed);
+    if (!looked_up)
         ok = feed_cursor(feed, wr_cursor_open(version, NULL, 0, NULL, 0));
     for (uint32_t i = 0; ok && i < lookup.n; i++)
         if (!i || key_cmp(&lookup.keys[i - 1], &lookup.keys[i]) != 0)
             ok = feed_cursor(feed,
                              wr_cursor_open_prefix(version, lookup.keys[i].data, (uint32_t)lookup.keys[i].len, true));
-    for (uint32_t i = 0; i < lookup.n; i++)
-        wr_buf_free(&lookup.keys[i]);
-    wr_arena_reset(&arena);
     if (ok && wr_overlay_any(feed->view->overlay, feed->relation->object))
         ok = wr_overlay_rows(feed->view->overlay, feed->relation->object, feed_row, feed);
-    return ok && feed_flush(feed);
+    ok = ok && feed_flush(feed);
+    for (uint32_t i = 0; i < lookup.n; i++)
+        wr_buf_free(&lookup.keys[i]);
+    wr_version_release(version);
+    wr_arena_reset(&arena);
+    return ok;
 }
 
 static bool still_creating(struct op *scan, const struct object *object)
@@ -299,14 +364,12 @@ bool wr_feed_relation(struct weir_session *session, const struct read_view *view
         return still_creating(scan, object);
     struct wr_arena arena;
     wr_arena_init(&arena, NULL);
-    struct feed feed = {.session = session, .view = view, .scan = scan, .relation = wr_relation_of(&arena, object)};
+    struct feed feed = {
+        .session = session, .view = view, .scan = scan, .object = object, .relation = wr_relation_of(&arena, object)};
     wr_arena_init(&feed.bytes, scan->worker->state_pool);
     feed.rows = WR_NEW_ARRAY(&arena, const char *, BATCH_ROWS_MAX);
     feed.weights = WR_NEW_ARRAY(&arena, int64_t, BATCH_ROWS_MAX);
-    enum trace_kind kind = feed.relation->is_table ? TRACE_UPSERT : TRACE_ZSET;
-    struct version *version = wr_snapshot_version_of(view->snapshot, feed.relation->trace_id, kind);
-    bool ok = feed_version(&feed, version);
-    wr_version_release(version);
+    bool ok = feed_rows(&feed);
     wr_arena_reset(&feed.bytes);
     wr_arena_reset(&arena);
     return ok;

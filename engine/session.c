@@ -128,7 +128,8 @@ static const struct statement_class drop_classes[] = {
     [OBJECT_SOURCE] = {.name = "DROP SOURCE", .run = wr_drop_run, .writes = true},
     [OBJECT_VIEW] = {.name = "DROP VIEW", .run = wr_drop_run, .writes = true},
     [OBJECT_MATERIALIZED_VIEW] = {.name = "DROP MATERIALIZED VIEW", .run = wr_drop_run, .writes = true},
-    [OBJECT_SINK] = {.name = "DROP SINK", .run = wr_drop_run, .writes = true}};
+    [OBJECT_SINK] = {.name = "DROP SINK", .run = wr_drop_run, .writes = true},
+    [OBJECT_INDEX] = {.name = "DROP INDEX", .run = wr_drop_run, .writes = true}};
 static const struct statement_class set_class = {.name = "SET", .describe = NULL, .run = wr_set_run};
 static const struct statement_class show_setting_class = {
     .name = "SHOW", .describe = wr_show_setting_describe, .run = wr_show_setting_run};
@@ -140,6 +141,8 @@ static const struct statement_class explain_class = {
 static const struct statement_class flush_class = {.name = "FLUSH", .describe = NULL, .run = wr_flush_run};
 static const struct statement_class close_class = {.name = "CLOSE", .describe = NULL, .run = wr_close_run};
 static const struct statement_class unlisten_class = {.name = "UNLISTEN", .describe = NULL, .run = wr_unlisten_run};
+static const struct statement_class create_index_class = {
+    .name = "CREATE INDEX", .describe = NULL, .run = wr_create_index_run, .writes = true};
 static const struct statement_class copy_class = {
     .name = "COPY FROM", .describe = NULL, .run = wr_copy_run, .writes = true};
 
@@ -173,6 +176,8 @@ static const struct statement_class *drop_class(const PgQuery__DropStmt *stmt)
         return &drop_classes[OBJECT_VIEW];
     case PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW:
         return &drop_classes[OBJECT_MATERIALIZED_VIEW];
+    case PG_QUERY__OBJECT_TYPE__OBJECT_INDEX:
+        return &drop_classes[OBJECT_INDEX];
     default:
         return NULL;
     }
@@ -193,6 +198,8 @@ static const struct statement_class *postgres_class(const PgQuery__Node *node)
         return transaction_class(node->transaction_stmt);
     case PG_QUERY__NODE__NODE_VIEW_STMT:
         return &create_view_class;
+    case PG_QUERY__NODE__NODE_INDEX_STMT:
+        return &create_index_class;
     case PG_QUERY__NODE__NODE_DROP_STMT:
         return drop_class(node->drop_stmt);
     case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:

@@ -141,6 +141,7 @@ bool wr_commit_run(struct weir_statement *, const struct datum *, struct weir_re
 bool wr_rollback_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_create_table_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_create_view_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_create_index_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_create_mv_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_create_sink_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_drop_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
