@@ -70,6 +70,7 @@ struct wr_error {
 #define ERR_ACTIVE_TRANSACTION       "25001"
 #define ERR_NO_ACTIVE_TRANSACTION    "25P01"
 #define ERR_INVALID_STATEMENT_NAME   "26000"
+#define ERR_INVALID_CURSOR_STATE     "24000"
 #define ERR_INVALID_CURSOR_NAME      "34000"
 #define ERR_SERIALIZATION            "40001"
 #define ERR_OUT_OF_MEMORY            "53200"

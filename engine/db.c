@@ -261,6 +261,11 @@ weir_code weir_open(const char *dir, const weir_options *options, weir_db **out,
     return WEIR_OK;
 }
 
+const char *weir_version(void)
+{
+    return WEIR_VERSION;
+}
+
 void weir_close(weir_db *db)
 {
     if (db)

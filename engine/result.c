@@ -42,6 +42,8 @@ void wr_result_row(struct weir_result *result, const char *const *values)
 
 static bool next_chunk(struct weir_result *result, struct wr_error *err)
 {
+    if (result->cut_short) /* the rest is not to be taken for the end */
+        return wr_fail(err, ERR_INVALID_CURSOR_STATE, "the result was ended by the session's next statement");
     if (result->chunk)
         wr_held_release(result->chunk);
     result->chunk = NULL;
@@ -77,10 +79,11 @@ static void finish(struct weir_result *result)
         result->session->open_result = NULL;
 }
 
-static void fail_transaction(struct weir_session *session)
+/* The error of a query that still ran is the transaction's; that of reading one which was ended is not. */
+static void fail_transaction(struct weir_result *result)
 {
-    if (session->state == 'T')
-        session->state = 'E';
+    if (result->session->state == 'T' && !result->cut_short)
+        result->session->state = 'E';
 }
 
 weir_code weir_result_next(weir_result *result, weir_error *error)
@@ -99,7 +102,7 @@ weir_code weir_result_next(weir_result *result, weir_error *error)
         while (!result->chunk || result->row >= result->chunk->batch.nrows) {
             if (!next_chunk(result, &err)) {
                 wr_session_give(result->session, &err, error);
-                fail_transaction(result->session);
+                fail_transaction(result);
                 result->rows_in_tag = false;
                 finish(result);
                 return WEIR_ERROR;
@@ -294,7 +297,7 @@ weir_code weir_result_chunk(weir_result *result, uint32_t *rows, weir_column *co
     do {
         if (!next_chunk(result, &err)) {
             wr_session_give(result->session, &err, error);
-            fail_transaction(result->session);
+            fail_transaction(result);
             finish(result);
             return WEIR_ERROR;
         }

@@ -512,7 +512,7 @@ static void end_open_result(struct weir_session *session)
     if (session->open_result && session->open_result->query) {
         wr_query_end(session->open_result->query);
         session->open_result->query = NULL;
-        session->open_result->done = true;
+        session->open_result->cut_short = true;
     }
     session->open_result = NULL;
 }
@@ -578,15 +578,27 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
     return WEIR_ERROR;
 }
 
+static weir_code refuse(weir_session *session, const char *sqlstate, const char *message, weir_error *error)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    wr_fail(&err, sqlstate, "%s", message);
+    fail_transaction(session);
+    wr_session_give(session, &err, error);
+    return WEIR_ERROR;
+}
+
 weir_code weir_query(weir_session *session, const char *sql, weir_result **result, weir_error *error)
 {
-    size_t offset = 0;
+    size_t offset = 0, len = strlen(sql);
     weir_statement *statement;
     *result = NULL;
-    weir_code code = weir_prepare(session, sql, strlen(sql), &offset, NULL, 0, &statement, error);
+    weir_code code = weir_prepare(session, sql, len, &offset, NULL, 0, &statement, error);
     if (code != WEIR_OK)
         return code;
-    code = weir_execute(statement, NULL, 0, result, error);
+    if (wr_parse_more(sql, len, offset))
+        code = refuse(session, ERR_SYNTAX, "cannot insert multiple commands into a prepared statement", error);
+    else
+        code = weir_execute(statement, NULL, 0, result, error);
     weir_statement_free(statement);
     return code;
 }
@@ -610,8 +622,11 @@ weir_code weir_exec(weir_session *session, const char *sql, weir_error *error)
             return WEIR_OK;
         if (code != WEIR_OK)
             return code;
-        weir_result *result;
-        code = weir_execute(statement, NULL, 0, &result, error);
+        weir_result *result = NULL;
+        if (weir_statement_is_copy_in(statement))
+            code = refuse(session, ERR_PROTOCOL, "weir_exec() has no data for COPY FROM STDIN", error);
+        else
+            code = weir_execute(statement, NULL, 0, &result, error);
         weir_statement_free(statement);
         if (code != WEIR_OK)
             return code;

@@ -91,6 +91,7 @@ struct weir_result {
     struct held_batch *chunk; /* current */
     uint32_t row, repeat;     /* current row; how often it is still to be shown (weights) */
     bool started, done;
+    bool cut_short;       /* by the session's next statement */
     struct wr_buf *texts; /* per column */
     struct wr_buf bytes;  /* of weir_result_chunk */
 };

@@ -177,6 +177,17 @@ static int64_t clock_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* Nothing comes any more behind what has been recorded. */
+static bool was_dropped(struct weir_subscription *s, struct wr_error *err)
+{
+    struct catalog *catalog = wr_catalog_current(s->db);
+    bool gone = !wr_catalog_get(catalog, s->object);
+    wr_catalog_release(catalog);
+    if (gone)
+        wr_fail(err, ERR_UNDEFINED_TABLE, "relation \"%s\" was dropped", s->relation->name);
+    return gone;
+}
+
 weir_code weir_subscription_next(weir_subscription *s, int timeout_ms, int64_t *weight, uint64_t *commit,
                                  weir_error *error)
 {
@@ -210,8 +221,13 @@ weir_code weir_subscription_next(weir_subscription *s, int timeout_ms, int64_t *
             *commit = s->commit;
             return WEIR_ROW;
         }
+        bool gone = was_dropped(s, &err);
         if (next_commit(s))
             continue;
+        if (gone) {
+            give(error, &err);
+            return WEIR_ERROR;
+        }
         if (s->db->failed) {
             give(error, &s->db->failure);
             return WEIR_ERROR;

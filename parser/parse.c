@@ -143,6 +143,12 @@ void wr_statement_free(struct statement *statement)
         statement->tree = NULL;
 }
 
+bool wr_parse_more(const char *text, size_t len, size_t offset)
+{
+    struct split split;
+    return wr_split_next(text, len, offset, &split);
+}
+
 bool wr_parse_next(struct wr_arena *arena, const char *text, size_t len, size_t *offset, struct statement **out,
                    struct wr_error *err)
 {

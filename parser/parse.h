@@ -140,6 +140,8 @@ struct statement {
 bool wr_parse_next(struct wr_arena *arena, const char *text, size_t len, size_t *offset, struct statement **out,
                    struct wr_error *err) WR_MUST;
 void wr_statement_free(struct statement *statement);
+/* Is there another statement in text[offset..len)? */
+bool wr_parse_more(const char *text, size_t len, size_t offset);
 /* The expression of the DEFAULT clause that begins in text[from..until), as written; NULL: there is none. The clause
  * ends at `until`, a comma or a closing bracket. */
 const char *wr_default_text(struct wr_arena *arena, const char *text, int from, int until);

@@ -291,8 +291,80 @@ static void timeouts(void)
     weir_close(db);
 }
 
+static void fails(weir_session *session, const char *sql, const char *sqlstate, int position)
+{
+    weir_error error = {.sqlstate = ""};
+    CHECK(weir_exec(session, sql, &error) == WEIR_ERROR);
+    CHECK_STR(error.sqlstate, sqlstate);
+    CHECK_INT(error.position, position);
+}
+
+/* What the header promises about results, transactions and mistakes. */
+static void promises(void)
+{
+    weir_error error = {.sqlstate = ""};
+    CHECK_STR(weir_version(), WEIR_VERSION);
+    CHECK(weir_open(":memory:", NULL, &db, &error) == WEIR_OK);
+    weir_session *session = open_session(), *other = open_session();
+    run(session, "CREATE TABLE t (k int PRIMARY KEY, v text DEFAULT 'd'); INSERT INTO t VALUES (1), (2), (3)");
+
+    weir_result *first = NULL, *second = NULL;
+    CHECK(weir_query(session, "SELECT k FROM t ORDER BY k", &first, &error) == WEIR_OK);
+    CHECK(weir_result_next(first, &error) == WEIR_ROW && weir_result_int64(first, 0) == 1);
+    CHECK(weir_query(session, "SELECT 7", &second, &error) == WEIR_OK);
+    while (weir_result_next(first, &error) == WEIR_ROW)
+        ; /* what was here already may be read */
+    CHECK_STR(error.sqlstate, "24000");
+    CHECK(weir_result_next(second, &error) == WEIR_ROW && weir_result_int64(second, 0) == 7);
+    weir_result_free(first);
+    weir_result_free(second);
+
+    CHECK(weir_query(session, "SELECT 1; SELECT 2", &first, &error) == WEIR_ERROR && !first);
+    CHECK_STR(error.sqlstate, "42601");
+    CHECK(weir_query(session, " -- nothing", &first, &error) == WEIR_DONE && !first);
+    fails(session, "SELECT 1; -- \303\274\nSELECT nope", "42703", 23);
+    fails(session, "COPY t FROM STDIN", "08P01", 0);
+
+    weir_appender *appender;
+    run(session, "BEGIN; CREATE TABLE own (a int)");
+    CHECK(weir_appender_open(session, "own", &appender, &error) == WEIR_OK);
+    weir_append_int64(appender, 5);
+    CHECK(weir_append_row(appender, &error) == WEIR_OK && weir_appender_flush(appender, &error) == WEIR_OK);
+    fails(other, "SELECT * FROM own", "42P01", 15);
+    run(session, "COMMIT");
+    CHECK(weir_query(other, "SELECT a FROM own", &first, &error) == WEIR_OK);
+    CHECK(weir_result_next(first, &error) == WEIR_ROW && weir_result_int64(first, 0) == 5);
+    weir_result_free(first);
+    weir_appender_close(appender);
+    CHECK(weir_appender_open(session, "t", &appender, &error) == WEIR_OK);
+    run(session, "BEGIN");
+    weir_append_int64(appender, 1);
+    weir_append_null(appender);
+    CHECK(weir_append_row(appender, &error) == WEIR_OK && weir_appender_flush(appender, &error) == WEIR_ERROR);
+    CHECK_STR(error.sqlstate, "23505");
+    CHECK_INT(weir_session_state(session), 'E');
+    run(session, "ROLLBACK");
+    weir_appender_close(appender);
+
+    weir_subscription *subscription;
+    int64_t weight;
+    uint64_t commit;
+    CHECK(weir_subscribe(session, "own", true, &subscription, &error) == WEIR_OK);
+    run(other, "INSERT INTO own VALUES (6); DROP TABLE own");
+    int64_t sum = 0;
+    while (weir_subscription_next(subscription, -1, &weight, &commit, &error) == WEIR_ROW)
+        sum += weight * strtoll(weir_subscription_text(subscription, 0, NULL), NULL, 10);
+    CHECK_INT(sum, 11);
+    CHECK_STR(error.sqlstate, "42P01");
+    weir_subscription_close(subscription);
+    weir_session_close(session);
+    weir_session_close(other);
+    weir_close(db);
+}
+
 int main(int argc, char **argv)
 {
+    promises();
     timeouts();
     double seconds = argc > 1 ? atof(argv[1]) : 1.5;
     storm(seconds, argc > 2 ? atoi(argv[2]) : 1);
