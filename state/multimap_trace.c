@@ -150,6 +150,8 @@ bool wr_multimap_load(struct multimap *map, struct wr_arena *arena, struct versi
     *outcome = LOAD_DONE;
     if (wr_multimap_is_complete(map, *group))
         return true;
+    if (*group && !map->counting && (int64_t)(*group)->entries * 16 > map->huge_bytes)
+        (*group)->flags |= GROUP_HUGE; /* what RAM has of it is too much already */
     if (*group && (*group)->flags & GROUP_HUGE) {
         *outcome = LOAD_HUGE;
         return true;
@@ -193,6 +195,8 @@ static void mark_clean(struct multimap_group *group)
     group->dirty = NULL;
 }
 
+#define SEAL_SLICE 16384u /* entries of a group that are sorted together */
+
 struct sealing {
     struct multimap *map;
     struct wr_arena *arena;
@@ -212,34 +216,32 @@ static void add_entry(struct sealing *sealing, const struct multimap_group *grou
         wr_seal_add(&sealing->out, &entry);
 }
 
-/* The unsealed entries of a group. */
-static uint32_t unsealed_entries(struct wr_arena *arena, const struct multimap_group *group, struct entry_parts **out)
+/* The unsealed entries of a group, a slice at a time: a group may be a large part of all memory. */
+struct unsealed {
+    struct multimap_chunk *chunk;
+    char *at;
+};
+
+static bool next_unsealed(struct unsealed *walk, struct entry_parts *parts)
 {
-    uint32_t n = 0, cap = 16;
-    struct entry_parts *items = wr_arena_alloc(arena, cap * sizeof *items);
-    struct multimap_chunk *chunk = group->dirty;
-    uint32_t from = group->dirty_at;
-    for (; chunk; chunk = chunk->next, from = 0) {
-        char *at = (char *)(chunk + 1) + from, *end = (char *)(chunk + 1) + chunk->used;
-        while (at < end) {
-            if (n == cap) {
-                struct entry_parts *more = wr_arena_alloc(arena, 2 * (size_t)cap * sizeof *more);
-                memcpy(more, items, cap * sizeof *items);
-                items = more;
-                cap *= 2;
-            }
-            at = wr_entry_read(at, &items[n]);
-            n += items[n].unsealed != 0;
+    while (walk->chunk) {
+        char *end = (char *)(walk->chunk + 1) + walk->chunk->used;
+        while (walk->at < end) {
+            walk->at = wr_entry_read(walk->at, parts);
+            if (parts->unsealed)
+                return true;
         }
+        walk->chunk = walk->chunk->next;
+        walk->at = walk->chunk ? (char *)(walk->chunk + 1) : NULL;
     }
-    *out = items;
-    return n;
+    return false;
 }
 
 /* In order of row bytes, equal rows as one. */
 static void add_sorted(struct sealing *sealing, const struct multimap_group *group, const struct entry_parts *items,
                        uint32_t n)
 {
+    struct wr_mark mark = wr_arena_mark(sealing->arena);
     struct key_ref *refs = wr_arena_alloc(sealing->arena, WR_MAX(n, 1u) * sizeof *refs);
     for (uint32_t i = 0; i < n; i++)
         refs[i] = wr_key_ref(items[i].row, items[i].len, i);
@@ -252,21 +254,32 @@ static void add_sorted(struct sealing *sealing, const struct multimap_group *gro
         add_entry(sealing, group, refs[i].bytes, refs[i].len, weight);
         i = j;
     }
+    wr_arena_release(sealing->arena, mark);
 }
 
 static void seal_rows(struct sealing *sealing, struct multimap_group *group)
 {
     if (!group->dirty)
         return;
-    struct wr_mark mark = wr_arena_mark(sealing->arena);
-    struct entry_parts *items;
-    uint32_t n = unsealed_entries(sealing->arena, group, &items);
-    if (n > 1 && wr_trace_kind(sealing->map->trace) != TRACE_APPEND) {
-        add_sorted(sealing, group, items, n);
-    } else {
-        for (uint32_t i = 0; i < n; i++)
-            add_entry(sealing, group, items[i].row, items[i].len, items[i].unsealed);
+    struct unsealed walk = {group->dirty, (char *)(group->dirty + 1) + group->dirty_at};
+    struct entry_parts parts;
+    if (wr_trace_kind(sealing->map->trace) == TRACE_APPEND) {
+        while (next_unsealed(&walk, &parts))
+            add_entry(sealing, group, parts.row, parts.len, parts.unsealed);
+        return;
     }
+    struct wr_mark mark = wr_arena_mark(sealing->arena);
+    uint32_t most = WR_MIN(group->entries, SEAL_SLICE), n = 0;
+    struct entry_parts *items = wr_arena_alloc(sealing->arena, WR_MAX(most, 1u) * sizeof *items);
+    while (next_unsealed(&walk, &parts)) {
+        if (n == most) { /* a run is in order: the next slice begins another */
+            add_sorted(sealing, group, items, n);
+            wr_seal_cut(&sealing->out);
+            n = 0;
+        }
+        items[n++] = parts;
+    }
+    add_sorted(sealing, group, items, n);
     wr_arena_release(sealing->arena, mark);
 }
 

@@ -42,6 +42,11 @@ void wr_seal_add(struct seal *seal, const struct entry *entry)
     seal->entries -= seal->entries > 0;
     if (wr_run_builder_bytes(seal->builder) < piece_bytes(seal->trace))
         return;
+    wr_seal_cut(seal);
+}
+
+void wr_seal_cut(struct seal *seal)
+{
     end_run(seal);
     new_builder(seal);
 }

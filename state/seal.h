@@ -19,6 +19,8 @@ void wr_seal_begin(struct seal *seal, struct commit *commit, struct trace *trace
                    struct wr_error *err);
 /* In the order of wr_run_builder_add(). An error is told by wr_seal_end(). */
 void wr_seal_add(struct seal *seal, const struct entry *entry);
+/* What comes next need not be behind what came before. */
+void wr_seal_cut(struct seal *seal);
 bool wr_seal_end(struct seal *seal) WR_MUST;
 
 #endif
