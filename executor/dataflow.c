@@ -116,6 +116,8 @@ bool wr_op_flush(struct op *op)
 bool wr_op_eval_errors(struct op *op, const struct batch *batch, const struct eval_errors *errors)
 {
     struct worker *worker = op->worker;
+    if (op->plan && op->plan->silent)
+        return true;
     for (uint32_t i = 0; i < errors->n; i++)
         op->stats.errors += wr_weight(batch, errors->items[i].row);
     return !errors->n || !worker->on_eval_errors || worker->on_eval_errors(worker, op, batch, errors);

@@ -76,6 +76,7 @@ struct plan {
     /* physical: the columns that name a row on which an expression of the node fails: a key of its input (of both, for
      * a join, numbered as the condition numbers them), all columns where none is proven; of an aggregate, its group. */
     uint16_t nerror_key, *error_key;
+    bool silent; /* what fails here is reported by the node that this one is a copy of */
 
     union {
         struct {
@@ -99,9 +100,11 @@ struct plan {
             uint16_t *left_keys, *right_keys; /* columns of left and right: equal under SQL equality; same types */
             bool null_aware;                  /* ANTI for NOT IN: NULLs count as PostgreSQL says */
             bool nulls_equal;                 /* keys compared with IS NOT DISTINCT FROM */
-            uint8_t shared;                   /* enum join_shared: keys are then in the primary key's order */
-            bool shared_index;                /* from an index: what EXPLAIN says */
-            struct expr *condition;           /* extra condition over left+right columns, or NULL */
+            bool
+                restricts; /* SEMI with a copy of the outer query (bind_restrict.c): what fails in it is not reported */
+            uint8_t shared;         /* enum join_shared: keys are then in the primary key's order */
+            bool shared_index;      /* from an index: what EXPLAIN says */
+            struct expr *condition; /* extra condition over left+right columns, or NULL */
         } join;
         struct {
             uint16_t ngroup;
@@ -144,6 +147,8 @@ uint16_t wr_plan_state_count(const struct plan *plan);
 /* Left plus right columns: what a join's condition sees. */
 uint16_t wr_plan_join_width(const struct plan *plan);
 
+/* A copy of the tree; expressions are shared, what is proven is not. */
+struct plan *wr_plan_copy(struct wr_arena *arena, const struct plan *plan);
 struct plan *wr_plan_new(struct wr_arena *arena, enum plan_kind kind, uint16_t ncols, uint16_t ninputs);
 const char *wr_plan_kind_name(enum plan_kind kind); /* "Join" ... */
 /* One node's line for EXPLAIN, without indentation: "Join inner on a.id = b.id and a.x > b.y [key: id; append-only]".

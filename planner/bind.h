@@ -45,9 +45,10 @@ struct binder {
 struct correlation {
     uint16_t n, cap;
     struct expr **conditions;
-    uint16_t nhidden;   /* columns behind the targets, there for the conditions */
-    bool scalar;        /* of a scalar subquery: an aggregate is grouped by what its conditions compare */
-    struct expr *empty; /* then: the aggregate's value over no rows; NULL: SQL NULL */
+    uint16_t nhidden;      /* columns behind the targets, there for the conditions */
+    uint16_t nrestricting; /* conditions that the subquery's plan is restricted by (bind_restrict.c) */
+    bool scalar;           /* of a scalar subquery: an aggregate is grouped by what its conditions compare */
+    struct expr *empty;    /* then: the aggregate's value over no rows; NULL: SQL NULL */
 };
 
 /* Where a SELECT stands. */
@@ -56,6 +57,7 @@ struct select_mode {
     struct correlation *corr; /* NULL: may not use the outer block's columns */
     bool top;                 /* its ORDER BY is the result's */
     bool keep_unknown;        /* untyped literals stay so: the caller decides their type */
+    bool exists;              /* of EXISTS: only whether it has rows is asked */
 };
 
 struct scope_column {
@@ -111,8 +113,11 @@ struct bound_scalar {
 
 struct block {
     struct binder *binder;
-    struct block *outer; /* enclosing block whose columns may be used, or NULL */
+    struct block *outer;      /* enclosing block whose columns may be used, or NULL */
+    struct correlation *corr; /* its own conditions on `outer`, or NULL */
     struct source from;
+    uint16_t npending; /* conditions of WHERE that are bound, but not yet in the plan */
+    struct expr **pending;
     uint16_t naggs, aggs_cap, nwindows, windows_cap, nscalars, scalars_cap;
     struct bound_agg *aggs;
     struct bound_window *windows;
@@ -195,6 +200,12 @@ struct subquery_test {
 bool bind_subquery_lhs(struct block *block, const PgQuery__Node *node, struct subquery_test *test) WR_MUST;
 bool bind_subquery_apply(struct block *block, const struct subquery_test *test) WR_MUST;
 
+/* ---- bind_restrict.c: before something that can fail is computed in a correlated subquery */
+/* Leaves only the rows for which the conditions on the outer query hold. */
+void bind_restrict(struct block *block);
+/* The same at `below`, if something above it in the block's plan can fail. */
+void bind_restrict_below(struct block *block, struct plan *below);
+
 /* ---- bind_from.c, bind_query.c */
 bool bind_from(struct block *block, size_t n, PgQuery__Node *const *items) WR_MUST;
 bool bind_from_item(struct block *block, const PgQuery__Node *node, struct source *source) WR_MUST;
@@ -215,6 +226,9 @@ bool bind_scan(struct binder *binder, const struct object *object, const char *a
 bool bind_values(struct binder *binder, const PgQuery__SelectStmt *select, struct plan **plan) WR_MUST;
 /* WITH: names added to binder->ctes; the caller restores them. */
 bool bind_with(struct binder *binder, const PgQuery__WithClause *with) WR_MUST;
+
+/* error_key.c: can an expression of the node itself fail? */
+bool plan_can_fail(const struct plan *plan);
 
 /* ---- bind_plan.c: nodes with their columns filled in */
 struct plan *make_filter(struct wr_arena *arena, struct plan *input, struct expr *predicate);

@@ -40,9 +40,24 @@ static void refresh_scope(struct source *source)
     }
 }
 
-/* ON of an inner join may hold subquery tests: they apply above the join, as if in WHERE. */
+#define ON_TESTS_MAX 16
+
+/* ON of an inner join may hold subquery tests: they apply above the join, as if in WHERE, and so do the conditions
+ * written behind them that can fail. */
+struct on_above {
+    uint16_t n;
+    struct subquery_test tests[ON_TESTS_MAX];
+    struct expr *behind[ON_TESTS_MAX]; /* the conditions between this test and the next, or NULL */
+};
+
+static void add_behind(struct wr_arena *arena, struct expr **behind, struct expr *expr)
+{
+    struct expr *both[] = {*behind, expr};
+    *behind = *behind ? make_and(arena, both, 2) : expr;
+}
+
 static bool bind_on(struct block *block, const PgQuery__Node *quals, struct block *on, enum join_type type,
-                    struct expr **condition, struct subquery_test *tests, uint16_t *ntests)
+                    struct expr **condition, struct on_above *above)
 {
     struct binder *binder = block->binder;
     bool list = quals->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
@@ -52,13 +67,16 @@ static bool bind_on(struct block *block, const PgQuery__Node *quals, struct bloc
     uint16_t nconds = 0;
     for (size_t i = 0; i < n; i++) {
         const PgQuery__Node *node = list ? quals->bool_expr->args[i] : quals;
-        if (type == JOIN_INNER && *ntests < 16 && bind_is_subquery_test(node)) {
-            TRY(bind_subquery_lhs(on, node, &tests[(*ntests)++]));
+        if (type == JOIN_INNER && above->n < ON_TESTS_MAX && bind_is_subquery_test(node)) {
+            TRY(bind_subquery_lhs(on, node, &above->tests[above->n++]));
             continue;
         }
         TRY(bind_expr(on, node, &conds[nconds]));
         TRY(bind_coerce_bool(binder, &conds[nconds], n > 1 ? "AND" : "JOIN/ON"));
-        nconds++;
+        if (above->n && wr_expr_can_fail(conds[nconds]))
+            add_behind(binder->arena, &above->behind[above->n - 1], conds[nconds]);
+        else
+            nconds++;
     }
     *condition = make_and(binder->arena, conds, nconds);
     return true;
@@ -176,16 +194,18 @@ static bool join_on(struct block *block, const PgQuery__JoinExpr *node, enum joi
 {
     struct binder *binder = block->binder;
     struct block on = {.binder = binder, .outer = block->outer, .clause = "JOIN conditions"};
-    struct subquery_test tests[16];
+    struct on_above above = {0};
     struct expr *condition = NULL;
-    uint16_t ntests = 0;
     on.from = *left;
     TRY(scope_join(binder, &on.from.scope, &right->scope, left->plan->ncols));
     if (node->quals)
-        TRY(bind_on(block, node->quals, &on, type, &condition, tests, &ntests));
+        TRY(bind_on(block, node->quals, &on, type, &condition, &above));
     join_plans(binder->arena, type, swapped, &on.from, right->plan, condition);
-    for (uint16_t i = 0; i < ntests; i++)
-        TRY(bind_subquery_apply(&on, &tests[i]));
+    for (uint16_t i = 0; i < above.n; i++) {
+        TRY(bind_subquery_apply(&on, &above.tests[i]));
+        if (above.behind[i])
+            on.from.plan = make_filter(binder->arena, on.from.plan, above.behind[i]);
+    }
     *left = on.from;
     refresh_scope(left);
     return true;

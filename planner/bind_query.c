@@ -57,12 +57,31 @@ static bool is_for_join(const struct correlation *corr, const struct expr *expr)
     return corr && corr->n && !corr->scalar && wr_expr_can_fail(expr);
 }
 
-static bool check_order(struct block *block, const struct correlation *corr, const struct expr *expr)
+/* In a scalar subquery it cannot: the rows for which those conditions do not hold go first. */
+static void keep_order(struct block *block, const struct expr *expr)
 {
-    if (!corr || !corr->n || !wr_expr_can_fail(expr))
-        return true;
-    return bind_unsupported(block->binder, expr->location,
-                            "an expression that can fail, behind a condition on the outer query,");
+    if (wr_expr_can_fail(expr))
+        bind_restrict(block);
+}
+
+static bool bind_where_test(struct block *block, const PgQuery__Node *node)
+{
+    struct subquery_test test;
+    struct plan *below = block->from.plan;
+    block->outer_allowed = false;
+    TRY(bind_subquery_lhs(block, node, &test));
+    TRY(bind_subquery_apply(block, &test));
+    bind_restrict_below(block, below);
+    return true;
+}
+
+static bool attach_where_scalars(struct block *block, struct expr **expr)
+{
+    struct expr **exprs[] = {expr};
+    struct plan *below = block->from.plan;
+    TRY(bind_attach_scalars(block, exprs, 1));
+    bind_restrict_below(block, below);
+    return true;
 }
 
 bool bind_where(struct block *block, const PgQuery__Node *where, struct correlation *corr)
@@ -77,27 +96,28 @@ bool bind_where(struct block *block, const PgQuery__Node *where, struct correlat
         const PgQuery__Node *node = list ? where->bool_expr->args[i] : where;
         struct expr *expr;
         if (bind_is_subquery_test(node)) {
-            struct subquery_test test;
             flush_filter(block, conds, &nconds);
-            block->outer_allowed = false;
-            TRY(bind_subquery_lhs(block, node, &test));
-            TRY(bind_subquery_apply(block, &test));
+            TRY(bind_where_test(block, node));
             continue;
         }
         block->outer_allowed = corr != NULL;
+        block->pending = conds;
+        block->npending = nconds;
         TRY(bind_expr(block, node, &expr));
+        block->npending = 0;
         block->outer_allowed = false;
         TRY(bind_coerce_bool(binder, &expr, n > 1 ? "AND" : block->clause));
         if (block->nscalars) {
-            struct expr **exprs[] = {&expr};
             flush_filter(block, conds, &nconds);
-            TRY(bind_attach_scalars(block, exprs, 1));
+            TRY(attach_where_scalars(block, &expr));
         }
         if (has_outer(expr) || is_for_join(corr, expr)) {
             TRY(add_correlated(block, corr, expr));
             continue;
         }
-        TRY(check_order(block, corr, expr));
+        if (corr && corr->n && wr_expr_can_fail(expr))
+            flush_filter(block, conds, &nconds);
+        keep_order(block, expr);
         conds[nconds++] = expr;
     }
     flush_filter(block, conds, &nconds);
@@ -508,6 +528,11 @@ static bool group_correlated(struct select *s)
     if (!simple || reads_any(empty))
         return bind_unsupported(binder, -1, "this form of correlated subquery with an aggregate");
     bool is_null = empty->kind == EXPR_CONST && empty->value.null;
+    for (uint16_t i = 0; i < s->block.naggs; i++) {
+        const struct bound_agg *agg = &s->block.aggs[i];
+        if ((agg->arg && wr_expr_can_fail(agg->arg)) || (agg->filter && wr_expr_can_fail(agg->filter)))
+            bind_restrict(&s->block);
+    }
     s->group = WR_NEW_ARRAY(binder->arena, struct expr *, corr->n);
     for (uint16_t i = 0; i < corr->n; i++) {
         struct expr *expr = corr->conditions[i];
@@ -540,6 +565,8 @@ static bool build_correlated(struct select *s)
         return bind_unsupported(s->block.binder, -1, "DISTINCT in a correlated scalar subquery");
     struct correlation *corr = s->mode->corr;
     struct binder *binder = s->block.binder;
+    for (uint16_t i = 0; i < s->ntargets; i++)
+        keep_order(&s->block, s->targets[i].expr);
     struct plan *input = s->block.from.plan;
     bool simple = !s->block.naggs && !s->grouped && !s->block.nwindows && !s->ndistinct_on && !s->node->limit_count &&
                   !s->node->limit_offset && !s->node->having_clause;
@@ -586,6 +613,24 @@ static bool check_supported(struct binder *binder, const PgQuery__SelectStmt *no
     return true;
 }
 
+/* EXISTS asks for rows, not for what they show: that is not evaluated, as in PostgreSQL. */
+static void drop_targets(struct select *s)
+{
+    bool fails = false, limited = s->node->limit_count || s->node->limit_offset;
+    if (s->block.naggs || s->grouped || s->node->having_clause || s->block.nwindows || limited)
+        return;
+    for (uint16_t i = 0; i < s->ntargets + s->nextras; i++)
+        fails |= wr_expr_can_fail(s->targets[i].expr);
+    if (!fails)
+        return;
+    for (uint16_t i = 0; i < s->block.nscalars; i++)
+        s->block.scalars[i].attached = true;
+    s->targets[0] = (struct target){bind_bool(s->block.binder, true), "found"};
+    s->ntargets = 1;
+    s->nextras = s->norder = s->ndistinct_on = 0;
+    s->distinct = false;
+}
+
 static bool bind_clauses(struct select *s)
 {
     struct block *block = &s->block;
@@ -609,10 +654,13 @@ static bool bind_simple(struct binder *binder, const PgQuery__SelectStmt *node, 
     struct select *s = WR_NEW(binder->arena, struct select);
     s->block.binder = binder;
     s->block.outer = mode->outer;
+    s->block.corr = mode->corr;
     s->node = node;
     s->mode = mode;
     TRY(check_supported(binder, node));
     TRY(bind_clauses(s));
+    if (mode->exists && binder->planner->version >= 2)
+        drop_targets(s);
     if (mode->corr && mode->corr->n)
         TRY(build_correlated(s));
     TRY(build_above_from(s));

@@ -286,6 +286,7 @@ static bool bind_inner(struct block *block, const struct subquery_test *test, st
     struct binder *binder = block->binder;
     struct correlation corr = {0};
     struct select_mode mode = {.outer = block, .corr = &corr};
+    mode.exists = test->link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK;
     TRY(bind_select(binder, test->link->subselect->select_stmt, &mode, right));
     *ntargets = (uint16_t)((*right)->ncols - corr.nhidden);
     if (corr.n && block->grouped)

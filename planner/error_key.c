@@ -38,11 +38,13 @@ static void add_input(struct plan *plan, const struct plan *input, uint16_t base
         plan->error_key[plan->nerror_key++] = (uint16_t)(base + (key ? key->columns[k] : k));
 }
 
-void plan_error_keys(struct wr_arena *arena, struct plan *plan)
+static void set_keys(struct wr_arena *arena, struct plan *plan, bool silent)
 {
     uint32_t width = plan->ncols;
+    bool restricts = plan->kind == PLAN_JOIN && plan->join.restricts;
+    plan->silent = silent || restricts;
     for (uint16_t i = 0; i < plan->ninputs; i++) {
-        plan_error_keys(arena, plan->inputs[i]);
+        set_keys(arena, plan->inputs[i], silent || (restricts && i == 1));
         width += plan->inputs[i]->ncols;
     }
     plan->nerror_key = 0;
@@ -53,4 +55,9 @@ void plan_error_keys(struct wr_arena *arena, struct plan *plan)
     else if (plan_can_fail(plan))
         for (uint16_t i = 0, base = 0; i < plan->ninputs; base = (uint16_t)(base + plan->inputs[i]->ncols), i++)
             add_input(plan, plan->inputs[i], base);
+}
+
+void plan_error_keys(struct wr_arena *arena, struct plan *plan)
+{
+    set_keys(arena, plan, false);
 }

@@ -30,8 +30,6 @@ bool pass_prune(struct planner *planner, struct plan **plan, bool *changed, stru
 void plan_properties(struct planner *planner, struct plan *plan);
 void plan_forget(struct plan *plan);                                             /* a rewrite makes them stale */
 bool plan_has_key(const struct plan *plan, const uint16_t *columns, uint16_t n); /* do these columns contain a key? */
-/* error_key.c: can an expression of the node itself fail? */
-bool plan_can_fail(const struct plan *plan);
 /* Marks the input columns (numbered through) that name its rows, if proven; needs plan_properties(). */
 void plan_error_columns(const struct plan *plan, bool *columns);
 /* Sets error_key of all nodes; needs plan_properties(). */
