@@ -43,12 +43,6 @@ static inline bool wr_oid_schema_in_path(const char *name)
     return false;
 }
 
-/* "a, b": the key's columns. */
-static inline void wr_object_key_names(struct wr_buf *buf, const struct object *object)
-{
-    for (uint16_t k = 0; k < object->npk; k++)
-        wr_buf_printf(buf, "%s%s", k ? ", " : "", object->cols[object->pk[k]].name);
-}
 /* The primary key that a user declared; a hidden row id is none. */
 static inline bool wr_object_has_key(const struct object *object)
 {

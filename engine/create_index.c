@@ -2,6 +2,7 @@
  *
  * An index is an object with a query like a view, SELECT its columns FROM the relation, made by a backfill and changed
  * with every epoch; only its root differs (executor/op_index.c). Its columns have the ids they have in the relation. */
+#include "catalog/indexes.h"
 #include "engine/ddl.h"
 #include "engine/relations_read.h"
 #include "engine/session.h"
@@ -82,6 +83,8 @@ static bool find_column(const struct making *m, const PgQuery__Node *node, uint1
 static bool key_columns(struct making *m, struct wr_error *err)
 {
     struct object *index = &m->index;
+    if (m->stmt->n_index_params > INDEX_COLUMNS_MAX)
+        return wr_fail(err, "54011", "cannot use more than %d columns in an index", INDEX_COLUMNS_MAX);
     index->pk = WR_NEW_ARRAY(m->arena, uint16_t, m->stmt->n_index_params);
     for (size_t i = 0; i < m->stmt->n_index_params; i++) {
         uint16_t column;

@@ -1,4 +1,5 @@
 /* SHOW, DESCRIBE, EXPLAIN, FLUSH. */
+#include "catalog/indexes.h"
 #include "engine/session.h"
 
 #include <fnmatch.h>
@@ -43,7 +44,7 @@ bool wr_show_describe(struct weir_statement *statement, struct wr_error *err)
     else if (parsed->show_what == SHOW_JOBS)
         wr_text_columns(statement, 3, (const char *const[]){"Id", "Statement", "Progress"});
     else if (parsed->show_what == SHOW_INDEXES)
-        wr_text_columns(statement, 2, (const char *const[]){"Name", "On"});
+        wr_text_columns(statement, 4, (const char *const[]){"Name", "On", "Key", "Include"});
     else
         wr_text_columns(statement, 1, (const char *const[]){"Name"});
     return true;
@@ -125,8 +126,8 @@ static bool show_definition(struct weir_statement *statement, struct weir_result
     const struct statement *parsed = statement->parsed;
     const struct object *object;
     TRY(find_object(catalog, parsed, parsed->name, &object, statement, err));
-    static const enum object_kind kinds[] = {OBJECT_TABLE,  OBJECT_VIEW, OBJECT_MATERIALIZED_VIEW,
-                                             OBJECT_SOURCE, OBJECT_SINK, OBJECT_SINK};
+    static const enum object_kind kinds[] = {
+        OBJECT_TABLE, OBJECT_VIEW, OBJECT_MATERIALIZED_VIEW, OBJECT_SOURCE, OBJECT_INDEX, OBJECT_SINK, OBJECT_SINK};
     if (object->kind != kinds[parsed->show_what - SHOW_CREATE_TABLE])
         return wr_fail(err, ERR_WRONG_OBJECT_TYPE, "\"%s\" is another kind of object", parsed->name);
     if (parsed->show_what != SHOW_CREATE_SINK_FOR_CLICKHOUSE) {
@@ -143,6 +144,32 @@ static bool show_definition(struct weir_statement *statement, struct weir_result
         wr_result_row(result, &row);
     wr_buf_free(&text);
     return ok;
+}
+
+/* Columns of an index behind its key, by name. */
+static void put_included(struct wr_buf *buf, const struct object *index)
+{
+    for (uint16_t c = index->npk; c < index->ncols; c++)
+        wr_buf_printf(buf, "%s%s", c > index->npk ? ", " : "", index->cols[c].name);
+}
+
+static void show_indexes(struct weir_result *result, const struct catalog *catalog, const struct statement *parsed)
+{
+    for (size_t i = 0; i < wr_catalog_count(catalog); i++) {
+        const struct object *object = wr_catalog_at(catalog, i);
+        struct catalog_index index;
+        if (!wr_catalog_index(catalog, object, &index) || !like(parsed->show_like, index.name, parsed->show_ilike) ||
+            (parsed->show_from && strcmp(parsed->show_from, index.of->name) != 0))
+            continue;
+        struct wr_buf key = WR_BUF_INIT, included = WR_BUF_INIT;
+        wr_index_columns(&key, &index, 0, index.nkey);
+        if (!index.primary)
+            put_included(&included, object);
+        wr_result_row(result,
+                      (const char *const[]){index.name, index.of->name, wr_buf_cstr(&key), wr_buf_cstr(&included)});
+        wr_buf_free(&key);
+        wr_buf_free(&included);
+    }
 }
 
 static void show_job(void *context, const struct object *object, const struct backfill_progress *progress)
@@ -198,6 +225,8 @@ bool wr_show_run(struct weir_statement *statement, const struct datum *params, s
         wr_backfill_each(statement->session->db, show_job, result);
         break;
     case SHOW_INDEXES:
+        show_indexes(result, catalog, parsed);
+        break;
     case SHOW_NONE:
         break;
     default:

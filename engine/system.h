@@ -65,10 +65,10 @@ static inline struct datum sys_null(void)
 }
 
 bool wr_system_is_empty(const struct object *object); /* has no rows, ever */
-/* Relations in the sense of pg_class: everything but sinks. */
+/* Has rows that a query can read: everything but sinks and indexes. */
 static inline bool wr_system_is_relation(const struct object *object)
 {
-    return object->kind != OBJECT_SINK;
+    return object->kind != OBJECT_SINK && object->kind != OBJECT_INDEX;
 }
 
 #endif

@@ -3,6 +3,7 @@
  * not have are there and empty. */
 #include "engine/system.h"
 
+#include "catalog/indexes.h"
 #include "catalog/oids.h"
 
 #include <stdio.h>
@@ -161,9 +162,18 @@ static void add_class(struct system_rows *rows, const struct class_row *row)
     wr_system_add(rows, values);
 }
 
-static void key_name(const struct object *object, char *name, size_t size)
+static bool index_at(struct system_rows *rows, size_t i, struct catalog_index *index)
 {
-    snprintf(name, size, "%s_pkey", object->name);
+    return wr_catalog_index(rows->catalog, wr_catalog_at(rows->catalog, i), index);
+}
+
+static bool has_index(struct system_rows *rows, const struct object *object)
+{
+    struct catalog_index index;
+    for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++)
+        if (index_at(rows, i, &index) && index.of == object)
+            return true;
+    return false;
 }
 
 static int32_t shown_columns(const struct object *object)
@@ -175,19 +185,24 @@ static void classes(struct system_rows *rows)
 {
     for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
         const struct object *o = relation_at(rows, i);
-        if (!o)
-            continue;
-        bool keyed = wr_object_has_key(o), view = o->kind == OBJECT_VIEW || o->kind == OBJECT_SYSTEM;
-        struct class_row row = {
-            o->id, wr_oid_of_schema(o->schema), view ? 0 : OID_HEAP, o->name, relkind(o->kind), shown_columns(o), keyed,
-            view};
-        add_class(rows, &row);
-        if (!keyed)
-            continue;
-        char name[300];
-        key_name(o, name, sizeof name);
-        struct class_row index = {OID_INDEX_FIRST + o->id, row.schema, OID_BTREE, name, "i", o->npk, false, false};
-        add_class(rows, &index);
+        struct catalog_index index;
+        if (o) {
+            bool view = o->kind == OBJECT_VIEW || o->kind == OBJECT_SYSTEM;
+            struct class_row row = {o->id,
+                                    wr_oid_of_schema(o->schema),
+                                    view ? 0 : OID_HEAP,
+                                    o->name,
+                                    relkind(o->kind),
+                                    shown_columns(o),
+                                    has_index(rows, o),
+                                    view};
+            add_class(rows, &row);
+        }
+        if (index_at(rows, i, &index)) {
+            struct class_row row = {
+                index.oid, wr_oid_of_schema(index.of->schema), OID_BTREE, index.name, "i", index.ncols, false, false};
+            add_class(rows, &row);
+        }
     }
 }
 
@@ -264,8 +279,10 @@ static void attributes(struct system_rows *rows)
         const struct object *o = relation_at(rows, i);
         for (uint16_t c = 0; o && c < shown_columns(o); c++)
             add_attribute(rows, o->id, o, c, c + 1);
-        for (uint16_t k = 0; o && wr_object_has_key(o) && k < o->npk; k++)
-            add_attribute(rows, OID_INDEX_FIRST + o->id, o, o->pk[k], k + 1);
+        struct catalog_index index;
+        bool indexed = index_at(rows, i, &index);
+        for (uint16_t k = 0; indexed && k < index.ncols; k++)
+            add_attribute(rows, index.oid, index.of, index.key[k], k + 1);
     }
 }
 
@@ -359,21 +376,21 @@ static void types(struct system_rows *rows)
 
 /* ---- keys */
 
-static char *key_list(struct system_rows *rows, const struct object *o, const char *separator)
+static char *key_list(struct system_rows *rows, const struct catalog_index *index, const char *separator)
 {
     struct wr_buf buf = WR_BUF_INIT;
-    for (uint16_t k = 0; k < o->npk; k++)
-        wr_buf_printf(&buf, "%s%d", k ? separator : "", o->pk[k] + 1);
+    for (uint16_t k = 0; k < index->ncols; k++)
+        wr_buf_printf(&buf, "%s%d", k ? separator : "", index->key[k] + 1);
     char *text = wr_arena_strdup(&rows->arena, wr_buf_cstr(&buf));
     wr_buf_free(&buf);
     return text;
 }
 
-static char *repeat(struct system_rows *rows, const struct object *o, const char *what)
+static char *zeros(struct system_rows *rows, const struct catalog_index *index)
 {
     struct wr_buf buf = WR_BUF_INIT;
-    for (uint16_t k = 0; k < o->npk; k++)
-        wr_buf_printf(&buf, "%s%s", k ? " " : "", what);
+    for (uint16_t k = 0; k < index->nkey; k++)
+        wr_buf_puts(&buf, k ? " 0" : "0");
     char *text = wr_arena_strdup(&rows->arena, wr_buf_cstr(&buf));
     wr_buf_free(&buf);
     return text;
@@ -382,28 +399,28 @@ static char *repeat(struct system_rows *rows, const struct object *o, const char
 static void indexes(struct system_rows *rows)
 {
     for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
-        const struct object *o = relation_at(rows, i);
-        if (!o || !wr_object_has_key(o))
+        struct catalog_index index;
+        if (!index_at(rows, i, &index))
             continue;
-        const struct datum values[] = {sys_int8(OID_INDEX_FIRST + o->id),
-                                       sys_int8(o->id),
-                                       sys_int4(o->npk),
-                                       sys_int4(o->npk),
-                                       yes(),
+        const struct datum values[] = {sys_int8(index.oid),
+                                       sys_int8(index.of->id),
+                                       sys_int4(index.ncols),
+                                       sys_int4(index.nkey),
+                                       sys_bool(index.primary),
+                                       no(),
+                                       sys_bool(index.primary),
                                        no(),
                                        yes(),
                                        no(),
                                        yes(),
                                        no(),
                                        yes(),
-                                       no(),
-                                       yes(),
                                        yes(),
                                        no(),
-                                       sys_text(key_list(rows, o, " ")),
-                                       sys_text(repeat(rows, o, "0")),
-                                       sys_text(repeat(rows, o, "0")),
-                                       sys_text(repeat(rows, o, "0")),
+                                       sys_text(key_list(rows, &index, " ")),
+                                       sys_text(zeros(rows, &index)),
+                                       sys_text(zeros(rows, &index)),
+                                       sys_text(zeros(rows, &index)),
                                        none(),
                                        none()};
         wr_system_add(rows, values);
@@ -413,14 +430,13 @@ static void indexes(struct system_rows *rows)
 static void constraints(struct system_rows *rows)
 {
     for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
-        const struct object *o = relation_at(rows, i);
-        if (!o || !wr_object_has_key(o))
+        struct catalog_index index;
+        if (!index_at(rows, i, &index) || !index.primary)
             continue;
-        char name[300];
-        key_name(o, name, sizeof name);
-        const char *columns = wr_arena_printf(&rows->arena, "{%s}", key_list(rows, o, ","));
+        const struct object *o = index.of;
+        const char *columns = wr_arena_printf(&rows->arena, "{%s}", key_list(rows, &index, ","));
         const struct datum values[] = {sys_int8(OID_CONSTRAINT_FIRST + o->id),
-                                       sys_text(name),
+                                       sys_text(index.name),
                                        sys_int8(wr_oid_of_schema(o->schema)),
                                        sys_text("p"),
                                        no(),
@@ -428,7 +444,7 @@ static void constraints(struct system_rows *rows)
                                        yes(),
                                        sys_int8(o->id),
                                        sys_int8(0),
-                                       sys_int8(OID_INDEX_FIRST + o->id),
+                                       sys_int8(index.oid),
                                        sys_int8(0),
                                        sys_int8(0),
                                        sys_text(" "),
@@ -586,18 +602,15 @@ static void matviews(struct system_rows *rows)
 static void index_views(struct system_rows *rows)
 {
     for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
-        const struct object *o = relation_at(rows, i);
-        if (!o || !wr_object_has_key(o))
+        struct catalog_index index;
+        if (!index_at(rows, i, &index))
             continue;
-        char name[300];
-        key_name(o, name, sizeof name);
-        struct wr_buf columns = WR_BUF_INIT;
-        wr_object_key_names(&columns, o);
-        const char *text = wr_arena_printf(&rows->arena, "CREATE UNIQUE INDEX %s ON %s.%s USING btree (%s)", name,
-                                           o->schema, o->name, wr_buf_cstr(&columns));
-        wr_buf_free(&columns);
-        const struct datum values[] = {sys_text(o->schema), sys_text(o->name), sys_text(name), none(), sys_text(text)};
+        struct wr_buf text = WR_BUF_INIT;
+        wr_index_definition(&text, &index);
+        const struct datum values[] = {sys_text(index.of->schema), sys_text(index.of->name), sys_text(index.name),
+                                       none(), sys_text(wr_arena_strdup(&rows->arena, wr_buf_cstr(&text)))};
         wr_system_add(rows, values);
+        wr_buf_free(&text);
     }
 }
 

@@ -112,6 +112,7 @@ struct statement {
         SHOW_CREATE_VIEW,
         SHOW_CREATE_MATERIALIZED_VIEW,
         SHOW_CREATE_SOURCE,
+        SHOW_CREATE_INDEX,
         SHOW_CREATE_SINK,
         SHOW_CREATE_SINK_FOR_CLICKHOUSE
     } show_what;

@@ -16,6 +16,7 @@ static bool show_create(struct scan *scan, int i, struct statement *statement)
         {"view", SHOW_CREATE_VIEW},
         {"materialized view", SHOW_CREATE_MATERIALIZED_VIEW},
         {"source", SHOW_CREATE_SOURCE},
+        {"index", SHOW_CREATE_INDEX},
         {"sink", SHOW_CREATE_SINK},
     };
     for (size_t k = 0; k < WR_COUNT(kinds); k++)

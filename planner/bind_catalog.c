@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/indexes.h"
 #include "catalog/oids.h"
 #include "functions/agg.h"
 #include "functions/fn.h"
@@ -134,28 +135,30 @@ static void put_relation_name(struct wr_buf *buf, int64_t oid, const struct obje
                   found ? "" : ".", object->name, suffix, WR_DIRECTORY_END);
 }
 
-static void put_key(struct wr_buf *buf, const struct object *object, enum directory directory)
+static void put_index(struct wr_buf *buf, const struct catalog_index *index)
 {
-    struct wr_buf names = WR_BUF_INIT;
-    wr_object_key_names(&names, object);
-    const char *columns = wr_buf_cstr(&names);
-    if (directory == DIR_CONSTRAINT)
-        wr_buf_printf(buf, "%u%cPRIMARY KEY (%s)%c", OID_CONSTRAINT_FIRST + object->id, WR_DIRECTORY_NAME, columns,
-                      WR_DIRECTORY_END);
-    else
-        wr_buf_printf(buf, "%u%cCREATE UNIQUE INDEX %s_pkey ON %s.%s USING btree (%s)%c", OID_INDEX_FIRST + object->id,
-                      WR_DIRECTORY_NAME, object->name, object->schema, object->name, columns, WR_DIRECTORY_END);
-    wr_buf_free(&names);
+    wr_buf_printf(buf, "%lld%c", (long long)index->oid, WR_DIRECTORY_NAME);
+    wr_index_definition(buf, index);
+    wr_buf_byte(buf, WR_DIRECTORY_END);
 }
 
-static void describe(struct wr_buf *buf, const struct object *object, enum directory directory)
+static void put_constraint(struct wr_buf *buf, const struct catalog_index *index)
 {
-    bool keyed = wr_object_has_key(object);
+    wr_buf_printf(buf, "%u%cPRIMARY KEY (", OID_CONSTRAINT_FIRST + index->of->id, WR_DIRECTORY_NAME);
+    wr_index_columns(buf, index, 0, index->nkey);
+    wr_buf_printf(buf, ")%c", WR_DIRECTORY_END);
+}
+
+static void describe(struct wr_buf *buf, const struct catalog *catalog, const struct object *object,
+                     enum directory directory)
+{
+    struct catalog_index index;
+    bool indexed = wr_catalog_index(catalog, object, &index);
     switch (directory) {
     case DIR_RELATION:
         put_relation_name(buf, object->id, object, "");
-        if (keyed)
-            put_relation_name(buf, OID_INDEX_FIRST + object->id, object, "_pkey");
+        if (indexed && index.primary)
+            put_relation_name(buf, index.oid, object, "_pkey");
         break;
     case DIR_VISIBLE:
         if (wr_oid_schema_in_path(object->schema)) {
@@ -172,9 +175,12 @@ static void describe(struct wr_buf *buf, const struct object *object, enum direc
             put_entry(buf, object->id, object->definition);
         break;
     case DIR_INDEX:
+        if (indexed)
+            put_index(buf, &index);
+        break;
     case DIR_CONSTRAINT:
-        if (keyed)
-            put_key(buf, object, directory);
+        if (indexed && index.primary)
+            put_constraint(buf, &index);
         break;
     default:
         break;
@@ -213,7 +219,7 @@ static struct expr *make_directory(struct binder *binder, enum directory directo
     const struct fn *fn;
     for (size_t i = 0; directory <= DIR_DESCRIPTION && i < wr_catalog_count(catalog); i++)
         if (wr_catalog_at(catalog, i)->kind != OBJECT_SINK)
-            describe(&buf, wr_catalog_at(catalog, i), directory);
+            describe(&buf, catalog, wr_catalog_at(catalog, i), directory);
     for (size_t i = 0; directory >= DIR_FUNCTION && (fn = wr_fn_list(i)); i++)
         describe_function(&buf, OID_FUNCTION_FIRST + (int64_t)i, fn, directory);
     for (size_t i = 0; directory == DIR_SCHEMA && i < OID_SCHEMAS; i++)
@@ -252,12 +258,12 @@ static bool bind_index_column(struct binder *binder, struct expr *index, struct 
     struct wr_buf buf = WR_BUF_INIT;
     const struct catalog *catalog = binder->planner->catalog;
     for (size_t i = 0; i < wr_catalog_count(catalog); i++) {
-        const struct object *object = wr_catalog_at(catalog, i);
-        if (!wr_object_has_key(object))
+        struct catalog_index row;
+        if (!wr_catalog_index(catalog, wr_catalog_at(catalog, i), &row))
             continue;
-        put_key(&buf, object, DIR_INDEX); /* as column 0 */
-        for (uint16_t k = 0; k < object->npk; k++)
-            put_entry(&buf, ((int64_t)(k + 1) << 40) + OID_INDEX_FIRST + object->id, object->cols[object->pk[k]].name);
+        put_index(&buf, &row); /* as column 0 */
+        for (uint16_t k = 0; k < row.ncols; k++)
+            put_entry(&buf, ((int64_t)(k + 1) << 40) + row.oid, row.of->cols[row.key[k]].name);
     }
     struct expr **args = WR_NEW_ARRAY(binder->arena, struct expr *, 2),
                 **sum = WR_NEW_ARRAY(binder->arena, struct expr *, 2);
