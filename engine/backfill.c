@@ -11,11 +11,13 @@
  * start and gets its delta by push, as in the live graph. Tables and sources of the same transaction are still empty:
  * what is written to them comes after all is attached.
  *
- * With several workers all instances are run by this one thread (exchanges push directly). Cancel and errors undo all.
+ * With several workers all instances are run by the one thread of the backfill (exchanges push directly). Cancel and
+ * errors undo all.
  */
 #include "engine/backfill.h"
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 
 #include <time.h>
 
@@ -540,9 +542,8 @@ static bool catch_up(struct backfill *bf, struct wr_error *err)
     return true;
 }
 
-bool wr_backfill_prepare(struct backfill *bf, struct catalog *catalog, struct wr_error *err)
+static bool prepare(struct backfill *bf, struct wr_error *err)
 {
-    bf->catalog = wr_catalog_retain(catalog);
     TRY(build(bf, err));
     TRY(find_points(bf, err));
     TRY(wr_loop_call(bf->db, tap, bf, false, err));
@@ -551,6 +552,32 @@ bool wr_backfill_prepare(struct backfill *bf, struct catalog *catalog, struct wr
         TRY(!bf->lives[i] || scan_all(bf, bf->lives[i], err));
     wr_loop_unpin(bf->db, &bf->pin);
     return catch_up(bf, err);
+}
+
+struct preparation {
+    struct backfill *bf;
+    struct wr_error *err;
+    bool ok;
+};
+
+static void *prepare_main(void *argument)
+{
+    struct preparation *p = argument;
+    wr_thread_background();
+    p->ok = prepare(p->bf, p->err);
+    return NULL;
+}
+
+/* On a thread of its own, which gives way to others; the caller's must not. */
+bool wr_backfill_prepare(struct backfill *bf, struct catalog *catalog, struct wr_error *err)
+{
+    bf->catalog = wr_catalog_retain(catalog);
+    struct preparation p = {bf, err, false};
+    pthread_t thread;
+    if (!wr_thread_start(&thread, prepare_main, &p, false))
+        return wr_fail(err, ERR_OUT_OF_MEMORY, "could not start a thread for the backfill");
+    pthread_join(thread, NULL);
+    return p.ok;
 }
 
 /* ---- 5 complete, 6 hand over */

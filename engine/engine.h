@@ -4,7 +4,7 @@
  *   loop      runs epochs and commits (loop.c); worker 0. The only one that changes live objects and the open commit
  *   workers   1..N-1: their share of an epoch (worker.c)
  *   sessions  the callers' threads: parse, plan, and, through a query thread each, execute SELECTs over snapshots
- *   backfill  one per CREATE MATERIALIZED VIEW / SINK (backfill.c)
+ *   backfill  one per CREATE MATERIALIZED VIEW / SINK (backfill.c); gives way to the others, as long queries do
  *   sinks     one per sink: delivers committed changes (sink.c)
  *   commit, merge threads of the store; threads of connectors
  *

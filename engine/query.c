@@ -4,9 +4,13 @@
  * client holds back the query, not the server. DML collects on the calling thread. */
 #include "engine/session.h"
 
+#include "base/thread.h"
+
 #include <stdio.h>
 
 #define QUEUE_CHUNKS 4
+/* A query that has read so many chunks is a long one. */
+#define LONG_QUERY_CHUNKS 64
 
 /* ---- what a statement reads */
 
@@ -145,6 +149,7 @@ static bool feed_flush(struct feed *feed)
     bool ok = wr_op_step(feed->scan, 0, batch);
     wr_arena_release(&worker->arena, mark);
     wr_arena_release(&feed->bytes, (struct wr_mark){0});
+    wr_thread_step();
     feed->n = 0;
     feed->len = 0;
     return ok;
@@ -479,6 +484,7 @@ static void *query_main(void *argument)
 {
     struct query *query = argument;
     struct wr_error err = WR_ERROR_INIT;
+    wr_thread_background_after(LONG_QUERY_CHUNKS);
     bool ok = wr_plan_collect(query->session, &query->view, query->plan, take_chunk, query, &err);
     pthread_mutex_lock(&query->lock);
     query->failed = !ok;

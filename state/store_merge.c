@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 #include "state/merge_runs.h"
 #include "state/store_impl.h"
 
@@ -145,6 +146,7 @@ static bool run_merge(struct store *store, struct disk_pick *job, struct wr_erro
 void *wr_merge_thread(void *arg)
 {
     struct store *store = arg;
+    wr_thread_background();
     pthread_mutex_lock(&store->lock);
     while (!store->closing) {
         struct disk_pick job;

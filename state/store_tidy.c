@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 #include "state/merge_runs.h"
 #include "state/store_impl.h"
 
@@ -170,6 +171,7 @@ static void charge_rocks(struct store *store)
 void *wr_tidy_thread(void *arg)
 {
     struct store *store = arg;
+    wr_thread_background();
     struct wr_error err = WR_ERROR_INIT;
     pthread_mutex_lock(&store->lock);
     while (!store->closing) {

@@ -1,0 +1,13 @@
+/* How much a thread minds waiting. Epochs, commits and sessions are waited for; backfills, merges and long queries can
+ * wait: where processors are short they get what the others leave. */
+#ifndef WEIR_BASE_THREAD_H
+#define WEIR_BASE_THREAD_H
+
+/* The calling thread gives way to others from now on, for good: only the privileged may go back. */
+void wr_thread_background(void);
+/* The same after so many steps: for work that may turn out short or long. */
+void wr_thread_background_after(unsigned steps);
+/* A step; costs nothing on threads that have not called the above. */
+void wr_thread_step(void);
+
+#endif
