@@ -217,7 +217,9 @@ static bool view_columns(struct wr_arena *arena, const struct plan *plan, size_t
                          PgQuery__Node *const *aliases, struct object *object, struct wr_error *err)
 {
     if (naliases > plan->ncols)
-        return wr_fail(err, ERR_SYNTAX, "too many column names were specified");
+        return wr_fail(err, ERR_SYNTAX,
+                       object->kind == OBJECT_VIEW ? "CREATE VIEW specifies more column names than columns"
+                                                   : "too many column names were specified");
     object->ncols = plan->ncols;
     object->cols = WR_NEW_ARRAY(arena, struct object_column, plan->ncols + 1);
     for (uint16_t c = 0; c < plan->ncols; c++) {
@@ -449,13 +451,25 @@ static const char *article(enum object_kind kind)
     return kind == OBJECT_INDEX ? "an" : "a";
 }
 
+static bool is_schema(const char *name)
+{
+    return !strcmp(name, "public") || !strcmp(name, "pg_catalog") || !strcmp(name, "weir_catalog") ||
+           !strcmp(name, "information_schema");
+}
+
 static bool drop_name(struct weir_statement *statement, struct catalog *catalog, enum object_kind kind,
                       const char *schema, const char *name, bool if_exists, struct drop_list *list,
                       struct wr_error *err)
 {
     struct weir_session *session = statement->session;
     const struct object *object = wr_catalog_find(catalog, schema, name);
+    if (schema && !object && !is_schema(schema) && !if_exists)
+        return wr_fail(err, ERR_INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", schema);
     if (!object || object->kind == OBJECT_SYSTEM) {
+        if (schema && !is_schema(schema)) {
+            wr_session_notice(session, "NOTICE", "00000", "schema \"%s\" does not exist, skipping", schema);
+            return true;
+        }
         if (if_exists) {
             wr_session_notice(session, "NOTICE", "00000", "%s \"%s\" does not exist, skipping",
                               wr_object_kind_name(kind), name);

@@ -76,13 +76,6 @@ bool wr_catalog_load(weir_db *db, struct catalog **catalog, struct wr_error *err
 
 /* ---- drop */
 
-/* Grows while it is worked through. */
-struct drop_set {
-    uint32_t *ids;
-    size_t *n, max;
-    bool cascade;
-};
-
 static bool listed(const uint32_t *ids, size_t n, uint32_t id)
 {
     for (size_t i = 0; i < n; i++)
@@ -91,43 +84,49 @@ static bool listed(const uint32_t *ids, size_t n, uint32_t id)
     return false;
 }
 
-static bool refuse_drop(const struct object *object, const struct object *dependent, struct wr_error *err)
+/* "view v depends on table t", a line each. */
+static void tell(struct wr_buf *out, const struct object *dependent, const struct object *on)
 {
-    wr_fail(err, ERR_DEPENDENT_OBJECTS, "cannot drop %s %s because other objects depend on it",
-            wr_object_kind_name(object->kind), object->name);
-    wr_fail_detail(err, "%s %s depends on %s %s", wr_object_kind_name(dependent->kind), dependent->name,
-                   wr_object_kind_name(object->kind), object->name);
-    return wr_fail_hint(err, "Use DROP ... CASCADE to drop the dependent objects too.");
+    wr_buf_printf(out, "%s%s %s depends on %s %s", out->len ? "\n" : "", wr_object_kind_name(dependent->kind),
+                  dependent->name, wr_object_kind_name(on->kind), on->name);
 }
 
-static bool add_dependents_of(const struct catalog *catalog, uint32_t id, const uint32_t *dependents, size_t count,
-                              struct drop_set *set, struct wr_error *err)
+static bool refuse_drop(const struct object *object, size_t wanted, struct wr_buf *told, struct wr_error *err)
 {
-    for (size_t d = 0; d < count; d++) {
-        if (listed(set->ids, *set->n, dependents[d]))
-            continue;
-        const struct object *dependent = wr_catalog_get(catalog, dependents[d]);
-        if (!set->cascade && dependent->kind != OBJECT_INDEX) /* an index goes with its table */
-            return refuse_drop(wr_catalog_get(catalog, id), dependent, err);
-        if (*set->n == set->max)
-            return wr_fail(err, ERR_PROGRAM_LIMIT, "too many dependent objects");
-        set->ids[(*set->n)++] = dependents[d];
-    }
-    return true;
+    if (wanted == 1)
+        wr_fail(err, ERR_DEPENDENT_OBJECTS, "cannot drop %s %s because other objects depend on it",
+                wr_object_kind_name(object->kind), object->name);
+    else
+        wr_fail(err, ERR_DEPENDENT_OBJECTS, "cannot drop desired object(s) because other objects depend on them");
+    wr_fail_detail(err, "%s", wr_buf_cstr(told));
+    return wr_fail_hint(err, "Use DROP ... CASCADE to drop the dependent objects too.");
 }
 
 bool wr_ddl_add_dependents(const struct catalog *catalog, uint32_t *ids, size_t *n, size_t max, bool cascade,
                            struct wr_error *err)
 {
-    struct drop_set set = {ids, n, max, cascade};
+    size_t wanted = *n;
+    struct wr_buf told = WR_BUF_INIT; /* what keeps them from going */
     bool ok = true;
     for (size_t i = 0; i < *n && ok; i++) {
         size_t count = wr_catalog_dependents(catalog, ids[i], NULL, 0);
         uint32_t *dependents = wr_calloc(count + 1, sizeof *dependents);
         wr_catalog_dependents(catalog, ids[i], dependents, count);
-        ok = add_dependents_of(catalog, ids[i], dependents, count, &set, err);
+        for (size_t d = 0; d < count && ok; d++) {
+            if (listed(ids, *n, dependents[d]))
+                continue;
+            const struct object *dependent = wr_catalog_get(catalog, dependents[d]);
+            if (dependent->kind != OBJECT_INDEX) /* an index goes with its table */
+                tell(&told, dependent, wr_catalog_get(catalog, ids[i]));
+            ok = *n < max || wr_fail(err, ERR_PROGRAM_LIMIT, "too many dependent objects");
+            if (ok)
+                ids[(*n)++] = dependents[d];
+        }
         free(dependents);
     }
+    if (ok && told.len && !cascade)
+        ok = refuse_drop(wr_catalog_get(catalog, ids[0]), wanted, &told, err);
+    wr_buf_free(&told);
     return ok;
 }
 

@@ -40,12 +40,8 @@ static bool add_changes(struct dml *dml, const struct batch *batch, struct wr_er
         next_sizes = wr_arena_alloc(&dml->arena, sizeof *next_sizes * (n + 1u));
         wr_row_encode_all(&dml->arena, relation->layout, &next, NULL, next_rows, next_sizes);
         wr_relation_keys(&dml->arena, relation, &next, next_rows, next_sizes, &next_keys);
-        for (uint16_t c = 0; c < visible; c++)
-            for (uint32_t i = 0; relation->not_null[c] && next.cols[c].nulls && i < n; i++)
-                if (next.cols[c].nulls[i])
-                    return wr_fail(err, ERR_NOT_NULL_VIOLATION,
-                                   "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
-                                   relation->names[c], relation->name);
+        struct batch shown = {n, visible, next.cols, NULL};
+        TRY(wr_writes_check_nulls(relation, &shown, err));
     }
     /* keys that move: all deletes before all inserts, so that a shift of keys does not collide with itself */
     bool ok = true;
@@ -84,7 +80,7 @@ static bool take_rows(void *context, const struct batch *batch, struct wr_error 
 {
     struct dml *dml = context;
     if (dml->kind == DML_INSERT)
-        return wr_writes_insert_visible(dml->list, &dml->arena, batch, dml->blind, err);
+        return wr_writes_insert_in_order(dml->list, &dml->arena, batch, dml->blind, err);
     return add_changes(dml, batch, err);
 }
 
@@ -201,7 +197,11 @@ static bool in_transaction(struct weir_statement *statement, const struct datum 
     struct dml dml;
     dml_init(&dml, statement);
     bool ok = evaluate(statement, params, &view, &dml, err);
-    if (ok) {
+    if (!ok && wr_writes_fail(dml.list)) {
+        struct wr_error first = WR_ERROR_INIT;
+        if (!wr_transaction_write(session, dml.list, &first))
+            *err = first;
+    } else if (ok) {
         ok = wr_transaction_write(session, dml.list, err);
         tag_of(&dml, result, rows_of(&dml));
     }
@@ -220,7 +220,7 @@ static bool evaluate_and_apply(struct weir_statement *statement, const struct da
     dml_init(&dml, statement);
     bool ok = evaluate(statement, params, &view, &dml, err);
     wr_read_view_end(session, &view);
-    if (ok && wr_writes_count(dml.list))
+    if ((ok || wr_writes_fail(dml.list)) && wr_writes_count(dml.list))
         ok = here ? wr_writes_apply_here(session->db, &dml.list, 1, err)
                   : wr_writes_apply(session->db, &dml.list, 1, err);
     if (ok)

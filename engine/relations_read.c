@@ -10,7 +10,7 @@ struct walk {
     const struct catalog *catalog;
     struct wr_arena *arena;
     struct object *object; /* NULL: relations are not asked for */
-    int highest_param;
+    struct params_read params;
 };
 
 static void *grow(struct wr_arena *arena, const void *items, uint16_t n, size_t size)
@@ -87,12 +87,21 @@ static void visit_field(struct walk *walk, const ProtobufCMessage *message, cons
     visit(walk, *(ProtobufCMessage *const *)(base + field->offset));
 }
 
+static void note_param(struct params_read *params, const PgQuery__ParamRef *ref)
+{
+    if (!params->highest || ref->location < params->location) {
+        params->first = ref->number;
+        params->location = ref->location;
+    }
+    params->highest = WR_MAX(params->highest, ref->number);
+}
+
 static void visit(struct walk *walk, const ProtobufCMessage *message)
 {
     if (!message)
         return;
     if (message->descriptor == &pg_query__param_ref__descriptor)
-        walk->highest_param = WR_MAX(walk->highest_param, ((const PgQuery__ParamRef *)message)->number);
+        note_param(&walk->params, (const PgQuery__ParamRef *)message);
     if (walk->object && message->descriptor == &pg_query__range_var__descriptor)
         note(walk, (const PgQuery__RangeVar *)message);
     for (unsigned f = 0; f < message->descriptor->n_fields; f++)
@@ -106,9 +115,9 @@ void wr_relations_bind(struct wr_arena *arena, const struct catalog *catalog, co
     visit(&walk, (const ProtobufCMessage *)query);
 }
 
-int wr_params_read(const PgQuery__ParseResult *tree)
+struct params_read wr_params_read(const PgQuery__ParseResult *tree)
 {
     struct walk walk = {0};
     visit(&walk, (const ProtobufCMessage *)tree);
-    return walk.highest_param;
+    return walk.params;
 }

@@ -7,7 +7,11 @@
  * from the arena. */
 void wr_relations_bind(struct wr_arena *arena, const struct catalog *catalog, const PgQuery__Node *query,
                        struct object *object);
-/* The highest parameter number in the tree (may be NULL); 0: none. */
-int wr_params_read(const PgQuery__ParseResult *tree);
+struct params_read {
+    int highest;         /* number; 0: there is none */
+    int first, location; /* the one that is written first */
+};
+/* The parameters of a tree (may be NULL). */
+struct params_read wr_params_read(const PgQuery__ParseResult *tree);
 
 #endif

@@ -278,14 +278,24 @@ static bool set_param_types(struct weir_statement *statement, const uint32_t *oi
     return true;
 }
 
+static bool may_hold_params(const char *text)
+{
+    for (const char *at = text; at && (at = strchr(at, '$')); at++)
+        if (at[1] >= '0' && at[1] <= '9')
+            return true;
+    return false;
+}
+
 /* The highest $n. The tree is walked only where the text can hold one: a bulk INSERT is spared. */
-static int count_params(const struct weir_statement *statement)
+static int count_params(struct weir_statement *statement)
 {
     const struct statement *parsed = statement->parsed;
-    for (const char *at = parsed->text; at && (at = strchr(at, '$')); at++)
-        if (at[1] >= '0' && at[1] <= '9')
-            return wr_params_read(parsed->inner ? parsed->inner->tree : parsed->tree);
-    return 0;
+    if (!may_hold_params(parsed->text))
+        return 0;
+    struct params_read params = wr_params_read(parsed->inner ? parsed->inner->tree : parsed->tree);
+    statement->first_param = params.first;
+    statement->first_param_location = params.location;
+    return params.highest;
 }
 
 static bool not_supported(struct weir_statement *statement, struct wr_error *err)
@@ -487,6 +497,9 @@ static bool read_list(struct weir_session *session, struct type element, const w
 static bool read_params(struct weir_statement *statement, const weir_param *params, int n, struct wr_arena *arena,
                         struct datum *out, struct wr_error *err)
 {
+    if (!params && statement->nparams && statement->first_param) /* not meant to have any */
+        return wr_fail_at(err, wr_char_position(statement->text, statement->first_param_location),
+                          ERR_UNDEFINED_PARAMETER, "there is no parameter $%d", statement->first_param);
     if (n < statement->nparams)
         return wr_fail(err, ERR_PROTOCOL, "bind message supplies %d parameters, but prepared statement requires %d", n,
                        statement->nparams);
@@ -520,7 +533,7 @@ static void end_open_result(struct weir_session *session)
 static bool may_not_write(struct weir_session *session, const struct statement_class *cls, struct wr_error *err)
 {
     return cls->writes && wr_setting_is_on(session, "transaction_read_only") &&
-           !wr_fail(err, "25006", "cannot execute %s in a read-only transaction", cls->name);
+           !wr_fail(err, ERR_READ_ONLY, "cannot execute %s in a read-only transaction", cls->name);
 }
 
 struct execute_job {

@@ -56,6 +56,7 @@ struct weir_statement {
     struct output_column *cols;
     int nparams;
     struct type *param_types;
+    int first_param, first_param_location; /* as written; 0: none */
 };
 
 /* One kind of statement: how to know its columns, how to run it. */

@@ -30,6 +30,8 @@ struct write_list {
     int64_t count, ram_bytes, chunk_bytes;
     FILE *spool;
     int64_t spool_len;
+    bool fails; /* once its writes have been applied */
+    struct wr_error failure;
 };
 
 struct write_list *wr_writes_new(weir_db *db, const struct object *table)
@@ -225,17 +227,30 @@ static bool null_violation(const struct relation *relation, const struct batch *
     return false;
 }
 
-bool wr_writes_insert_visible(struct write_list *list, struct wr_arena *arena, const struct batch *visible, bool blind,
-                              struct wr_error *err)
+/* The first row with a NULL where there must be none, and its first such column; nrows: none. */
+static uint32_t first_null(const struct relation *relation, const struct batch *visible, uint16_t *column)
+{
+    uint32_t row = visible->nrows;
+    for (uint16_t c = 0; c < visible->ncols; c++)
+        for (uint32_t i = 0; relation->not_null[c] && visible->cols[c].nulls && i < row; i++)
+            if (visible->cols[c].nulls[i]) {
+                row = i;
+                *column = c;
+            }
+    return row;
+}
+
+bool wr_writes_check_nulls(const struct relation *relation, const struct batch *visible, struct wr_error *err)
+{
+    uint16_t column = 0;
+    uint32_t row = first_null(relation, visible, &column);
+    return row == visible->nrows || null_violation(relation, visible, column, row, err);
+}
+
+static bool insert_rows(struct write_list *list, struct wr_arena *arena, const struct batch *visible, bool blind,
+                        struct wr_error *err)
 {
     const struct relation *relation = list->relation;
-    for (uint16_t c = 0; c < visible->ncols; c++) {
-        if (!relation->not_null[c] || !visible->cols[c].nulls)
-            continue;
-        for (uint32_t i = 0; i < visible->nrows; i++)
-            if (visible->cols[c].nulls[i])
-                return null_violation(relation, visible, c, i, err);
-    }
     if (!relation->has_row_id)
         return wr_writes_insert(list, arena, visible, blind, err);
     struct wr_mark mark = wr_arena_mark(arena);
@@ -251,6 +266,34 @@ bool wr_writes_insert_visible(struct write_list *list, struct wr_arena *arena, c
     bool ok = wr_writes_insert(list, arena, &rows, blind, err);
     wr_arena_release(arena, mark);
     return ok;
+}
+
+bool wr_writes_insert_visible(struct write_list *list, struct wr_arena *arena, const struct batch *visible, bool blind,
+                              struct wr_error *err)
+{
+    return wr_writes_check_nulls(list->relation, visible, err) && insert_rows(list, arena, visible, blind, err);
+}
+
+bool wr_writes_insert_in_order(struct write_list *list, struct wr_arena *arena, const struct batch *visible, bool blind,
+                               struct wr_error *err)
+{
+    uint16_t column = 0;
+    uint32_t row = first_null(list->relation, visible, &column);
+    if (row == visible->nrows)
+        return insert_rows(list, arena, visible, blind, err);
+    struct batch before = *visible;
+    before.nrows = row;
+    TRY(insert_rows(list, arena, &before, blind, err));
+    list->fails = true;
+    list->failure = (struct wr_error)WR_ERROR_INIT;
+    null_violation(list->relation, visible, column, row, &list->failure);
+    *err = list->failure;
+    return false;
+}
+
+bool wr_writes_fail(const struct write_list *list)
+{
+    return list && list->fails;
 }
 
 /* ---- applying */
@@ -434,6 +477,11 @@ static bool apply_all(struct apply *apply, size_t *applied, struct wr_error *err
         wr_db_fail(apply->db, err);
         return false;
     }
+    for (size_t l = 0; l < apply->nlists; l++)
+        if (apply->lists[l]->fails) {
+            *err = apply->lists[l]->failure;
+            return false;
+        }
     return true;
 }
 

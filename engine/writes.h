@@ -16,9 +16,18 @@ bool wr_writes_add(struct write_list *list, const struct table_write *write, str
 /* Encode rows of the table (hidden row id included) and add them as inserts. blind: overwrite. */
 bool wr_writes_insert(struct write_list *list, struct wr_arena *arena, const struct batch *rows, bool blind,
                       struct wr_error *err) WR_MUST;
-/* Visible columns -> rows with row ids assigned; NOT NULL is checked. Casts are done. */
+/* Visible columns -> rows with row ids assigned; casts are done. NOT NULL is checked. */
 bool wr_writes_insert_visible(struct write_list *list, struct wr_arena *arena, const struct batch *visible, bool blind,
                               struct wr_error *err) WR_MUST;
+
+/* The rows of one INSERT, of which the first wrong one is to be told: a key that exists already before a NULL further
+ * on. 23502, and then wr_writes_fail: the rows before are in the list, and applying it fails with what is wrong first.
+ */
+bool wr_writes_insert_in_order(struct write_list *list, struct wr_arena *arena, const struct batch *visible, bool blind,
+                               struct wr_error *err) WR_MUST;
+bool wr_writes_fail(const struct write_list *list);
+/* NOT NULL of the visible columns; 23502 for the first row that breaks it. */
+bool wr_writes_check_nulls(const struct relation *relation, const struct batch *visible, struct wr_error *err) WR_MUST;
 
 /* 23505 in PostgreSQL's words for this row of the relation; returns false. */
 bool wr_duplicate_key(const struct relation *relation, const char *row, struct wr_error *err);

@@ -111,6 +111,8 @@ struct bound_scalar {
     uint16_t column;         /* its column there */
 };
 
+#define CLAUSE_DEFAULT "DEFAULT expressions"
+
 struct block {
     struct binder *binder;
     struct block *outer;      /* enclosing block whose columns may be used, or NULL */
@@ -137,6 +139,7 @@ int bind_location(const PgQuery__Node *node);      /* of an expression node, -1 
 bool bind_enter(struct binder *binder) WR_MUST;    /* one level deeper */
 
 /* ---- bind_scope.c */
+bool bind_fail_no_table(struct block *block, const char *table, int location); /* returns false */
 bool bind_column(struct block *block, const PgQuery__ColumnRef *ref, struct expr **expr) WR_MUST;
 void scope_add(struct binder *binder, struct scope *scope, const struct scope_column *col);
 bool scope_add_table(struct binder *binder, struct scope *scope, const char *table, int location) WR_MUST;
@@ -218,7 +221,7 @@ bool bind_select(struct binder *binder, const PgQuery__SelectStmt *select, const
 bool bind_coerce_output(struct binder *binder, struct plan **plan, const struct type *types,
                         enum cast_context context) WR_MUST;
 bool bind_limit(struct binder *binder, const PgQuery__SelectStmt *select, struct plan **plan,
-                const struct plan_order *order, uint16_t norder) WR_MUST;
+                const struct plan_order *order, uint16_t norder, const struct scope *scope) WR_MUST;
 bool bind_set_operation(struct binder *binder, const PgQuery__SelectStmt *select, const struct select_mode *mode,
                         struct plan **plan) WR_MUST;
 bool has_outer(const struct expr *expr);

@@ -67,7 +67,7 @@ static bool bind_default_clause(struct create *c, const PgQuery__ColumnDef *def,
                                 struct object_column *col)
 {
     struct binder *binder = c->binder;
-    struct block block = {.binder = binder, .clause = "DEFAULT expressions"};
+    struct block block = {.binder = binder, .clause = CLAUSE_DEFAULT};
     struct expr *expr;
     char from[64], to[64];
     bool same;
@@ -133,9 +133,27 @@ static bool start_key(struct create *c, int location)
     return true;
 }
 
+/* Two defaults, or NULL and NOT NULL: told at the second of them. */
+static bool check_conflict(struct create *c, const PgQuery__ColumnDef *def, const PgQuery__Constraint *constraint)
+{
+    int type = (int)constraint->contype;
+    int other = type == PG_QUERY__CONSTR_TYPE__CONSTR_NULL      ? PG_QUERY__CONSTR_TYPE__CONSTR_NOTNULL
+                : type == PG_QUERY__CONSTR_TYPE__CONSTR_NOTNULL ? PG_QUERY__CONSTR_TYPE__CONSTR_NULL
+                : type == PG_QUERY__CONSTR_TYPE__CONSTR_DEFAULT ? PG_QUERY__CONSTR_TYPE__CONSTR_DEFAULT
+                                                                : -1;
+    for (size_t i = 0; i < def->n_constraints && def->constraints[i]->constraint != constraint; i++)
+        if ((int)def->constraints[i]->constraint->contype == other)
+            return bind_fail(c->binder, constraint->location, ERR_SYNTAX,
+                             other == type ? "multiple default values specified for column \"%s\" of table \"%s\""
+                                           : "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"",
+                             def->colname, c->object->name);
+    return true;
+}
+
 static bool bind_column_constraint(struct create *c, const PgQuery__ColumnDef *def,
                                    const PgQuery__Constraint *constraint, struct object_column *col)
 {
+    TRY(check_conflict(c, def, constraint));
     switch (constraint->contype) {
     case PG_QUERY__CONSTR_TYPE__CONSTR_NULL:
         return true;
@@ -236,8 +254,16 @@ static bool bind_create(struct binder *binder, const struct statement *statement
     object->name = wr_arena_strdup(binder->arena, node->relation->relname);
     bool schema = node->relation->schemaname && *node->relation->schemaname;
     object->schema = schema ? wr_arena_strdup(binder->arena, node->relation->schemaname) : "public";
+    bool system = !strcmp(object->schema, "pg_catalog") || !strcmp(object->schema, "weir_catalog") ||
+                  !strcmp(object->schema, "information_schema");
+    if (system) {
+        bind_fail(binder, -1, ERR_INSUFFICIENT_PRIVILEGE, "permission denied to create \"%s.%s\"", object->schema,
+                  object->name);
+        return wr_fail_detail(binder->err, "System catalog modifications are currently disallowed.");
+    }
     if (strcmp(object->schema, "public"))
-        return bind_fail(binder, node->relation->location, "3F000", "schema \"%s\" does not exist", object->schema);
+        return bind_fail(binder, node->relation->location, ERR_INVALID_SCHEMA_NAME, "schema \"%s\" does not exist",
+                         object->schema);
     TRY(check_clauses(&c, node));
     TRY(bind_elements(&c, node));
     if (source && c.has_key)

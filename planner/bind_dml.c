@@ -71,7 +71,7 @@ static bool bind_default(struct binder *binder, const struct object_column *col,
     size_t offset = 0;
     struct binder inner = *binder;
     inner.text = NULL;
-    struct block block = {.binder = &inner, .clause = "DEFAULT expressions"};
+    struct block block = {.binder = &inner, .clause = CLAUSE_DEFAULT};
     const char *text = wr_arena_printf(binder->arena, "SELECT %s", col->default_text);
     TRY(wr_parse_next(binder->arena, text, strlen(text), &offset, &statement, binder->err));
     bool ok = statement && statement->node && statement->node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT &&

@@ -304,6 +304,9 @@ static bool bind_exists(struct block *block, const PgQuery__SubLink *node, struc
 
 static bool bind_sublink(struct block *block, const PgQuery__SubLink *node, struct expr **expr)
 {
+    if (block->clause && !strcmp(block->clause, CLAUSE_DEFAULT))
+        return bind_fail(block->binder, node->location, ERR_FEATURE_NOT_SUPPORTED,
+                         "cannot use subquery in DEFAULT expression");
     switch (node->sub_link_type) {
     case PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK:
         return bind_scalar_subquery(block, node, expr);

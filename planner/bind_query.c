@@ -153,8 +153,7 @@ static bool add_star(struct select *s, const char *table, int location)
         bool known = false;
         for (uint16_t i = 0; i < scope->ntables; i++)
             known |= !strcmp(scope->tables[i], table);
-        return known || bind_fail(s->block.binder, location, ERR_UNDEFINED_TABLE,
-                                  "missing FROM-clause entry for table \"%s\"", table);
+        return known || bind_fail_no_table(&s->block, table, location);
     }
     return s->node->n_from_clause ||
            bind_fail(s->block.binder, location, ERR_SYNTAX, "SELECT * with no tables specified is not valid");
@@ -482,9 +481,9 @@ static struct plan *build_sort(struct binder *binder, struct plan *input, const 
 
 /* LIMIT, and the order of the result: what a view or a subquery does with ORDER BY alone is nothing. */
 static bool build_order(struct binder *binder, const PgQuery__SelectStmt *node, const struct select_mode *mode,
-                        const struct plan_order *order, uint16_t norder, struct plan **plan)
+                        const struct plan_order *order, uint16_t norder, const struct scope *scope, struct plan **plan)
 {
-    TRY(bind_limit(binder, node, plan, order, norder));
+    TRY(bind_limit(binder, node, plan, order, norder, scope));
     if (norder && mode->top && !binder->planner->streaming)
         *plan = build_sort(binder, *plan, order, norder);
     return true;
@@ -671,7 +670,7 @@ static bool bind_simple(struct binder *binder, const PgQuery__SelectStmt *node, 
         *plan = make_distinct(binder->arena, *plan);
     if (s->ndistinct_on)
         *plan = build_distinct_on(s, *plan);
-    TRY(build_order(binder, node, mode, plan_orders(s), s->norder, plan));
+    TRY(build_order(binder, node, mode, plan_orders(s), s->norder, &s->block.from.scope, plan));
     *plan = drop_extras(binder->arena, *plan, s->ntargets);
     return true;
 }
@@ -705,7 +704,7 @@ static bool bind_output_order(struct binder *binder, const PgQuery__SelectStmt *
         order[i].column = (uint16_t)target;
         TRY(bind_order_flags(binder, sort, &order[i].descending, &order[i].nulls_first));
     }
-    return build_order(binder, node, mode, order, (uint16_t)node->n_sort_clause, plan);
+    return build_order(binder, node, mode, order, (uint16_t)node->n_sort_clause, &(struct scope){0}, plan);
 }
 
 static bool bind_body(struct binder *binder, const PgQuery__SelectStmt *node, const struct select_mode *mode,

@@ -144,7 +144,7 @@ static bool fail_no_column(struct block *block, const char *table, const char *n
     return false;
 }
 
-static bool fail_no_table(struct block *block, const char *table, int location)
+bool bind_fail_no_table(struct block *block, const char *table, int location)
 {
     struct binder *binder = block->binder;
     const struct scope *scope = &block->from.scope;
@@ -202,13 +202,16 @@ static bool find_column(struct block *block, const char *table, const char *name
     if (done)
         return true;
     if (table && !has_table(&block->from.scope, table))
-        return fail_no_table(block, table, location);
+        return bind_fail_no_table(block, table, location);
     return fail_no_column(block, table, name, location);
 }
 
 bool bind_column(struct block *block, const PgQuery__ColumnRef *ref, struct expr **expr)
 {
     size_t n = ref->n_fields;
+    if (block->clause && !strcmp(block->clause, CLAUSE_DEFAULT))
+        return bind_fail(block->binder, ref->location, ERR_FEATURE_NOT_SUPPORTED,
+                         "cannot use column reference in DEFAULT expression");
     for (size_t i = 0; i < n; i++)
         if (ref->fields[i]->node_case != PG_QUERY__NODE__NODE_STRING)
             return bind_unsupported(block->binder, ref->location, "a whole row as a value");

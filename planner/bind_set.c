@@ -197,15 +197,27 @@ bool bind_values(struct binder *binder, const PgQuery__SelectStmt *node, struct 
 
 /* ---- LIMIT */
 
+static const struct expr *first_column(const struct expr *expr)
+{
+    const struct expr *column = expr->kind == EXPR_COLUMN ? expr : NULL;
+    for (uint16_t i = 0; !column && i < expr->nargs; i++)
+        column = first_column(expr->args[i]);
+    return column;
+}
+
 /* A constant or a parameter. NULL: no bound. */
 static bool bind_bound(struct binder *binder, const PgQuery__Node *node, const char *clause, const char *sqlstate,
-                       int64_t *value, uint16_t *param)
+                       const struct scope *scope, int64_t *value, uint16_t *param)
 {
-    struct block block = {.binder = binder, .clause = clause};
+    struct block block = {.binder = binder, .clause = clause, .from.scope = *scope};
     struct expr *expr;
     bool null;
     TRY(bind_expr(&block, node, &expr));
-    TRY(bind_coerce(binder, &expr, TYPE(TYPE_INT8), CAST_IMPLICIT));
+    const struct expr *column = first_column(expr);
+    if (column)
+        return bind_fail(binder, column->location, ERR_INVALID_COLUMN_REFERENCE,
+                         "argument of %s must not contain variables", clause);
+    TRY(bind_coerce(binder, &expr, TYPE(TYPE_INT8), CAST_ASSIGNMENT));
     if (expr->kind == EXPR_PARAM) {
         *param = expr->param;
         return true;
@@ -221,16 +233,16 @@ static bool bind_bound(struct binder *binder, const PgQuery__Node *node, const c
 }
 
 bool bind_limit(struct binder *binder, const PgQuery__SelectStmt *node, struct plan **plan,
-                const struct plan_order *order, uint16_t norder)
+                const struct plan_order *order, uint16_t norder, const struct scope *scope)
 {
     int64_t limit = -1, offset = 0;
     uint16_t limit_param = 0, offset_param = 0;
     if (node->limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES)
         return bind_unsupported(binder, -1, "FETCH ... WITH TIES");
     if (node->limit_count)
-        TRY(bind_bound(binder, node->limit_count, "LIMIT", ERR_ROW_COUNT_LIMIT, &limit, &limit_param));
+        TRY(bind_bound(binder, node->limit_count, "LIMIT", ERR_ROW_COUNT_LIMIT, scope, &limit, &limit_param));
     if (node->limit_offset)
-        TRY(bind_bound(binder, node->limit_offset, "OFFSET", ERR_ROW_COUNT_OFFSET, &offset, &offset_param));
+        TRY(bind_bound(binder, node->limit_offset, "OFFSET", ERR_ROW_COUNT_OFFSET, scope, &offset, &offset_param));
     if (limit < 0 && !offset && !limit_param && !offset_param)
         return true;
     *plan = make_topn(binder->arena, *plan, limit, offset, NULL);

@@ -46,7 +46,9 @@ static bool apply_typmods(struct binder *binder, const PgQuery__TypeName *name, 
         return true;
     for (size_t i = 0; i < n && i < 2; i++)
         TRY(get_typmod(binder, name->typmods[i], name->location, &mods[i]));
-    if (type->id == TYPE_NUMERIC && n <= 2)
+    if (type->id == TYPE_NUMERIC && n > 2)
+        return bind_fail(binder, name->location, ERR_INVALID_PARAMETER, "invalid NUMERIC type modifier");
+    if (type->id == TYPE_NUMERIC)
         return apply_numeric(binder, mods, n, name->location, type);
     if (type->id == TYPE_TEXT && type->varchar && n == 1) {
         if (mods[0] < 1)
