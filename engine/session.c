@@ -325,7 +325,13 @@ static bool parse(struct weir_statement *statement, struct source_text *text, st
 {
     bool ok = wr_parse_next(&statement->arena, text->sql, text->len, &text->end, &statement->parsed, err);
     statement->text = wr_arena_strndup(&statement->arena, text->sql, statement->parsed ? text->end : 0);
-    return ok;
+    const char *rewritten = ok && statement->parsed ? wr_driver_sql(&statement->arena, statement->parsed->text) : NULL;
+    if (!rewritten)
+        return ok;
+    size_t end = 0;
+    wr_statement_free(statement->parsed);
+    statement->parsed = NULL;
+    return wr_parse_next(&statement->arena, rewritten, strlen(rewritten), &end, &statement->parsed, err);
 }
 
 static bool prepare_here(struct weir_statement *statement, struct source_text *text, bool *none, const uint32_t *oids,

@@ -223,6 +223,8 @@ bool wr_system_reads_nothing(struct weir_statement *statement);
 bool wr_system_answer_nothing(struct weir_statement *statement, struct weir_result *result);
 /* The columns of the select list by name, all text; false: `*` is among them. */
 bool wr_system_describe(struct weir_statement *statement, const PgQuery__SelectStmt *select);
+/* The text of a driver's catalog query, in SQL that there is here; NULL: it is none (driver_sql.c). */
+const char *wr_driver_sql(struct wr_arena *arena, const char *text);
 /* psql's catalog queries (psql.c): true if the text is one of them; then columns or rows are filled in. */
 bool wr_psql_describe(struct weir_statement *statement);
 bool wr_psql_run(struct weir_statement *statement, struct weir_result *result, bool *handled,

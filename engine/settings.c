@@ -52,6 +52,7 @@ static const struct setting_row rows[] = {
     {"is_superuser", "on", SETTING_FIXED, NULL, 0, 0, "The only user."},
     {"jit", "off", SETTING_BOOL, NULL, 0, 0, "Accepted."},
     {"lock_timeout", "0", SETTING_MS, NULL, 0, 0, "Accepted: nothing waits for locks."},
+    {"max_index_keys", "32", SETTING_FIXED, NULL, 0, 0, "What clients take for the most columns of a key."},
     {"max_identifier_length", "63", SETTING_FIXED, NULL, 0, 0, "Longest name."},
     {"row_security", "off", SETTING_BOOL, NULL, 0, 0, "Accepted."},
     {"rw_implicit_flush", "off", SETTING_BOOL, NULL, 0, 0,

@@ -1,6 +1,7 @@
 /* information_schema: relations, columns and keys as the SQL standard lists them. */
 #include "engine/system.h"
 
+#include "catalog/indexes.h"
 #include "catalog/oids.h"
 
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* weir_catalog: what the running database does. */
 #include "engine/system.h"
 
+#include "catalog/indexes.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -183,6 +185,31 @@ static void relations(struct system_rows *rows)
     }
 }
 
+static void index_columns(struct system_rows *rows)
+{
+    struct catalog_index index;
+    for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
+        if (!wr_catalog_index(rows->catalog, wr_catalog_at(rows->catalog, i), &index))
+            continue;
+        for (uint16_t k = 0; k < index.nkey; k++) {
+            const struct datum values[] = {sys_int8(index.oid),
+                                           sys_int8(index.of->id),
+                                           sys_int4(k + 1),
+                                           sys_int4(index.key[k] + 1),
+                                           sys_bool(index.primary),
+                                           sys_bool(index.primary),
+                                           sys_bool(false),
+                                           sys_text(index.of->schema),
+                                           sys_text(index.of->name),
+                                           sys_text(index.name),
+                                           sys_text(index.of->cols[index.key[k]].name),
+                                           sys_null(),
+                                           sys_null()};
+            wr_system_add(rows, values);
+        }
+    }
+}
+
 static void functions(struct system_rows *rows)
 {
     const struct fn *fn;
@@ -216,6 +243,10 @@ static const struct system_relation rows[] = {
     {"weir_catalog", "store", "name text, value bigint", "Counters of the store and the epoch loop.", store},
     {"weir_catalog", "relations", "id bigint, schema text, name text, kind text, definition text",
      "All objects with their definitions.", relations},
+    {"weir_catalog", "index_columns",
+     "indexrelid bigint key, indrelid bigint, n int key, x int, indisprimary boolean, indisunique boolean, "
+     "indisclustered boolean, schema text, relation text, index text, name text, indoption text, indpred text",
+     "Columns of primary keys and indexes: the n-th is the relation's column x.", index_columns},
     {"weir_catalog", "functions", "name text, arguments text, result text, description text",
      "Functions, operators and casts.", functions},
 };

@@ -168,7 +168,7 @@ static void describe(struct wr_buf *buf, const struct catalog *catalog, const st
         break;
     case DIR_VIEW:
         if (object->query)
-            put_entry(buf, object->id, object->query);
+            put_entry(buf, object->id, object->query + strspn(object->query, " \n\t"));
         break;
     case DIR_DESCRIPTION:
         if (object->kind == OBJECT_SYSTEM && object->definition)

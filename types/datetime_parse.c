@@ -499,7 +499,7 @@ static enum result read_field(struct stamp *s, char *field, bool after_t)
     if (*field == '+' || *field == '-') {
         if (isalpha((unsigned char)field[1]))
             return word_field(s, *field == '+' ? field + 1 : field);
-        return s->has_zone || !s->has_time ? BAD_FORMAT : zone_offset(s, field);
+        return s->has_zone ? BAD_FORMAT : zone_offset(s, field);
     }
     if (strchr(field, '-') && month_named(field, strcspn(field, "-")))
         return date_field(s, field);

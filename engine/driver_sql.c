@@ -1,0 +1,91 @@
+/* Catalog queries of drivers that need arrays, composite values or table functions for something simple: the pieces
+ * that do so are replaced by what means the same over our system relations, and the query goes the way of all others. A
+ * rule has a marker, without which the text is not looked at, and pieces; blanks in a piece stand for any white space.
+ */
+#include "engine/session.h"
+
+#include <ctype.h>
+
+struct piece {
+    const char *from, *to;
+};
+
+/* pgjdbc, DatabaseMetaData: keys and indexes, a column of each a row. information_schema._pg_expandarray(array) gives
+ * (x, n) for each item x in place n; weir_catalog.index_columns has those rows. */
+static const struct piece index_columns[] = {{"(information_schema._pg_expandarray(i.indkey)).n", "i.n"},
+                                             {"information_schema._pg_expandarray(i.indkey)", "i.x"},
+                                             {"(result.KEYS).x", "result.KEYS"},
+                                             {"(i.keys).x", "i.keys"},
+                                             {"pg_catalog.pg_index i", "weir_catalog.index_columns i"},
+                                             {"tmp.I_INDOPTION[tmp.ORDINAL_POSITION - 1] & 1::smallint", "0"},
+                                             {NULL, NULL}};
+
+/* pgjdbc, TypeInfoCache: the place of a type's schema in the search path. */
+static const struct piece search_path[] = {
+    {"(select ns.oid as nspoid, ns.nspname, r.r from pg_namespace as ns join ( select s.r, "
+     "(current_schemas(false))[s.r] as nspname from generate_series(1, array_upper(current_schemas(false), 1)) as "
+     "s(r) ) as r using ( nspname ) )",
+     "(select oid as nspoid, nspname, 1 as r from pg_namespace where nspname = 'public')"},
+    {NULL, NULL}};
+
+/* pgjdbc, getImportedKeys and the like: of foreign keys, which there are none of. */
+static const struct piece foreign_keys[] = {{"con.confkey[pos.n]", "NULL::int"},
+                                            {"con.conkey[pos.n]", "NULL::int"},
+                                            {"pg_catalog.generate_series(1, 32) pos(n)", "(select 1 as n) pos"},
+                                            {NULL, NULL}};
+
+static const struct rule {
+    const char *marker;
+    const struct piece *pieces;
+} rules[] = {
+    {"information_schema._pg_expandarray(i.indkey)", index_columns},
+    {"array_upper(current_schemas(false), 1)", search_path},
+    {"pg_catalog.generate_series(1, 32) pos(n)", foreign_keys},
+};
+
+/* Length of the piece at this place of the text; 0: it is not there. */
+static size_t match(const char *text, const char *piece)
+{
+    const char *at = text;
+    for (; *piece; piece++) {
+        if (*piece != ' ') {
+            if (*at++ != *piece)
+                return 0;
+            continue;
+        }
+        if (!isspace((unsigned char)*at))
+            return 0;
+        while (isspace((unsigned char)*at))
+            at++;
+    }
+    return (size_t)(at - text);
+}
+
+static void replace(struct wr_buf *out, const char *text, const struct piece *pieces)
+{
+    while (*text) {
+        size_t len = 0;
+        for (const struct piece *piece = pieces; !len && piece->from; piece++) {
+            len = match(text, piece->from);
+            if (len)
+                wr_buf_puts(out, piece->to);
+        }
+        if (!len)
+            wr_buf_byte(out, (uint8_t)*text);
+        text += len ? len : 1;
+    }
+}
+
+const char *wr_driver_sql(struct wr_arena *arena, const char *text)
+{
+    for (size_t r = 0; text && r < WR_COUNT(rules); r++) {
+        if (!strstr(text, rules[r].marker))
+            continue;
+        struct wr_buf out = WR_BUF_INIT;
+        replace(&out, text, rules[r].pieces);
+        const char *made = wr_arena_strdup(arena, wr_buf_cstr(&out));
+        wr_buf_free(&out);
+        return made;
+    }
+    return NULL;
+}
