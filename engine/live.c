@@ -411,26 +411,31 @@ static bool disconnect_scan(weir_db *db, struct live *from, struct op *scan, uin
     return true;
 }
 
+static bool share_side(weir_db *db, struct live *live, uint32_t at, unsigned side, struct wr_error *err)
+{
+    const struct plan *scan = live->flows[0]->ops[at]->plan->inputs[side];
+    struct live *from = wr_live_find(db, scan->scan.object);
+    if (!from)
+        return wr_fail(err, ERR_INTERNAL, "\"%s\" read by \"%s\" is not running", scan->scan.name, live->object->name);
+    struct trace *copy = NULL;
+    for (uint32_t w = 0; w < db->nworkers; w++)
+        copy = wr_join_read_shared(live->flows[w]->ops[at], side, from->flows[w]->root);
+    if (copy)
+        live->copies[live->ncopies++] = copy;
+    return true;
+}
+
 /* Joins that read a table or index instead of keeping its rows: it stands still now. What a backfill kept goes when the
  * state is handed over. */
 static bool share_state(weir_db *db, struct live *live, struct wr_error *err)
 {
-    live->copies = WR_NEW_ARRAY(&live->arena, struct trace *, live->flows[0]->nops + 1);
-    for (uint32_t i = 0; i < live->flows[0]->nops; i++) {
-        const struct op *join = live->flows[0]->ops[i];
-        if (join->cls != &op_join || !join->plan->join.shared)
-            continue;
-        const struct plan *scan = join->plan->inputs[join->plan->join.shared == SHARED_RIGHT];
-        struct live *from = wr_live_find(db, scan->scan.object);
-        if (!from)
-            return wr_fail(err, ERR_INTERNAL, "\"%s\" read by \"%s\" is not running", scan->scan.name,
-                           live->object->name);
-        struct trace *copy = NULL;
-        for (uint32_t w = 0; w < db->nworkers; w++)
-            copy = wr_join_read_shared(live->flows[w]->ops[i], from->flows[w]->root);
-        if (copy)
-            live->copies[live->ncopies++] = copy;
-    }
+    live->copies = WR_NEW_ARRAY(&live->arena, struct trace *, 2 * live->flows[0]->nops + 1);
+    for (uint32_t i = 0; i < live->flows[0]->nops; i++)
+        for (unsigned side = 0; side < 2; side++) {
+            const struct op *op = live->flows[0]->ops[i];
+            if (op->cls == &op_join && (op->plan->join.shared & (1u << side)))
+                TRY(share_side(db, live, i, side, err));
+        }
     return true;
 }
 

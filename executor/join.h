@@ -59,8 +59,9 @@ struct join {
     bool *condition_columns;     /* which of left and right columns it reads */
     struct multimap *counts;     /* see above; NOT IN: number of right rows, under the empty key. NULL: not needed */
 
-    struct frontier_meet frontiers;            /* of the key columns */
-    struct held_batch *held_first, *held_last; /* wait for the table: op_join_table.c */
+    struct frontier_meet frontiers;                  /* of the key columns */
+    struct join_side own[2];                         /* of shared sides: as they were when they were kept */
+    struct held_batch *held_first[2], *held_last[2]; /* by port; wait for the table: op_join_table.c */
 
     /* the step at work */
     const struct batch *batch;
@@ -147,8 +148,14 @@ static inline bool wr_join_is_shared(const struct join_side *side)
 }
 /* Must a batch of this port wait until what the other side reads stands still? */
 bool wr_join_must_wait(const struct join *join, unsigned port);
-void wr_join_hold(struct join *join, const struct batch *batch);
-struct held_batch *wr_join_next_held(struct join *join); /* the caller releases it; NULL: none */
+void wr_join_hold(struct join *join, unsigned port, const struct batch *batch);
+/* All that waits goes on; nothing that is read may be ahead. */
+bool wr_join_take_held(struct join *join) WR_MUST;
+void wr_join_drop_held(struct join *join);
+static inline bool wr_join_holds(const struct join *join)
+{
+    return join->held_first[LEFT] || join->held_first[RIGHT];
+}
 
 /* ---- op_join.c */
 
@@ -161,6 +168,8 @@ void wr_join_keys(struct join *join, unsigned port, const struct batch *batch, s
  * rows that had any. */
 bool wr_join_probe(struct join *join, const struct batch *batch, const struct keys *keys, const uint8_t *skip,
                    uint8_t *found) WR_MUST;
+/* A batch of a port, all of its way. */
+bool wr_join_take(struct join *join, unsigned port, const struct batch *batch) WR_MUST;
 /* Add the batch's rows, but for those skipped, to their side's state. */
 void wr_join_keep(struct join *join, unsigned port, const struct batch *batch, const struct keys *keys,
                   const uint8_t *skip);

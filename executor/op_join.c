@@ -151,9 +151,7 @@ static void join_close(struct op *op)
     struct join *join = op->impl;
     if (!join)
         return;
-    struct held_batch *held;
-    while ((held = wr_join_next_held(join)))
-        wr_held_release(held);
+    wr_join_drop_held(join);
     for (unsigned s = 0; s < 2; s++)
         if (!wr_join_is_shared(&join->side[s]))
             wr_multimap_free(join->side[s].map);
@@ -368,7 +366,7 @@ static bool take_batch_alone(struct join *join, unsigned port, const struct batc
     return join->null_aware ? wr_join_notin_step(join, port, batch) : wr_join_outer_step(join, port, batch);
 }
 
-static bool take_batch(struct join *join, unsigned port, const struct batch *batch)
+bool wr_join_take(struct join *join, unsigned port, const struct batch *batch)
 {
     struct op *index = join->side[!port].index;
     if (!index)
@@ -379,39 +377,25 @@ static bool take_batch(struct join *join, unsigned port, const struct batch *bat
     return ok;
 }
 
-/* The table stands still: what had to wait goes on. */
-static bool take_held(struct join *join)
-{
-    struct op *op = join->op;
-    unsigned port = wr_join_is_shared(&join->side[LEFT]) ? RIGHT : LEFT;
-    struct held_batch *held;
-    bool ok = true;
-    while (ok && (held = wr_join_next_held(join))) {
-        struct wr_mark mark = wr_arena_mark(&op->worker->arena);
-        ok = wr_op_relieve(op) && take_batch(join, port, &held->batch);
-        wr_arena_release(&op->worker->arena, mark);
-        wr_held_release(held);
-    }
-    return ok;
-}
-
 static bool join_step(struct op *op, unsigned port, const struct batch *batch)
 {
     struct join *join = op->impl;
     if (join->failed)
         return wr_op_fail(op);
     if (WR_UNLIKELY(wr_join_must_wait(join, port))) {
-        wr_join_hold(join, batch);
+        wr_join_hold(join, port, batch);
         return true;
     }
-    if (WR_UNLIKELY(join->held_first && wr_join_is_shared(&join->side[!port])))
-        TRY(take_held(join));
-    return take_batch(join, port, batch);
+    if (WR_UNLIKELY(join->held_first[port]))
+        TRY(wr_join_take_held(join));
+    return wr_join_take(join, port, batch);
 }
 
+/* All tables stand still. */
 static bool join_flush(struct op *op)
 {
-    return take_held(op->impl);
+    struct join *join = op->impl;
+    return !wr_join_holds(join) || wr_join_take_held(join);
 }
 
 /* Only of key columns: a row that comes meets old rows, but those of its key. */
@@ -438,7 +422,7 @@ static bool join_advance(struct op *op, unsigned port, const struct frontier *fr
 /* What a backfill keeps of a table is not needed for long: it is written only if memory asks for it. */
 static bool is_passing(const struct join *join, unsigned s)
 {
-    return join->op->plan->join.shared == (s == LEFT ? SHARED_LEFT : SHARED_RIGHT) && join->op->worker->store;
+    return (join->op->plan->join.shared & (1u << s)) && join->op->worker->store;
 }
 
 static bool seal_maps(struct join *join, struct commit *commit, bool passing_too)

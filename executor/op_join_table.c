@@ -3,8 +3,13 @@
  *
  * What the join must see of the table (or index) is T, the sum of the changes that have come in at the shared port. The
  * table's state is ahead of T exactly while a change is being handed out (wr_table_is_ahead). A batch that comes in at
- * the other port meanwhile (a self-join; an exchange that is worked off in between) is held until the end of the epoch,
- * when the table stands still: every pair of a row and a change is then met once, by whichever came second.
+ * the other port meanwhile (a self-join; an exchange that is worked off in between) is held until the table stands
+ * still: every pair of a row and a change is then met once, by whichever came second.
+ *
+ * With both sides shared the join keeps nothing. What waits at one port is in the state that the other port's batches
+ * look at, though the join has not seen it: so they wait too, and at the end
+ *     held(L) x R + L x held(R) - held(L) x held(R)
+ * is what they add (L and R with all of the epoch in them). Inner joins only.
  *
  * A table has one row per key at most, and changes come as -old +new: whether a key had a row before a batch of changes
  * follows from the batch's weights alone. An index has many; its state is ahead by exactly the batch at hand. */
@@ -106,26 +111,98 @@ void wr_join_totals_before(const struct batch *batch, const struct key_runs *run
 bool wr_join_must_wait(const struct join *join, unsigned port)
 {
     const struct join_side *other = &join->side[!port];
-    return (other->table && wr_table_is_ahead(other->table)) || (other->index && wr_index_is_ahead(other->index));
+    if (!wr_join_is_shared(other))
+        return false;
+    return join->held_first[!port] ||
+           (other->table ? wr_table_is_ahead(other->table) : wr_index_is_ahead(other->index));
 }
 
-void wr_join_hold(struct join *join, const struct batch *batch)
+void wr_join_hold(struct join *join, unsigned port, const struct batch *batch)
 {
     struct held_batch *held = wr_held_copy(join->op->worker->state_pool, batch);
     held->next = NULL;
-    if (join->held_first)
-        join->held_last->next = held;
+    if (join->held_first[port])
+        join->held_last[port]->next = held;
     else
-        join->held_first = held;
-    join->held_last = held;
+        join->held_first[port] = held;
+    join->held_last[port] = held;
 }
 
-struct held_batch *wr_join_next_held(struct join *join)
+static void drop_list(struct held_batch *held)
 {
-    struct held_batch *held = join->held_first;
-    if (held)
-        join->held_first = held->next;
-    return held;
+    while (held) {
+        struct held_batch *next = held->next;
+        wr_held_release(held);
+        held = next;
+    }
+}
+
+void wr_join_drop_held(struct join *join)
+{
+    for (unsigned port = 0; port < 2; port++) {
+        drop_list(join->held_first[port]);
+        join->held_first[port] = NULL;
+    }
+}
+
+typedef bool (*held_visit)(struct join *join, unsigned port, const struct batch *batch);
+
+static bool each_held(struct join *join, unsigned port, const struct held_batch *held, held_visit visit)
+{
+    struct op *op = join->op;
+    bool ok = true;
+    for (; ok && held; held = held->next) {
+        struct wr_mark mark = wr_arena_mark(&op->worker->arena);
+        ok = wr_op_relieve(op) && visit(join, port, &held->batch);
+        wr_arena_release(&op->worker->arena, mark);
+    }
+    return ok;
+}
+
+static bool keep_rows(struct join *join, unsigned port, const struct batch *batch)
+{
+    struct keys keys;
+    uint8_t *skip;
+    wr_join_keys(join, port, batch, &keys, &skip);
+    wr_join_keep(join, port, batch, &keys, skip);
+    return true;
+}
+
+static bool subtract_matches(struct join *join, unsigned port, const struct batch *batch)
+{
+    struct batch negative = *batch;
+    negative.weights = wr_arena_alloc(&join->op->worker->arena, sizeof(int64_t) * batch->nrows);
+    for (uint32_t i = 0; i < batch->nrows; i++)
+        negative.weights[i] = -wr_weight(batch, i);
+    return wr_join_take(join, port, &negative);
+}
+
+/* - held(L) x held(R): the left ones kept for a moment, the right ones probed with weights turned round. */
+static bool subtract_held_pairs(struct join *join, const struct held_batch *left, const struct held_batch *right)
+{
+    struct join_side sides[2] = {join->side[LEFT], join->side[RIGHT]};
+    for (unsigned s = 0; s < 2; s++) {
+        join->side[s] = join->own[s];
+        join->side[s].map = wr_multimap_new(join->op->worker->state_pool, NULL, false, 0);
+    }
+    bool ok = each_held(join, LEFT, left, keep_rows) && each_held(join, RIGHT, right, subtract_matches);
+    for (unsigned s = 0; s < 2; s++) {
+        wr_multimap_free(join->side[s].map);
+        join->side[s] = sides[s];
+    }
+    return ok;
+}
+
+bool wr_join_take_held(struct join *join)
+{
+    struct held_batch *held[2] = {join->held_first[LEFT], join->held_first[RIGHT]};
+    join->held_first[LEFT] = join->held_first[RIGHT] = NULL;
+    bool ok = each_held(join, LEFT, held[LEFT], wr_join_take) && each_held(join, RIGHT, held[RIGHT], wr_join_take);
+    if (ok && held[LEFT] && held[RIGHT])
+        ok = subtract_held_pairs(join, held[LEFT], held[RIGHT]);
+    drop_list(held[LEFT]);
+    drop_list(held[RIGHT]);
+    return ok;
 }
 
 /* ---- from a copy of its own (a backfill) to the table */
@@ -133,28 +210,30 @@ struct held_batch *wr_join_next_held(struct join *join)
 /* The rows as the table has them: columns are the scanned ones, rows are whole. */
 static void take_layout(const struct join *join, struct join_side *side, const struct relation *relation)
 {
+    struct wr_arena *arena = &join->op->dataflow->arena;
     const struct plan *scan = join->op->plan->inputs[side == &join->side[RIGHT]];
     side->layout = relation->layout;
-    for (uint16_t c = 0; c < side->ncols; c++) {
-        side->slots[c] = scan->scan.columns[c];
+    side->slots = scan->scan.columns;
+    side->twins = WR_NEW_ARRAY(arena, uint16_t, side->ncols + 1);
+    for (uint16_t c = 0; c < side->ncols; c++)
         side->twins[c] = NOT_STORED;
-    }
 }
 
-struct trace *wr_join_read_shared(struct op *op, struct op *from)
+struct trace *wr_join_read_shared(struct op *op, unsigned s, struct op *from)
 {
     struct join *join = op->impl;
-    struct join_side *side = &join->side[op->plan->join.shared == SHARED_RIGHT ? RIGHT : LEFT];
+    struct join_side *side = &join->side[s];
     struct trace *trace = wr_multimap_trace(side->map);
     wr_multimap_free(side->map);
+    side->map = NULL;
     side->drop_matched = false;
+    join->own[s] = *side;
     if (from->cls == &op_index) {
         side->index = from;
         side->map = wr_index_map(from);
         take_layout(join, side, wr_index_relation(from));
     } else {
         side->table = from;
-        side->map = NULL;
         take_layout(join, side, wr_table_relation(from));
     }
     return trace;

@@ -97,9 +97,9 @@ bool wr_index_may_move(const struct op *index); /* only one reader is there: row
 bool wr_index_is_ahead(const struct op *index);
 const struct relation *wr_index_relation(const struct op *index);
 
-/* From now on the join's shared side is read from this table or index. Returns the trace of the copy it kept so far,
- * which nobody needs any more (all workers' joins share it). */
-struct trace *wr_join_read_shared(struct op *join, struct op *from);
+/* From now on the join's side (0 left, 1 right) is read from this table or index. Returns the trace of the copy it kept
+ * so far, which nobody needs any more (all workers' joins share it). */
+struct trace *wr_join_read_shared(struct op *join, unsigned side, struct op *from);
 
 /* ---- sinks */
 

@@ -26,8 +26,9 @@ enum plan_kind {
 };
 
 enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_SEMI, JOIN_ANTI };
-/* A side of a join that is not kept, but read from the table it is a scan of, by its primary key, or from the index. */
-enum join_shared { SHARED_NONE, SHARED_LEFT, SHARED_RIGHT };
+/* Sides of a join that are not kept, but read from the table they are a scan of, by its primary key, or from the index.
+ */
+enum join_shared { SHARED_NONE, SHARED_LEFT, SHARED_RIGHT, SHARED_BOTH };
 
 struct plan_column {
     const char *name;
@@ -100,10 +101,9 @@ struct plan {
             uint16_t *left_keys, *right_keys; /* columns of left and right: equal under SQL equality; same types */
             bool null_aware;                  /* ANTI for NOT IN: NULLs count as PostgreSQL says */
             bool nulls_equal;                 /* keys compared with IS NOT DISTINCT FROM */
-            bool
-                restricts; /* SEMI with a copy of the outer query (bind_restrict.c): what fails in it is not reported */
-            uint8_t shared;         /* enum join_shared: keys are then in the primary key's order */
-            bool shared_index;      /* from an index: what EXPLAIN says */
+            bool restricts; /* SEMI with a copy of the outer query (bind_restrict.c); its failures are not reported */
+            uint8_t shared; /* enum join_shared: keys are then in the order of the table's or index's */
+            uint8_t shared_index;   /* which of them from an index: what EXPLAIN says */
             struct expr *condition; /* extra condition over left+right columns, or NULL */
         } join;
         struct {

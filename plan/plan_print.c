@@ -117,10 +117,10 @@ static void put_join(struct wr_buf *buf, const struct plan *plan)
     }
     if (!plan->join.nkeys && !plan->join.condition)
         wr_buf_puts(buf, " cross");
-    if (plan->join.shared)
-        wr_buf_printf(buf, "; %s from %s %s", plan->join.shared == SHARED_LEFT ? "left" : "right",
-                      plan->join.shared_index ? "index" : "table",
-                      plan->inputs[plan->join.shared == SHARED_RIGHT]->scan.name);
+    for (int s = 0; s < 2; s++)
+        if (plan->join.shared & (1 << s))
+            wr_buf_printf(buf, "; %s from %s %s", s ? "right" : "left",
+                          plan->join.shared_index & (1 << s) ? "index" : "table", plan->inputs[s]->scan.name);
     wr_arena_reset(&names.arena);
 }
 

@@ -85,9 +85,11 @@ static bool check_join(const struct plan *plan, struct wr_error *err)
         if (plan->join.condition->type.id != TYPE_BOOL)
             return bug(plan, err, "condition is not boolean");
     }
-    if (plan->join.shared &&
-        (plan->inputs[plan->join.shared == SHARED_RIGHT]->kind != PLAN_SCAN || plan->join.null_aware ||
-         (plan->join.shared == SHARED_LEFT && plan->join.type != JOIN_INNER && plan->join.condition)))
+    for (int s = 0; s < 2; s++)
+        if ((plan->join.shared & (1 << s)) && (plan->inputs[s]->kind != PLAN_SCAN || plan->join.null_aware))
+            return bug(plan, err, "side cannot be shared");
+    if ((plan->join.shared & SHARED_LEFT) && plan->join.type != JOIN_INNER &&
+        (plan->join.condition || plan->join.shared == SHARED_BOTH))
         return bug(plan, err, "side cannot be shared");
     bool both = plan->join.type == JOIN_INNER || plan->join.type == JOIN_LEFT;
     if (plan->ncols != left->ncols + (both ? right->ncols : 0))

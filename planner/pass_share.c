@@ -4,7 +4,7 @@
  *   before  Join on o.product_id = p.id      keeps the rows of o and of p
  *     Scan o, Scan p
  *   after   the same, "right from table p"   keeps the rows of o; those of p are the table's own state
- *   after   with CREATE INDEX i ON o (product_id): "left from index i" over a scan of i, if p's key is not to be had
+ *   after   with CREATE INDEX i ON o (product_id): "left from index i, right from table p", and the join keeps nothing
  *
  * Conditions: the side is a plain scan of a table or materialized view; the join's keys are exactly the primary key of
  * the table, or those of an index that has all the columns the scan yields; the left side of a left, semi or anti join
@@ -162,28 +162,48 @@ static void scan_index(struct planner *planner, struct plan *scan, const struct 
     scan->scan.columns = columns;
 }
 
-static bool share_side(struct planner *planner, struct plan *plan, unsigned side)
+static void share_side(struct planner *planner, struct plan *plan, unsigned side, const struct object *owner)
+{
+    uint8_t bit = side ? SHARED_RIGHT : SHARED_LEFT;
+    plan->join.shared |= bit;
+    if (owner->kind != OBJECT_INDEX)
+        return;
+    plan->join.shared_index |= bit;
+    scan_index(planner, plan->inputs[side], owner);
+}
+
+static bool is_ordered(const uint16_t *order, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++)
+        if (order[i] != i)
+            return false;
+    return true;
+}
+
+/* The right side if it can be, else the left; for an inner join the left too, if its owner has the same order of keys.
+ */
+static bool share_join(struct planner *planner, struct plan *plan)
 {
     uint16_t *order = WR_NEW_ARRAY(planner->arena, uint16_t, plan->join.nkeys);
-    const struct object *owner = find_owner(planner, plan, side, order);
-    if (!owner)
-        return false;
-    order_keys(planner, plan, order);
-    if (owner->kind == OBJECT_INDEX)
-        scan_index(planner, plan->inputs[side], owner);
-    plan->join.shared = side ? SHARED_RIGHT : SHARED_LEFT;
-    plan->join.shared_index = owner->kind == OBJECT_INDEX;
-    return true;
+    bool left_too = plan->join.type == JOIN_INNER || !plan->join.condition;
+    for (int side = 1; side >= 0; side--) {
+        const struct object *owner = side || left_too ? find_owner(planner, plan, (unsigned)side, order) : NULL;
+        if (!owner)
+            continue;
+        if (plan->join.shared && (plan->join.type != JOIN_INNER || !is_ordered(order, plan->join.nkeys)))
+            return true;
+        order_keys(planner, plan, order);
+        share_side(planner, plan, (unsigned)side, owner);
+    }
+    return plan->join.shared != SHARED_NONE;
 }
 
 static void share_plan(struct planner *planner, struct plan *plan, bool *changed)
 {
     for (uint16_t i = 0; i < plan->ninputs; i++)
         share_plan(planner, plan->inputs[i], changed);
-    if (plan->kind != PLAN_JOIN || !plan->join.nkeys || plan->join.null_aware || plan->join.nulls_equal)
-        return;
-    bool left_too = plan->join.type == JOIN_INNER || !plan->join.condition;
-    *changed |= share_side(planner, plan, 1) || (left_too && share_side(planner, plan, 0));
+    if (plan->kind == PLAN_JOIN && plan->join.nkeys && !plan->join.null_aware && !plan->join.nulls_equal)
+        *changed |= share_join(planner, plan);
 }
 
 bool pass_share(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err)
