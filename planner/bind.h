@@ -107,6 +107,7 @@ struct bound_scalar {
     struct plan *plan;
     bool always;             /* has always one row (else at most one) */
     struct correlation corr; /* conditions of the join, over the subquery's columns and COLUMN_OUTER */
+    bool mark;               /* its value is whether there is a row (bind_in.c) */
     bool attached;           /* joined to the block's plan: */
     uint16_t column;         /* its column there */
 };
@@ -127,7 +128,8 @@ struct block {
     const char *clause; /* what is being bound, as PostgreSQL names it in "... not allowed in <clause>" */
     bool aggs_allowed, windows_allowed, outer_allowed, scalars_allowed;
     bool in_agg, in_window;
-    bool grouped; /* the plan is above an aggregate: FROM columns are gone */
+    bool grouped;       /* the plan is above an aggregate: FROM columns are gone */
+    bool null_is_false; /* of the expression being bound only matters whether it is true */
 };
 
 /* ---- bind_error.c: all return false */
@@ -208,6 +210,10 @@ bool bind_subquery_apply(struct block *block, const struct subquery_test *test) 
 void bind_restrict(struct block *block);
 /* The same at `below`, if something above it in the block's plan can fail. */
 void bind_restrict_below(struct block *block, struct plan *below);
+
+/* ---- bind_in.c */
+/* IN, EXISTS, <> ALL as a value. */
+bool bind_subquery_value(struct block *block, const PgQuery__Node *node, struct expr **expr) WR_MUST;
 
 /* ---- bind_from.c, bind_query.c */
 bool bind_from(struct block *block, size_t n, PgQuery__Node *const *items) WR_MUST;

@@ -244,80 +244,20 @@ static bool bind_collate(struct block *block, const PgQuery__CollateClause *node
     return bind_unsupported(block->binder, node->location, "COLLATE \"%s\"", name);
 }
 
-/* EXISTS as a value: (SELECT count(*) > 0 ...) of the same rows. */
-static bool bind_exists(struct block *block, const PgQuery__SubLink *node, struct expr **expr)
-{
-    const PgQuery__SelectStmt *of = node->subselect->select_stmt;
-    if (of->op != PG_QUERY__SET_OPERATION__SETOP_NONE || of->n_group_clause || of->having_clause || of->limit_count ||
-        of->limit_offset || of->n_values_lists)
-        return bind_unsupported(block->binder, node->location,
-                                "EXISTS of this query other than as a condition joined by AND in WHERE");
-    PgQuery__String names[2] = {PG_QUERY__STRING__INIT, PG_QUERY__STRING__INIT};
-    PgQuery__Integer zero = PG_QUERY__INTEGER__INIT;
-    PgQuery__AConst constant = PG_QUERY__A__CONST__INIT;
-    PgQuery__FuncCall count = PG_QUERY__FUNC_CALL__INIT;
-    PgQuery__AExpr more = PG_QUERY__A__EXPR__INIT;
-    PgQuery__ResTarget target = PG_QUERY__RES_TARGET__INIT;
-    PgQuery__Node nodes[6];
-    PgQuery__Node *lists[] = {&nodes[0], &nodes[1], &nodes[5]};
-    for (size_t i = 0; i < WR_COUNT(nodes); i++)
-        pg_query__node__init(&nodes[i]);
-    names[0].sval = "count";
-    names[1].sval = ">";
-    for (int i = 0; i < 2; i++) {
-        nodes[i].node_case = PG_QUERY__NODE__NODE_STRING;
-        nodes[i].string = &names[i];
-    }
-    count.n_funcname = 1;
-    count.funcname = &lists[0];
-    count.agg_star = true;
-    count.location = constant.location = more.location = node->location;
-    nodes[2].node_case = PG_QUERY__NODE__NODE_FUNC_CALL;
-    nodes[2].func_call = &count;
-    constant.val_case = PG_QUERY__A__CONST__VAL_IVAL;
-    constant.ival = &zero;
-    nodes[3].node_case = PG_QUERY__NODE__NODE_A_CONST;
-    nodes[3].a_const = &constant;
-    more.kind = PG_QUERY__A__EXPR__KIND__AEXPR_OP;
-    more.n_name = 1;
-    more.name = &lists[1];
-    more.lexpr = &nodes[2];
-    more.rexpr = &nodes[3];
-    nodes[4].node_case = PG_QUERY__NODE__NODE_A_EXPR;
-    nodes[4].a_expr = &more;
-    target.val = &nodes[4];
-    nodes[5].node_case = PG_QUERY__NODE__NODE_RES_TARGET;
-    nodes[5].res_target = &target;
-    PgQuery__SelectStmt select = *of;
-    select.n_target_list = 1;
-    select.target_list = &lists[2];
-    select.n_distinct_clause = select.n_sort_clause = 0;
-    PgQuery__Node query;
-    pg_query__node__init(&query);
-    query.node_case = PG_QUERY__NODE__NODE_SELECT_STMT;
-    query.select_stmt = &select;
-    PgQuery__SubLink link = *node;
-    link.subselect = &query;
-    link.sub_link_type = PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK;
-    return bind_scalar_subquery(block, &link, expr);
-}
-
-static bool bind_sublink(struct block *block, const PgQuery__SubLink *node, struct expr **expr)
+static bool bind_sublink(struct block *block, const PgQuery__Node *node, struct expr **expr)
 {
     if (block->clause && !strcmp(block->clause, CLAUSE_DEFAULT))
-        return bind_fail(block->binder, node->location, ERR_FEATURE_NOT_SUPPORTED,
+        return bind_fail(block->binder, node->sub_link->location, ERR_FEATURE_NOT_SUPPORTED,
                          "cannot use subquery in DEFAULT expression");
-    switch (node->sub_link_type) {
+    switch (node->sub_link->sub_link_type) {
     case PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK:
-        return bind_scalar_subquery(block, node, expr);
+        return bind_scalar_subquery(block, node->sub_link, expr);
     case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK:
-        return bind_exists(block, node, expr);
     case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK:
     case PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK:
-        return bind_unsupported(block->binder, node->location,
-                                "IN, ANY or ALL of a subquery other than as a condition joined by AND in WHERE");
+        return bind_subquery_value(block, node, expr);
     default:
-        return bind_unsupported(block->binder, node->location, "this kind of subquery");
+        return bind_unsupported(block->binder, node->sub_link->location, "this kind of subquery");
     }
 }
 
@@ -352,7 +292,7 @@ static bool bind_node(struct block *block, const PgQuery__Node *node, struct exp
     case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
         return bind_value_function(block, node->sqlvalue_function, expr);
     case PG_QUERY__NODE__NODE_SUB_LINK:
-        return bind_sublink(block, node->sub_link, expr);
+        return bind_sublink(block, node, expr);
     case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
         return bind_collate(block, node->collate_clause, expr);
     case PG_QUERY__NODE__NODE_ROW_EXPR:
@@ -370,10 +310,21 @@ static bool bind_node(struct block *block, const PgQuery__Node *node, struct exp
     }
 }
 
+/* Where NULL is as good as false for the whole, is it for these parts? */
+static bool keeps_truth(const PgQuery__Node *node)
+{
+    return node->node_case == PG_QUERY__NODE__NODE_SUB_LINK ||
+           (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
+            node->bool_expr->boolop != PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR);
+}
+
 bool bind_expr(struct block *block, const PgQuery__Node *node, struct expr **expr)
 {
     TRY(bind_enter(block->binder));
+    bool truth = block->null_is_false;
+    block->null_is_false = truth && keeps_truth(node);
     bool ok = bind_node(block, node, expr);
+    block->null_is_false = truth;
     block->binder->depth--;
     return ok;
 }

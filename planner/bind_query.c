@@ -103,7 +103,9 @@ bool bind_where(struct block *block, const PgQuery__Node *where, struct correlat
         block->outer_allowed = corr != NULL;
         block->pending = conds;
         block->npending = nconds;
+        block->null_is_false = true;
         TRY(bind_expr(block, node, &expr));
+        block->null_is_false = false;
         block->npending = 0;
         block->outer_allowed = false;
         TRY(bind_coerce_bool(binder, &expr, n > 1 ? "AND" : block->clause));

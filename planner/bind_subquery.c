@@ -115,6 +115,15 @@ bool bind_scalar_subquery(struct block *block, const PgQuery__SubLink *link, str
     return true;
 }
 
+static struct expr *is_found(struct wr_arena *arena, uint16_t mark)
+{
+    struct expr **args = WR_NEW_ARRAY(arena, struct expr *, 1);
+    args[0] = wr_expr_column(arena, mark, TYPE(TYPE_BOOL), true);
+    struct expr *expr = wr_expr_nary(arena, EXPR_IS_NULL, args, 1);
+    expr->negated = true;
+    return expr;
+}
+
 /* The value; of an aggregate over no rows what it gives then: CASE WHEN <no partner> THEN empty ELSE value END. */
 static struct expr *replace_scalar(void *context, struct expr *column)
 {
@@ -123,11 +132,13 @@ static struct expr *replace_scalar(void *context, struct expr *column)
     if (column->column < COLUMN_SCALAR)
         return column;
     const struct bound_scalar *scalar = &block->scalars[column->column - COLUMN_SCALAR];
+    uint16_t mark = (uint16_t)(scalar->column + scalar->plan->ncols - 1);
+    if (scalar->mark)
+        return is_found(arena, mark);
     struct expr *value = wr_expr_column(arena, scalar->column, column->type, column->nullable);
     if (!scalar->corr.empty)
         return value;
     struct expr **test = WR_NEW_ARRAY(arena, struct expr *, 1), **args = WR_NEW_ARRAY(arena, struct expr *, 3);
-    uint16_t mark = (uint16_t)(scalar->column + scalar->plan->ncols - 1);
     test[0] = wr_expr_column(arena, mark, TYPE(TYPE_BOOL), true);
     args[0] = wr_expr_nary(arena, EXPR_IS_NULL, test, 1);
     args[1] = scalar->corr.empty;

@@ -230,16 +230,21 @@ static void prove_topn(struct proving *p, struct plan *plan)
     }
 }
 
+#define CONSTANTS_SINCE 3 /* version of the planner */
+
 static void prove_distinct(struct proving *p, struct plan *plan)
 {
-    inherit_keys(p, plan, plan->inputs[0]);
-    plan->props.append_only = plan->inputs[0]->props.append_only;
+    const struct plan *input = plan->inputs[0];
+    inherit_keys(p, plan, input);
+    plan->props.append_only = input->props.append_only;
     if (plan->props.nkeys)
         return;
-    uint16_t *columns = WR_NEW_ARRAY(p->arena, uint16_t, plan->ncols);
+    bool project = input->kind == PLAN_PROJECT && p->planner->version >= CONSTANTS_SINCE;
+    uint16_t *columns = WR_NEW_ARRAY(p->arena, uint16_t, plan->ncols), n = 0;
     for (uint16_t i = 0; i < plan->ncols; i++)
-        columns[i] = i;
-    add_key(p, plan, columns, plan->ncols);
+        if (!project || input->project.exprs[i]->kind != EXPR_CONST)
+            columns[n++] = i;
+    add_key(p, plan, columns, n);
 }
 
 static void prove(struct proving *p, struct plan *plan)

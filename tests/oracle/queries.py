@@ -83,8 +83,31 @@ class QueryMaker:
             self.kinds.add("join")
         return sql, scope
 
+    def subquery_value(self, scope):
+        """IN or EXISTS as a part of a condition, NULL where it is unknown."""
+        r = self.r
+        inner, inner_scope = self.relation(0)
+        types = [t for t in JOINABLE if of_type(scope, [t]) and of_type(inner_scope, [t])]
+        if not types:
+            return f"EXISTS (SELECT 1 FROM {inner})"
+        where = [condition(r, inner_scope, 1)] if r.random() < 0.4 else []
+        exists = r.random() < 0.3
+        if exists or r.random() < 0.3:
+            t = r.choice(types)
+            where.append(f"{column(r, scope, t).sql} = {column(r, inner_scope, t).sql}")
+        where = f" WHERE {' AND '.join(where)}" if where else ""
+        if exists:
+            return f"EXISTS (SELECT 1 FROM {inner}{where})"
+        t = r.choice(types)
+        return f"{column(r, scope, t).sql} {r.choice(['', 'NOT '])}IN (SELECT {column(r, inner_scope, t).sql} FROM {inner}{where})"
+
     def subquery_condition(self, scope):
         r = self.r
+        if r.random() < 0.35:
+            self.kinds.add("subquery")
+            value, other = self.subquery_value(scope), condition(r, scope, 1)
+            return r.choice([f"({value} OR {other})", f"({other} OR {value})", f"NOT ({value} AND {other})", f"({value}) IS NOT TRUE",
+                             f"({value}) IS NULL", f"CASE WHEN {other} THEN {value} ELSE {self.subquery_value(scope)} END"])
         self.kinds.add("subquery")
         inner, inner_scope = self.relation(0)
         types = [t for t in JOINABLE if of_type(scope, [t]) and of_type(inner_scope, [t])]
