@@ -96,31 +96,11 @@ static void put_drops(struct store *store, rocksdb_writebatch_t *batch, const st
     }
 }
 
-static void log_key(char to[LOG_KEY_SIZE], uint64_t log_id, uint64_t commit, uint32_t part)
-{
-    wr_store_u64be(to, log_id);
-    wr_store_u64be(to + 8, commit);
-    wr_store_u32be(to + 16, part);
-}
-
 static void user_key(struct wr_buf *to, const char *key, size_t len)
 {
     to->len = 0;
     wr_buf_byte(to, META_USER);
     wr_buf_put(to, key, len);
-}
-
-static void truncate_log(struct store *store, rocksdb_writebatch_t *batch, uint64_t log_id, uint64_t upto)
-{
-    char lo[LOG_KEY_SIZE], hi[LOG_KEY_SIZE];
-    log_key(lo, log_id, 0, 0);
-    log_key(hi, log_id, upto + 1, 0);
-    if (batch) {
-        rocksdb_writebatch_delete_range_cf(batch, store->rocks.cf[CF_LOG], lo, sizeof lo, hi, sizeof hi);
-        wr_log_files_unname(store, batch, log_id, upto);
-    } else {
-        wr_mem_map_delete(&store->mem_log, lo, sizeof lo, hi, sizeof hi);
-    }
 }
 
 /* batch NULL: memory only, under store->lock. */
@@ -133,7 +113,7 @@ static void apply_ops(struct store *store, rocksdb_writebatch_t *batch, const st
         size_t len, value_len;
         if (op == 'T') {
             uint64_t log_id = wr_get_u64le(&r);
-            truncate_log(store, batch, log_id, wr_get_u64le(&r));
+            wr_log_truncate(store, batch, commit->number, log_id, wr_get_u64le(&r));
             continue;
         }
         const char *bytes = wr_get_blob(&r, &len);
@@ -168,7 +148,7 @@ static void put_logs(struct store *store, rocksdb_writebatch_t *batch, const str
     for (uint32_t i = 0; i < commit->logs_n; i++) {
         const struct log_part *part = &commit->logs[i];
         char key[LOG_KEY_SIZE];
-        log_key(key, part->log_id, commit->number, i);
+        wr_log_key(key, part->log_id, commit->number, i);
         value.len = 0;
         wr_buf_byte(&value, part->file != NULL);
         if (part->file) {
@@ -275,8 +255,8 @@ static void publish(struct store *store, struct commit *commit)
 {
     pthread_mutex_lock(&store->lock);
     if (!store->dir) {
+        put_logs(store, NULL, commit); /* a log that is dropped loses these too */
         apply_ops(store, NULL, commit);
-        put_logs(store, NULL, commit);
     }
     publish_traces(store, commit);
     wr_snapshot_stale(store);
@@ -294,8 +274,8 @@ static bool write_batch(struct store *store, struct commit *commit, rocksdb_writ
 {
     put_drops(store, batch, commit);
     put_manifests(store, batch, commit);
-    apply_ops(store, batch, commit);
     put_logs(store, batch, commit);
+    apply_ops(store, batch, commit);
     wr_commit_record_put(batch, store, commit->number);
     TRY(wr_store_write(store, batch, commit->number, err));
     wr_failpoint(FP_COMMIT_RECORD_WRITTEN);

@@ -23,6 +23,13 @@ void wr_delta_key(char to[DELTA_KEY_SIZE], uint64_t commit, uint64_t trace_id, u
     wr_store_u32be(to + 16, seq);
 }
 
+void wr_log_key(char to[LOG_KEY_SIZE], uint64_t log_id, uint64_t commit, uint32_t part)
+{
+    wr_store_u64be(to, log_id);
+    wr_store_u64be(to + 8, commit);
+    wr_store_u32be(to + 16, part);
+}
+
 static void put_run(struct wr_buf *buf, const struct run *run)
 {
     wr_buf_varint(buf, run->id);

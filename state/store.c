@@ -69,6 +69,7 @@ static void free_store(struct store *store)
     for (uint32_t i = 0; i < store->log_files_n; i++)
         wr_run_release(store->log_files[i].run);
     free(store->log_files);
+    free(store->log_marks);
     while (store->trash) { /* their files go as orphans at the next open */
         struct run *run = store->trash;
         store->trash = run->next_trash;

@@ -105,6 +105,10 @@ struct snapshot {
     struct snapshot_entry entries[]; /* by id */
 };
 
+struct log_mark {
+    uint64_t log_id, upto;
+};
+
 struct store {
     char *dir, *ingest_dir; /* NULL: memory only */
     struct rocks rocks;
@@ -136,6 +140,8 @@ struct store {
     struct mem_map mem_meta, mem_log;    /* (L) memory only */
     struct log_file *log_files;          /* commit thread */
     uint32_t log_files_n, log_files_cap;
+    struct log_mark *log_marks; /* commit thread: how far logs have been truncated in this life */
+    uint32_t log_marks_n, log_marks_cap;
     struct wr_error error; /* (L) sticky */
     atomic_bool failed;
 
@@ -160,6 +166,7 @@ struct store {
 #define LOG_KEY_SIZE   20 /* log u64, commit u64, part u32 */
 void wr_meta_key(char to[META_KEY_SIZE], char tag, uint64_t id);
 void wr_delta_key(char to[DELTA_KEY_SIZE], uint64_t commit, uint64_t trace_id, uint32_t seq);
+void wr_log_key(char to[LOG_KEY_SIZE], uint64_t log_id, uint64_t commit, uint32_t part);
 /* Names the disk runs in `version`; the trace's floors are as it says. */
 void wr_manifest_put(rocksdb_writebatch_t *batch, struct store *store, const struct trace *trace,
                      const struct version *version);
@@ -168,6 +175,9 @@ bool wr_manifest_get(struct store *store, struct trace *trace, struct version **
                      struct wr_error *err) WR_MUST;
 void wr_write_record_put(rocksdb_writebatch_t *batch, struct store *store);
 void wr_commit_record_put(rocksdb_writebatch_t *batch, struct store *store, uint64_t number);
+/* ---- log_truncate.c: commit thread. Records up to commit `upto` go with commit `number`, which is later. batch NULL:
+ * memory only, under store->lock. */
+void wr_log_truncate(struct store *store, rocksdb_writebatch_t *batch, uint64_t number, uint64_t log_id, uint64_t upto);
 /* ---- store.c */
 void wr_store_fail(struct store *store, const struct wr_error *err);
 /* Under manifest_lock: a synced write that brings the store to `commit` (0: no further), and the note that it was made.

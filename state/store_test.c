@@ -278,6 +278,51 @@ static void test_meta(void)
     wr_store_close(store);
 }
 
+static bool count_record(void *context, uint64_t commit, const void *bytes, size_t len)
+{
+    (*(int *)context)++;
+    return true;
+}
+
+static int log_records(struct store *store, uint64_t log_id)
+{
+    int n = 0;
+    wr_store_log_scan(store, log_id, 0, count_record, &n);
+    return n;
+}
+
+/* As a sink does: a record per commit, each commit truncates what is delivered; another log stands still. */
+static void test_truncated_logs(void)
+{
+    struct store *store = open_store();
+    for (uint64_t i = 1; i <= 300; i++) {
+        struct commit *commit = wr_commit_begin(store);
+        wr_commit_log(commit, 7, "a", 1);
+        if (i % 100 == 0)
+            wr_commit_log(commit, 8, "b", 1);
+        wr_commit_log_truncate(commit, 7, i > 3 ? i - 3 : 0);
+        wr_commit_log_truncate(commit, 8, WR_MIN(i - 1, 100));
+        submit_wait(store, commit);
+    }
+    CHECK_INT(log_records(store, 7), 3);
+    CHECK_INT(log_records(store, 8), 2);
+    if (durable) {
+        wr_store_close(store);
+        store = open_store();
+        CHECK_INT(log_records(store, 7), 3);
+    }
+    struct commit *commit = wr_commit_begin(store);
+    wr_commit_log(commit, 7, "late", 4);
+    wr_commit_log_truncate(commit, 7, UINT64_MAX); /* the sink is dropped */
+    wr_commit_log_truncate(commit, 8, 200);
+    submit_wait(store, commit);
+    commit = wr_commit_begin(store);
+    submit_wait(store, commit);
+    CHECK_INT(log_records(store, 7), 0);
+    CHECK_INT(log_records(store, 8), 1);
+    wr_store_close(store);
+}
+
 static void test_detached(void)
 {
     struct store *store = open_store();
@@ -447,8 +492,9 @@ static void test_refusals(void)
 
 static void run_tests(void)
 {
-    static void (*const tests[])(void) = {test_zset,     test_upsert, test_schema_versions, test_meta,
-                                          test_detached, test_drop,   test_expiry,          test_big};
+    static void (*const tests[])(void) = {test_zset, test_upsert,         test_schema_versions,
+                                          test_meta, test_truncated_logs, test_detached,
+                                          test_drop, test_expiry,         test_big};
     for (size_t i = 0; i < WR_COUNT(tests); i++) {
         remove_dir(test_dir);
         tests[i]();
