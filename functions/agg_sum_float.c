@@ -2,7 +2,8 @@
  *
  * A finite double is an integer times 2^-1074. The sum is such an integer: two's complement, `n` limbs of 64 bits, the
  * lowest worth 2^(64 * base) units. Only the limbs that are needed are kept, four of them inline; values of like
- * magnitude never need more. The result is rounded once, half to even. NaN and the infinities are counted aside.
+ * magnitude never need more. The result is rounded once, half to even. NaN, the infinities and -0 are counted aside: a
+ * sum of nothing but -0 is -0.
  *
  * Invariant: adding never overflows the top limb, because it first makes sure that the two top bits are equal and that
  * the window reaches past the addend (which is below 2^180 in units of its lowest limb). */
@@ -24,7 +25,7 @@ struct wide {
 };
 
 struct float_state {
-    int64_t n, nans, pinfs, ninfs;
+    int64_t n, nans, pinfs, ninfs, minus_zeros;
     struct wide sum;
 };
 
@@ -179,6 +180,8 @@ static void add_value(struct float_state *state, double value, int64_t weight)
         mantissa |= 1ull << 52;
     else
         exponent = 1;
+    if (mantissa == 0)
+        state->minus_zeros += bits >> 63 ? weight : 0;
     if (mantissa == 0 || weight == 0)
         return;
     uint64_t times = weight < 0 ? 0 - (uint64_t)weight : (uint64_t)weight;
@@ -216,6 +219,8 @@ static void finish(void *const *states, uint32_t n, struct wr_arena *arena, stru
         } else if (isinf(sum)) {
             wr_agg_null(arena, out, k, n);
             wr_eval_error_add(errors, k, ERR_NUMERIC_OUT_OF_RANGE, "value out of range: overflow");
+        } else if (state->minus_zeros == state->n && !mean) {
+            out->f64[k] = -0.0;
         }
     }
 }
@@ -232,7 +237,9 @@ static void avg_finish(void *const *states, uint32_t n, struct wr_arena *arena, 
     finish(states, n, arena, out, errors, true);
 }
 
-/* counts (three zeros are one flag), limbs, base, limbs little-endian */
+enum { HAS_SPECIAL = 1, HAS_MINUS_ZERO = 2 };
+
+/* counts (those of a kind that was not met are left out), limbs, base, limbs little-endian */
 static void float_encode(const void *from, struct wr_buf *buf)
 {
     const struct float_state *state = from;
@@ -240,12 +247,14 @@ static void float_encode(const void *from, struct wr_buf *buf)
     bool special = state->nans || state->pinfs || state->ninfs;
     wide_trim(&state->sum, &first, &n);
     wr_agg_put_i64(buf, state->n);
-    wr_buf_byte(buf, special);
+    wr_buf_byte(buf, (uint8_t)((special ? HAS_SPECIAL : 0) | (state->minus_zeros ? HAS_MINUS_ZERO : 0)));
     if (special) {
         wr_agg_put_i64(buf, state->nans);
         wr_agg_put_i64(buf, state->pinfs);
         wr_agg_put_i64(buf, state->ninfs);
     }
+    if (state->minus_zeros)
+        wr_agg_put_i64(buf, state->minus_zeros);
     wr_buf_byte(buf, (uint8_t)n);
     if (n)
         wr_buf_byte(buf, (uint8_t)(state->sum.base + first));
@@ -257,11 +266,14 @@ static bool float_decode(void *to, struct wr_reader *reader)
 {
     struct float_state *state = to;
     state->n = wr_agg_get_i64(reader);
-    if (wr_get_byte(reader)) {
+    uint8_t kinds = wr_get_byte(reader);
+    if (kinds & HAS_SPECIAL) {
         state->nans = wr_agg_get_i64(reader);
         state->pinfs = wr_agg_get_i64(reader);
         state->ninfs = wr_agg_get_i64(reader);
     }
+    if (kinds & HAS_MINUS_ZERO)
+        state->minus_zeros = wr_agg_get_i64(reader);
     uint16_t n = wr_get_byte(reader);
     if (n == 0)
         return reader->ok;

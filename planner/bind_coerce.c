@@ -55,6 +55,12 @@ static bool fail_cast(struct binder *binder, const struct expr *expr, struct typ
                      type_text(expr->type, from, sizeof(from)), type_text(target, to, sizeof(to)));
 }
 
+/* A call whose type says where it cuts: it must keep that type. */
+static bool is_cut(const struct expr *expr)
+{
+    return expr->kind == EXPR_CALL && expr->type.id == TYPE_TEXT && expr->type.precision > 0;
+}
+
 bool bind_coerce(struct binder *binder, struct expr **expr, struct type target, enum cast_context context)
 {
     struct expr *from = *expr;
@@ -73,8 +79,11 @@ bool bind_coerce(struct binder *binder, struct expr **expr, struct type target, 
         from->type.varchar = target.varchar;
     }
     const struct fn *fn = wr_fn_cast(from->type, target, context, &same);
-    if (same) {
-        if (from->type.varchar != target.varchar && from->type.id == TYPE_TEXT) { /* the display name only */
+    bool renames = same && from->type.id == TYPE_TEXT && from->type.varchar != target.varchar;
+    if (renames && is_cut(from) && binder->planner->version >= 2) {
+        fn = wr_fn_cast(TYPE(TYPE_TEXT), from->type, CAST_EXPLICIT, &same); /* text to text; target does not cut */
+    } else if (same) {
+        if (renames) { /* the display name only */
             struct expr *renamed = WR_NEW(binder->arena, struct expr);
             *renamed = *from;
             renamed->type = target;

@@ -19,7 +19,10 @@ static bool bind_big_number(struct binder *binder, const char *text, int locatio
     char *end;
     errno = 0;
     long long number = strtoll(text, &end, 10);
-    if (!*end && errno == 0) {
+    bool smallest = number == INT32_MIN && binder->planner->version >= 2; /* the sign is the number's */
+    if (!*end && errno == 0 && smallest) {
+        value = (struct datum){.type = TYPE(TYPE_INT4), .i32 = INT32_MIN};
+    } else if (!*end && errno == 0) {
         value.i64 = number;
     } else if (!wr_value_in(binder->arena, TYPE(TYPE_NUMERIC), text, strlen(text), binder->planner->io, &value,
                             binder->err)) {

@@ -128,7 +128,6 @@ static bool bind_in_list(struct block *block, const PgQuery__AExpr *node, const 
         return bind_fail(block->binder, node->location, ERR_TOO_COMPLEX, "too many values in IN");
     struct expr **args = WR_NEW_ARRAY(arena, struct expr *, n + 1);
     TRY(bind_expr(block, node->lexpr, &args[0]));
-    TRY(bind_coerce_unknown(block->binder, &args[0]));
     for (size_t i = 0; i < n; i++) {
         TRY(bind_expr(block, list->items[i], &args[i + 1]));
         constant &= args[i + 1]->kind == EXPR_CONST;
