@@ -59,7 +59,7 @@ struct wr_reader {
 };
 static inline struct wr_reader wr_reader_of(const void *bytes, size_t len)
 {
-    return (struct wr_reader){bytes, (const char *)bytes + len, true};
+    return (struct wr_reader){bytes, len ? (const char *)bytes + len : bytes, true}; /* no bytes may be NULL */
 }
 uint8_t wr_get_byte(struct wr_reader *r);
 uint16_t wr_get_u16be(struct wr_reader *r);

@@ -1,17 +1,23 @@
-/* The store against a model: random runs, commits, snapshots held for a while, early spills, detached commits, drops
- * and reopenings; whatever a version says must be what plain arrays say.
+/* The store against a model: random runs, several threads' at once too, commits, snapshots held over many merges, early
+ * spills, detached commits, traces emptied and dropped, meta and log records, and reopenings; whatever a version says
+ * must be what plain arrays say.
  *
- * model_test [--full] [--steps N] [--seed N] [--memory] */
+ * model_test [--full] [--steps N] [--seed N] [--jobs N] [--memory]; --full: 10^6 steps, shared among seeds */
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "state/store.h"
 #include "tests/check.h"
+#include "tests/jobs.h"
 
 #define KEYS     1500
 #define VARIANTS 3
 #define TRACES   5
-#define PINS     4
+#define PINS     6
+#define METAS    50
+#define LOGS     2
+#define PARTS    400
 
 /* weight of (key, variant); UPSERT: [key][0] is the payload's number + 1, 0 = none */
 struct content {
@@ -23,6 +29,17 @@ struct subject {
     enum trace_kind kind;
     struct trace *trace;
     struct content now, durable;
+};
+
+/* A log's parts, oldest first; those of the open commit have no number yet. */
+struct part {
+    uint64_t commit;
+    uint32_t len, fill;
+};
+struct log_model {
+    struct part parts[PARTS];
+    uint32_t n;
+    uint64_t upto; /* to be truncated with the open commit */
 };
 
 struct pin {
@@ -39,7 +56,10 @@ static struct commit *open_commit, *detached;
 static struct subject subjects[TRACES];
 static struct subject *detached_subject;
 static struct pin pins[PINS];
+static int64_t metas[METAS], durable_metas[METAS]; /* number + 1; 0: absent */
+static struct log_model logs[LOGS];
 static uint64_t next_id = 100, state, last_submitted, steps_done;
+static int64_t expired_pins, reopenings;
 
 static uint64_t rnd(uint64_t below)
 {
@@ -56,22 +76,45 @@ static void fatal(const char *what, const struct wr_error *err)
 }
 
 /* Keys of different lengths, in the order of their numbers; three or so share a lookup prefix. */
-static uint32_t make_key(char *to, uint32_t number, uint32_t *prefix_len)
+struct key {
+    char bytes[32];
+    uint32_t len, prefix_len;
+};
+static struct key keys_of[KEYS];
+static char filler[200];
+
+static void make_keys(void)
 {
-    int len = sprintf(to, "g%05u", number / 3);
-    *prefix_len = (uint32_t)len;
-    len += sprintf(to + len, "%u", number % 3);
-    for (uint32_t i = 0; i < number % 7; i++)
-        to[len++] = (char)('a' + i);
-    return (uint32_t)len;
+    memset(filler, 'x', sizeof filler);
+    for (uint32_t number = 0; number < KEYS; number++) {
+        struct key *key = &keys_of[number];
+        key->prefix_len = (uint32_t)snprintf(key->bytes, sizeof key->bytes, "g%05u", number / 3);
+        key->len = key->prefix_len + (uint32_t)snprintf(key->bytes + key->prefix_len,
+                                                        sizeof key->bytes - key->prefix_len, "%u", number % 3);
+        for (uint32_t i = 0; i < number % 7; i++)
+            key->bytes[key->len++] = (char)('a' + i);
+    }
+}
+
+/* The variant, the key's number, filling. */
+static uint32_t payload_len(uint32_t key, int64_t variant)
+{
+    return 12 + (key * 7919u + (uint32_t)variant * 104729u) % 150;
 }
 
 static uint32_t make_payload(char *to, uint32_t key, int64_t variant)
 {
-    int len = sprintf(to, "%lld:%u:", (long long)variant, key);
-    uint32_t fill = (key * 7919u + (uint32_t)variant * 104729u) % 150;
-    memset(to + len, 'x', fill);
-    return (uint32_t)len + fill;
+    uint32_t len = payload_len(key, variant);
+    memcpy(to, &variant, 8);
+    memcpy(to + 8, &key, 4);
+    memcpy(to + 12, filler, len - 12);
+    return len;
+}
+
+/* UPSERT entries that live have weights of several kinds. */
+static int64_t upsert_weight(int64_t variant)
+{
+    return 1 + variant % 3;
 }
 
 static void open_store(void)
@@ -87,14 +130,21 @@ static void open_store(void)
         subjects[i].trace = wr_trace_open(store, subjects[i].id, subjects[i].kind);
 }
 
+static struct entry entry_of(uint32_t key, const char *payload)
+{
+    return (struct entry){.key = keys_of[key].bytes,
+                          .key_len = keys_of[key].len,
+                          .prefix_len = keys_of[key].prefix_len,
+                          .payload = payload};
+}
+
 static void add_one(struct run_builder *builder, struct subject *subject, uint32_t key)
 {
-    char bytes[64], payload[300];
-    struct entry entry = {.key = bytes, .payload = payload};
-    entry.key_len = make_key(bytes, key, &entry.prefix_len);
+    char payload[300];
+    struct entry entry = entry_of(key, payload);
     if (subject->kind == TRACE_UPSERT) {
         int64_t number = rnd(4) ? (int64_t)rnd(1000) : -1;
-        entry.weight = number >= 0;
+        entry.weight = number >= 0 ? upsert_weight(number) : 0;
         entry.payload_len = number >= 0 ? make_payload(payload, key, number) : 0;
         subject->now.weight[key][0] = number + 1;
         wr_run_builder_add(builder, &entry);
@@ -127,18 +177,16 @@ static void add_run(struct commit *commit, struct subject *subject, uint32_t str
 
 static int64_t parse_entry(const struct entry *entry, uint32_t *key)
 {
-    char text[64], bytes[64], payload[300];
-    uint32_t len = WR_MIN(entry->payload_len, 40u), prefix_len;
-    memcpy(text, entry->payload, len);
-    text[len] = '\0';
-    long long variant = -1;
-    *key = 0;
-    if (sscanf(text, "%lld:%u:", &variant, key) != 2 || *key >= KEYS)
+    int64_t variant = -1;
+    if (entry->payload_len < 12)
         return -1;
-    len = make_key(bytes, *key, &prefix_len);
-    uint32_t payload_len = make_payload(payload, *key, variant);
-    if (len != entry->key_len || memcmp(bytes, entry->key, len) || payload_len != entry->payload_len ||
-        memcmp(payload, entry->payload, payload_len) || prefix_len != entry->prefix_len)
+    memcpy(&variant, entry->payload, 8);
+    memcpy(key, entry->payload + 8, 4);
+    if (*key >= KEYS || variant < 0 || variant >= 1000 || payload_len(*key, variant) != entry->payload_len)
+        return -1;
+    const struct key *want = &keys_of[*key];
+    if (want->len != entry->key_len || memcmp(want->bytes, entry->key, want->len) ||
+        want->prefix_len != entry->prefix_len || memcmp(entry->payload + 12, filler, entry->payload_len - 12))
         return -1;
     return variant;
 }
@@ -162,7 +210,7 @@ static bool scan_into(struct cursor *cursor, enum trace_kind kind, struct conten
         memcpy(last, entry->key, entry->key_len);
         last_len = entry->key_len;
         if (kind == TRACE_UPSERT) {
-            ok = ok && !got->weight[key][0];
+            ok = ok && !got->weight[key][0] && entry->weight == upsert_weight(variant);
             got->weight[key][0] = variant + 1;
         } else {
             ok = ok && (kind == TRACE_APPEND || !got->weight[key][variant]);
@@ -196,13 +244,13 @@ static void check_scan(struct version *version, const struct subject *subject, c
 static void check_range(struct version *version, const struct subject *subject, const struct content *want)
 {
     static struct content got, part;
-    uint32_t lo = (uint32_t)rnd(KEYS), hi = lo + (uint32_t)rnd(KEYS - lo), ignored;
-    char lo_key[64], hi_key[64];
-    uint32_t lo_len = make_key(lo_key, lo, &ignored), hi_len = make_key(hi_key, hi, &ignored);
+    uint32_t lo = (uint32_t)rnd(KEYS), hi = lo + (uint32_t)rnd(rnd(2) ? KEYS - lo : WR_MIN(30, KEYS - lo));
+    const struct key *lo_key = &keys_of[lo], *hi_key = &keys_of[hi];
     memset(&got, 0, sizeof got);
     memset(&part, 0, sizeof part);
     memcpy(part.weight + lo, want->weight + lo, (hi - lo) * sizeof *part.weight);
-    if (!scan_into(wr_cursor_open(version, lo_key, lo_len, hi_key, hi_len), subject->kind, &got) ||
+    if (!scan_into(wr_cursor_open(version, lo_key->bytes, lo_key->len, hi_key->bytes, hi_key->len), subject->kind,
+                   &got) ||
         memcmp(&got, &part, sizeof got))
         mismatch("range", subject);
     check_passed++;
@@ -214,9 +262,8 @@ static void check_prefixes(struct version *version, const struct subject *subjec
     memset(&got, 0, sizeof got);
     memset(&part, 0, sizeof part);
     for (int i = 0; i < 20; i++) {
-        uint32_t first = (uint32_t)rnd(KEYS / 3) * 3, prefix_len;
-        char key[64];
-        make_key(key, first, &prefix_len);
+        uint32_t first = (uint32_t)rnd(KEYS / 3) * 3, prefix_len = keys_of[first].prefix_len;
+        const char *key = keys_of[first].bytes;
         memset(got.weight + first, 0, 3 * sizeof *got.weight);
         memcpy(part.weight + first, want->weight + first, 3 * sizeof *part.weight);
         bool ok = scan_into(wr_cursor_open_prefix(version, key, prefix_len, true), subject->kind, &got);
@@ -251,11 +298,12 @@ static void check_get(struct version *version, const struct subject *subject, co
 {
     static char bytes[KEYS][64];
     struct str_key keys[KEYS];
-    uint32_t numbers[KEYS], n = 0, ignored;
+    uint32_t numbers[KEYS], n = 0;
     int64_t got[KEYS] = {0};
     uint32_t stride = 1 + (uint32_t)rnd(100);
     for (uint32_t key = (uint32_t)rnd(stride); key < KEYS; key += stride) {
-        uint32_t len = make_key(bytes[n], key, &ignored);
+        uint32_t len = keys_of[key].len;
+        memcpy(bytes[n], keys_of[key].bytes, len);
         if (!rnd(5))
             bytes[n][len++] = 'q'; /* sorts right after it and before the next; never there */
         numbers[n] = bytes[n][len - 1] == 'q' ? KEYS : key;
@@ -301,9 +349,129 @@ static void check_pin(struct pin *pin)
     for (int i = 0; i < TRACES; i++) {
         struct subject as = subjects[i];
         as.id = pin->ids[i];
+        expired_pins += !i && wr_snapshot_expired(pin->snapshot);
         struct trace *trace = wr_trace_open(store, as.id, as.kind);
         check_version(wr_snapshot_version(pin->snapshot, trace), &as, &pin->contents[i]);
     }
+}
+
+/* ---- meta and log records: as of the last commit that was waited for */
+
+static uint32_t meta_name(char name[32], uint32_t number)
+{
+    return (uint32_t)snprintf(name, 32, "m/%u/%u", number % 3, number);
+}
+
+static void step_meta(void)
+{
+    char name[32];
+    uint32_t number = (uint32_t)rnd(METAS), len = meta_name(name, number);
+    if (rnd(4)) {
+        metas[number] = (int64_t)rnd(1000) + 1;
+        wr_commit_put(open_commit, name, len, filler, (size_t)metas[number] % sizeof filler);
+    } else {
+        metas[number] = 0;
+        wr_commit_delete(open_commit, name, len);
+    }
+}
+
+struct meta_scan {
+    uint32_t last_len, seen;
+    char last[32];
+    bool ok;
+};
+
+static bool visit_meta(void *context, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    struct meta_scan *scan = context;
+    char name[32] = "";
+    memcpy(name, key, WR_MIN(key_len, sizeof name - 1));
+    unsigned group = 9, number = METAS;
+    scan->ok = scan->ok && sscanf(name, "m/%u/%u", &group, &number) == 2 && number < METAS && durable_metas[number] &&
+               (size_t)durable_metas[number] % sizeof filler == value_len && strcmp(scan->last, name) < 0;
+    snprintf(scan->last, sizeof scan->last, "%s", name);
+    scan->seen++;
+    return scan->ok;
+}
+
+static void check_metas(void)
+{
+    uint32_t group = (uint32_t)rnd(3), want = 0;
+    char prefix[16];
+    struct meta_scan scan = {.ok = true};
+    struct wr_buf value = WR_BUF_INIT;
+    for (uint32_t i = group; i < METAS; i += 3)
+        want += durable_metas[i] != 0;
+    int len = snprintf(prefix, sizeof prefix, "m/%u/", group);
+    wr_store_scan(store, prefix, (size_t)len, visit_meta, &scan);
+    CHECK(scan.ok);
+    CHECK_INT(scan.seen, want);
+    char name[32];
+    uint32_t number = (uint32_t)rnd(METAS);
+    CHECK_INT(wr_store_get(store, name, meta_name(name, number), &value), durable_metas[number] != 0);
+    wr_buf_free(&value);
+}
+
+static void step_log(void)
+{
+    struct log_model *log = &logs[rnd(LOGS)];
+    static char big[300 << 10];
+    if (log->n == PARTS || !rnd(20)) {
+        log->upto = WR_MAX(log->upto, last_submitted > 3 ? last_submitted - rnd(3) : 0);
+        wr_commit_log_truncate(open_commit, (uint64_t)(log - logs), log->upto);
+        return;
+    }
+    struct part part = {0, rnd(60) ? (uint32_t)rnd(200) : (uint32_t)sizeof big - (uint32_t)rnd(80000),
+                        (uint32_t)rnd(256)};
+    memset(big, (int)part.fill, part.len);
+    wr_commit_log(open_commit, (uint64_t)(log - logs), big, part.len);
+    log->parts[log->n++] = part;
+}
+
+static void number_logs(uint64_t commit)
+{
+    for (int l = 0; l < LOGS; l++) {
+        struct log_model *log = &logs[l];
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < log->n; i++) {
+            if (!log->parts[i].commit)
+                log->parts[i].commit = commit;
+            if (log->parts[i].commit > log->upto)
+                log->parts[kept++] = log->parts[i];
+        }
+        log->n = kept;
+    }
+}
+
+struct log_scan {
+    const struct log_model *log;
+    uint32_t at;
+    bool ok;
+};
+
+static bool visit_log(void *context, uint64_t commit, const void *bytes, size_t len)
+{
+    struct log_scan *scan = context;
+    const struct part *part = &scan->log->parts[scan->at];
+    const char *b = bytes;
+    scan->ok = scan->ok && scan->at < scan->log->n && part->commit == commit && part->len == len &&
+               (!len || (b[0] == (char)part->fill && b[len - 1] == (char)part->fill));
+    scan->at++;
+    return scan->ok;
+}
+
+static void check_logs(void)
+{
+    uint64_t id = rnd(LOGS), after = rnd(2) ? 0 : last_submitted - WR_MIN(last_submitted, rnd(20));
+    struct log_scan scan = {&logs[id], 0, true};
+    uint32_t numbered = 0;
+    for (uint32_t i = 0; i < logs[id].n; i++) {
+        scan.at += logs[id].parts[i].commit && logs[id].parts[i].commit <= after;
+        numbered += logs[id].parts[i].commit != 0;
+    }
+    wr_store_log_scan(store, id, after, visit_log, &scan);
+    CHECK(scan.ok);
+    CHECK_INT(scan.at, numbered);
 }
 
 /* ---- steps */
@@ -311,12 +479,20 @@ static void check_pin(struct pin *pin)
 static void submit(bool wait)
 {
     struct wr_error err = WR_ERROR_INIT;
+    if (!rnd(10) && !wr_commit_lighten(open_commit, &err))
+        fatal("lighten", &err);
     last_submitted = wr_commit_submit(open_commit, NULL, NULL);
+    number_logs(last_submitted);
+    memcpy(durable_metas, metas, sizeof metas);
     for (int i = 0; i < TRACES; i++)
         subjects[i].durable = subjects[i].now;
     open_commit = wr_commit_begin(store);
-    if (wait && !wr_store_wait(store, last_submitted, &err))
+    if (!wait)
+        return;
+    if (!wr_store_wait(store, last_submitted, &err))
         fatal("wait", &err);
+    check_metas();
+    check_logs();
 }
 
 static void take_pin(struct pin *pin)
@@ -343,6 +519,15 @@ static void drop_pins(void)
     }
 }
 
+/* A detached commit's run of an ordinary trace shows when the commit is absorbed, not before. */
+static void add_unseen(struct subject *subject)
+{
+    static struct subject before;
+    before = *subject;
+    add_run(detached, subject, 1 + (uint32_t)rnd(100));
+    check_version(wr_trace_current(subject->trace), &before, &before.now);
+}
+
 static void end_detached(bool absorb)
 {
     if (!detached)
@@ -351,6 +536,12 @@ static void end_detached(bool absorb)
         struct subject *place = &subjects[rnd(TRACES)];
         while (place->kind != detached_subject->kind)
             place = &subjects[rnd(TRACES)];
+        struct subject *other = &subjects[rnd(TRACES)];
+        if (other != place && other->kind != TRACE_UPSERT)
+            add_unseen(other);
+        struct wr_error err = WR_ERROR_INIT;
+        if (rnd(2) && !wr_commit_lighten(detached, &err))
+            fatal("lighten", &err);
         wr_commit_drop_trace(open_commit, place->trace);
         wr_commit_absorb(open_commit, detached);
         *place = *detached_subject;
@@ -380,6 +571,69 @@ static void step_detached(void)
         end_detached(rnd(2));
 }
 
+/* Every key of it goes, one by one; then it is as if it had never been. */
+static void step_clear(void)
+{
+    struct subject *subject = &subjects[rnd(TRACES)];
+    if (subject->kind == TRACE_APPEND)
+        return;
+    struct run_builder *builder = wr_run_builder_new(subject->trace, 0, 0);
+    char payload[300];
+    for (uint32_t key = 0; key < KEYS; key++)
+        for (int v = 0; v < VARIANTS; v++) {
+            int64_t *weight = &subject->now.weight[key][v];
+            if (!*weight)
+                continue;
+            struct entry entry = entry_of(key, payload);
+            if (subject->kind == TRACE_ZSET) {
+                entry.payload_len = make_payload(payload, key, v);
+                entry.weight = -*weight;
+            }
+            *weight = 0;
+            wr_run_builder_add(builder, &entry);
+        }
+    struct wr_error err = WR_ERROR_INIT;
+    if (!wr_commit_add(open_commit, subject->trace, wr_run_builder_finish(builder), &err))
+        fatal("add", &err);
+    struct version *version = wr_trace_current(subject->trace);
+    check_scan(version, subject, &subject->now, "cleared");
+    wr_version_release(version);
+}
+
+/* Several workers, each with its part of the keys. */
+struct share {
+    struct subject *subject;
+    struct run *run;
+};
+
+static void *add_share(void *context)
+{
+    struct share *share = context;
+    struct wr_error err = WR_ERROR_INIT;
+    if (!wr_commit_add(open_commit, share->subject->trace, share->run, &err))
+        fatal("add", &err);
+    return NULL;
+}
+
+static void step_workers(void)
+{
+    enum { WORKERS = 3 };
+    struct subject *subject = &subjects[rnd(TRACES)];
+    struct share shares[WORKERS];
+    pthread_t threads[WORKERS];
+    uint32_t stride = 1 + (uint32_t)rnd(50);
+    for (uint32_t w = 0; w < WORKERS; w++) {
+        struct run_builder *builder = wr_run_builder_new(subject->trace, 0, 0);
+        for (uint32_t key = w * KEYS / WORKERS; key < (w + 1) * KEYS / WORKERS; key += 1 + (uint32_t)rnd(stride))
+            add_one(builder, subject, key);
+        shares[w] = (struct share){subject, wr_run_builder_finish(builder)};
+    }
+    for (int w = 0; w < WORKERS; w++)
+        pthread_create(&threads[w], NULL, add_share, &shares[w]);
+    for (int w = 0; w < WORKERS; w++)
+        pthread_join(threads[w], NULL);
+}
+
 static void step_drop(void)
 {
     struct subject *subject = &subjects[rnd(TRACES)];
@@ -403,8 +657,11 @@ static void reopen(void)
     uint64_t committed = wr_store_committed(store);
     wr_store_close(store);
     open_store();
+    reopenings++;
     CHECK_INT(wr_store_committed(store), committed);
     open_commit = wr_commit_begin(store);
+    check_metas();
+    check_logs();
     for (int i = 0; i < TRACES; i++) {
         struct version *version = wr_trace_current(subjects[i].trace);
         check_scan(version, &subjects[i], &subjects[i].durable, "reopened");
@@ -436,9 +693,18 @@ static void step(void)
         step_detached();
     } else if (what < 668) {
         step_drop();
-    } else if (what < 670 && !memory_only) {
-        reopen();
-    } else if (what < 900) {
+    } else if (what < 669) {
+        if (!memory_only)
+            reopen();
+    } else if (what < 674) {
+        step_clear();
+    } else if (what < 690) {
+        step_workers();
+    } else if (what < 720) {
+        step_meta();
+    } else if (what < 745) {
+        step_log();
+    } else if (what < 930) {
         check_version(wr_trace_current(subject->trace), subject, &subject->now);
     }
 }
@@ -447,56 +713,58 @@ static void run(uint64_t steps)
 {
     static const enum trace_kind kinds[TRACES] = {TRACE_ZSET, TRACE_UPSERT, TRACE_APPEND, TRACE_UPSERT, TRACE_ZSET};
     memset(subjects, 0, sizeof subjects);
+    memset(metas, 0, sizeof metas);
+    memset(durable_metas, 0, sizeof durable_metas);
+    memset(logs, 0, sizeof logs);
     last_submitted = 0;
+    expired_pins = reopenings = 0;
     for (int i = 0; i < TRACES; i++) {
         subjects[i].id = next_id++;
         subjects[i].kind = kinds[i];
     }
     open_store();
     open_commit = wr_commit_begin(store);
-    for (steps_done = 0; steps_done < steps; steps_done++)
+    for (steps_done = 0; steps_done < steps && !check_failed; steps_done++)
         step();
     end_detached(true);
     submit(true);
     drop_pins();
     struct store_stats stats;
     wr_store_stats(store, &stats);
-    printf("%s: commits %lld, merges %lld, disk %lld, ram runs %lld\n", memory_only ? "memory" : "disk",
-           (long long)stats.commits, (long long)stats.merges, (long long)stats.disk_bytes,
+    printf("%s: commits %llu, reopened %lld times, pins expired %lld; now merges %lld, disk %lld, ram runs %lld\n",
+           memory_only ? "memory" : "disk", (unsigned long long)last_submitted, (long long)reopenings,
+           (long long)expired_pins, (long long)stats.merges, (long long)stats.disk_bytes,
            (long long)stats.ram_run_bytes);
     wr_commit_abandon(open_commit);
     wr_store_close(store);
     CHECK_INT(atomic_load(&budget.used_bytes), 0);
+    if (check_failed)
+        fprintf(stderr, "failed at step %llu\n", (unsigned long long)steps_done);
 }
 
-int main(int argc, char **argv)
+/* One seed: a fifth of the steps on a store in memory, the rest on disk. */
+static int run_seed(const struct jobs *jobs, uint64_t seed, uint64_t steps)
 {
-    uint64_t steps = 6000, seed = (uint64_t)getpid();
-    bool only_memory = false;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--full"))
-            steps = 1000000;
-        else if (!strcmp(argv[i], "--memory"))
-            only_memory = true;
-        else if (!strcmp(argv[i], "--steps") && i + 1 < argc)
-            steps = strtoull(argv[++i], NULL, 10);
-        else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
-            seed = strtoull(argv[++i], NULL, 10);
-    }
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
     state = seed * 0x9E3779B97F4A7C15ull + 1;
     const char *tmp = getenv("TMPDIR");
     snprintf(dir, sizeof dir, "%s/weir-model-test-%d", tmp ? tmp : "/tmp", (int)getpid());
     memory_only = true;
-    run(only_memory ? steps : steps / 4);
-    if (!only_memory) {
+    run(jobs->option ? steps : steps / 5);
+    if (!jobs->option) {
         memory_only = false;
-        run(steps);
+        run(steps - steps / 5);
     }
     char command[300];
     snprintf(command, sizeof command, "rm -rf '%s'", dir);
     if (system(command))
         fprintf(stderr, "could not remove %s\n", dir);
     return check_report("model");
+}
+
+int main(int argc, char **argv)
+{
+    make_keys();
+    return jobs_main(argc, argv, 8000, 1000000, "--memory", run_seed);
 }
