@@ -94,23 +94,14 @@ static void put_base(struct store *store, rocksdb_writebatch_t *batch, struct tr
  */
 static struct version *planned(const struct checkpoint *job)
 {
-    const struct version *old = job->trace->durable;
-    struct version *version = wr_version_new(job->trace->store, job->trace->kind, old->n);
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < old->n; i++) {
-        const struct group *group = NULL;
-        for (uint32_t g = 0; g < job->n && !group; g++)
-            if (job->groups[g].runs[0] == old->runs[i])
-                group = &job->groups[g];
-        struct run *run = group ? group->out : old->runs[i];
-        if (run) {
-            wr_run_retain(run);
-            version->runs[at++] = run;
-        }
-        if (group)
-            i += group->n - 1;
+    struct version *version = job->trace->durable;
+    wr_version_retain(version);
+    for (uint32_t g = 0; g < job->n; g++) {
+        const struct group *group = &job->groups[g];
+        struct version *next = wr_version_replace(version, group->runs, group->n, group->out);
+        wr_version_release(version);
+        version = next;
     }
-    version->n = at;
     return version;
 }
 

@@ -190,6 +190,8 @@ bool wr_store_recover(struct store *store, struct wr_error *err) WR_MUST;
 /* ---- version.c */
 struct version *wr_version_new(struct store *store, enum trace_kind kind, uint32_t n);
 void wr_version_retain(struct version *version);
+/* `old` with `from` (adjacent in it) replaced by `to` (NULL: by nothing); NULL: they are not in it. */
+struct version *wr_version_replace(const struct version *old, struct run *const *from, uint32_t n, struct run *to);
 /* Under store->lock: */
 void wr_trace_stale(struct trace *trace);
 void wr_trace_set_durable(struct trace *trace, struct version *version);
@@ -198,8 +200,6 @@ struct trace *wr_trace_insert(struct store *store, uint64_t id, enum trace_kind 
 void wr_trace_remove(struct trace *trace); /* from the id table, to the graveyard */
 void wr_trace_push_pending(struct trace *trace, struct run *run, struct commit *commit);
 void wr_trace_free(struct trace *trace);
-/* Replace `from` (adjacent in the durable version) by `to` (NULL: by nothing). */
-void wr_trace_replace(struct trace *trace, struct run *const *from, uint32_t n, struct run *to);
 void wr_snapshot_stale(struct store *store);
 /* ---- snapshot_expire.c: called now and then by the tidy thread, without locks */
 void wr_snapshots_expire(struct store *store);

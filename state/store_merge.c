@@ -69,27 +69,7 @@ bool wr_disk_merge_due(struct store *store)
 /* Under store->lock: the version with the inputs replaced, or NULL if they are gone. */
 static struct version *planned(const struct disk_pick *job, struct run *out)
 {
-    const struct version *old = job->trace->durable;
-    struct version *version = wr_version_new(job->trace->store, job->trace->kind, old->n);
-    uint32_t at = 0;
-    bool found = false;
-    for (uint32_t i = 0; i < old->n; i++) {
-        struct run *run = old->runs[i];
-        if (run == job->runs[0]) {
-            found = true;
-            i += job->n - 1;
-            run = out;
-        }
-        if (run) {
-            wr_run_retain(run);
-            version->runs[at++] = run;
-        }
-    }
-    version->n = at;
-    if (found && !job->trace->dropped)
-        return version;
-    wr_version_release(version);
-    return NULL;
+    return job->trace->dropped ? NULL : wr_version_replace(job->trace->durable, job->runs, job->n, out);
 }
 
 static bool write_manifest(struct store *store, const struct disk_pick *job, const struct version *version,

@@ -52,23 +52,15 @@ static bool pick_merge(struct store *store, struct merge_pick *pick)
     return false;
 }
 
-/* Under store->lock. The run may have been dropped with its trace meanwhile. */
-static bool still_there(const struct trace *trace, const struct run *run)
-{
-    for (uint32_t i = 0; i < trace->durable->n; i++)
-        if (trace->durable->runs[i] == run)
-            return true;
-    return false;
-}
-
 static bool merge_picked(struct store *store, struct merge_pick *pick)
 {
     struct wr_error err = WR_ERROR_INIT;
     struct run *out;
     bool ok = wr_merge_to_ram(pick->runs, pick->n, pick->oldest, &out, &err);
     pthread_mutex_lock(&store->lock);
-    if (ok && still_there(pick->trace, pick->runs[0])) {
-        wr_trace_replace(pick->trace, pick->runs, pick->n, out);
+    struct version *version = ok ? wr_version_replace(pick->trace->durable, pick->runs, pick->n, out) : NULL;
+    if (version) { /* else they were dropped with their trace meanwhile */
+        wr_trace_set_durable(pick->trace, version);
         wr_snapshot_stale(store);
     }
     for (uint32_t i = 0; i < pick->n; i++)

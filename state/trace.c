@@ -106,26 +106,6 @@ void wr_trace_push_pending(struct trace *trace, struct run *run, struct commit *
     wr_trace_stale(trace);
 }
 
-void wr_trace_replace(struct trace *trace, struct run *const *from, uint32_t n, struct run *to)
-{
-    struct version *old = trace->durable;
-    struct version *version = wr_version_new(trace->store, trace->kind, old->n - n + (to ? 1 : 0));
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < old->n; i++) {
-        if (old->runs[i] == from[0]) {
-            if (to) {
-                wr_run_retain(to);
-                version->runs[at++] = to;
-            }
-            i += n - 1;
-            continue;
-        }
-        wr_run_retain(old->runs[i]);
-        version->runs[at++] = old->runs[i];
-    }
-    wr_trace_set_durable(trace, version);
-}
-
 struct trace *wr_trace_open(struct store *store, uint64_t id, enum trace_kind kind)
 {
     pthread_mutex_lock(&store->lock);

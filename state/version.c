@@ -27,6 +27,26 @@ void wr_version_release(struct version *version)
     free(version);
 }
 
+struct version *wr_version_replace(const struct version *old, struct run *const *from, uint32_t n, struct run *to)
+{
+    uint32_t first = 0;
+    while (first < old->n && old->runs[first] != from[0])
+        first++;
+    if (first == old->n)
+        return NULL;
+    struct version *version = wr_version_new(old->store, old->kind, old->n - n + (to ? 1 : 0));
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < first; i++)
+        version->runs[at++] = old->runs[i];
+    if (to)
+        version->runs[at++] = to;
+    for (uint32_t i = first + n; i < old->n; i++)
+        version->runs[at++] = old->runs[i];
+    for (uint32_t i = 0; i < at; i++)
+        wr_run_retain(version->runs[i]);
+    return version;
+}
+
 bool wr_version_is_empty(const struct version *version)
 {
     return version->n == 0;
