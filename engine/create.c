@@ -131,9 +131,31 @@ static bool check_connector(const struct object *object, struct wr_error *err)
     return !cls->check || cls->check(object, err);
 }
 
+/* An error of the connector names an option or FORMAT: point there. */
+static void point_at_option(const struct weir_statement *statement, struct wr_error *err)
+{
+    const struct statement *parsed = statement->parsed;
+    const struct options *lists[] = {&parsed->with, &parsed->format_options};
+    int location = strstr(err->message, "FORMAT") ? parsed->format_location : 0;
+    bool quoted = false;
+    for (size_t l = 0; l < WR_COUNT(lists); l++)
+        for (int i = 0; i < lists[l]->n && !quoted; i++) {
+            const struct option *option = &lists[l]->items[i];
+            const char *at = strstr(err->message, option->key);
+            quoted = at && at > err->message && at[-1] == '"' && at[strlen(option->key)] == '"';
+            if (quoted || (at && strlen(option->key) > 4)) /* a short one may be part of any word */
+                location = option->key_location;
+        }
+    if (!err->position && location)
+        err->position = wr_char_position(statement->text, location);
+}
+
 /* Append-only is a promise that plans rely on: what may overwrite or delete rows cannot give it. */
 static bool check_append_only(const struct object *object, struct wr_error *err)
 {
+    if (object->kind == OBJECT_SOURCE && object->format && strcmp(object->format, "PLAIN") != 0)
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "a source with FORMAT %s is not supported", object->format) ||
+               wr_fail_hint(err, "Use CREATE TABLE: what changes and deletes rows needs the rows.");
     if (!object->append_only || object->kind != OBJECT_TABLE)
         return true;
     bool keyed = object->npk && !(object->ncols && object->cols[object->ncols - 1].hidden);
@@ -166,7 +188,8 @@ bool wr_create_table_run(struct weir_statement *statement, const struct datum *p
         object.schema = "public";
     if (option_value(&object, "connector"))
         object.overwrite = true;
-    TRY(check_append_only(&object, err));
+    if (!check_append_only(&object, err))
+        return point_at_option(statement, err), false;
     bool hidden = object.ncols && object.cols[object.ncols - 1].hidden;
     if (!hidden)
         add_row_id(&result->arena, &object);
@@ -177,7 +200,8 @@ bool wr_create_table_run(struct weir_statement *statement, const struct datum *p
         return true;
     if (failed)
         return false;
-    TRY(check_connector(&object, err));
+    if (!check_connector(&object, err))
+        return point_at_option(statement, err), false;
     return create_now(session, &object, err);
 }
 
@@ -435,8 +459,10 @@ bool wr_create_sink_run(struct weir_statement *statement, const struct datum *pa
         return true;
     if (failed)
         return false;
-    TRY(check_sink(&object, err));
-    return wr_create_streaming(session, &object, err);
+    bool done = check_sink(&object, err) && wr_create_streaming(session, &object, err);
+    if (!done)
+        point_at_option(statement, err);
+    return done;
 }
 
 /* ---- drop */
