@@ -215,6 +215,9 @@ void bind_restrict_below(struct block *block, struct plan *below);
 /* IN, EXISTS, <> ALL as a value. */
 bool bind_subquery_value(struct block *block, const PgQuery__Node *node, struct expr **expr) WR_MUST;
 
+/* ---- bind_full.c */
+struct plan *make_full_join(struct wr_arena *arena, struct plan *left, struct plan *right, struct expr *condition);
+
 /* ---- bind_from.c, bind_query.c */
 bool bind_from(struct block *block, size_t n, PgQuery__Node *const *items) WR_MUST;
 bool bind_from_item(struct block *block, const PgQuery__Node *node, struct source *source) WR_MUST;
@@ -232,6 +235,8 @@ bool bind_set_operation(struct binder *binder, const PgQuery__SelectStmt *select
                         struct plan **plan) WR_MUST;
 bool has_outer(const struct expr *expr);
 bool bind_scan(struct binder *binder, const struct object *object, const char *alias, struct source *source) WR_MUST;
+/* UNION ALL of two plans with the same types. */
+struct plan *make_union(struct wr_arena *arena, struct plan *left, struct plan *right);
 bool bind_values(struct binder *binder, const PgQuery__SelectStmt *select, struct plan **plan) WR_MUST;
 /* WITH: names added to binder->ctes; the caller restores them. */
 bool bind_with(struct binder *binder, const PgQuery__WithClause *with) WR_MUST;

@@ -1,5 +1,8 @@
-/* JOIN ... ON / USING / NATURAL. RIGHT is LEFT with the sides swapped and a projection that puts the columns back. */
+/* JOIN ... ON / USING / NATURAL. RIGHT is LEFT with the sides swapped and a projection that puts the columns back;
+ * FULL: bind_full.c. */
 #include "planner/bind.h"
+
+enum shape { SHAPE_PLAIN, SHAPE_RIGHT, SHAPE_FULL };
 
 static bool bind_sides(struct block *block, const PgQuery__JoinExpr *node, struct source *left, struct source *right)
 {
@@ -8,11 +11,15 @@ static bool bind_sides(struct block *block, const PgQuery__JoinExpr *node, struc
 }
 
 /* The join itself, with a condition over left+right columns. */
-static void join_plans(struct wr_arena *arena, enum join_type type, bool swapped, struct source *left,
+static void join_plans(struct wr_arena *arena, enum join_type type, enum shape shape, struct source *left,
                        const struct plan *right, struct expr *condition)
 {
     uint16_t nleft = left->plan->ncols, n = (uint16_t)(nleft + right->ncols);
-    if (!swapped) {
+    if (shape == SHAPE_FULL) {
+        left->plan = make_full_join(arena, left->plan, (struct plan *)right, condition);
+        return;
+    }
+    if (shape == SHAPE_PLAIN) {
         left->plan = make_join(arena, type, left->plan, (struct plan *)right, condition);
         return;
     }
@@ -129,9 +136,23 @@ struct merged {
     struct expr *expr; /* over the join's output */
 };
 
+static struct expr *to_nullable(void *context, struct expr *column)
+{
+    return wr_expr_column(context, column->column, column->type, true);
+}
+
+/* The side that is there. */
+static struct expr *first_of(struct wr_arena *arena, struct expr *const *sides)
+{
+    struct expr **args = WR_NEW_ARRAY(arena, struct expr *, 2);
+    for (int i = 0; i < 2; i++)
+        args[i] = rewrite_columns(arena, sides[i], to_nullable, arena);
+    return wr_expr_nary(arena, EXPR_COALESCE, args, 2);
+}
+
 /* One name: the equality, and which side's value the merged column shows. */
 static bool bind_using_one(struct block *block, const char *name, struct source *left, struct source *right,
-                           bool swapped, struct expr **condition, struct merged *merged)
+                           enum shape shape, struct expr **condition, struct merged *merged)
 {
     struct binder *binder = block->binder;
     struct scope_column *l, *r;
@@ -143,7 +164,8 @@ static bool bind_using_one(struct block *block, const char *name, struct source 
     args[1]->column = (uint16_t)(args[1]->column + left->plan->ncols);
     TRY(bind_call(block, "=", true, args, 2, -1, condition));
     merged->name = l->name;
-    merged->expr = (*condition)->args[swapped];
+    args = (*condition)->args;
+    merged->expr = shape == SHAPE_FULL ? first_of(binder->arena, args) : args[shape == SHAPE_RIGHT];
     return true;
 }
 
@@ -172,7 +194,7 @@ static void merge_scope(struct binder *binder, struct source *source, const stru
     }
 }
 
-static bool join_using(struct block *block, const PgQuery__JoinExpr *node, enum join_type type, bool swapped,
+static bool join_using(struct block *block, const PgQuery__JoinExpr *node, enum join_type type, enum shape shape,
                        struct source *left, struct source *right)
 {
     struct binder *binder = block->binder;
@@ -181,15 +203,15 @@ static bool join_using(struct block *block, const PgQuery__JoinExpr *node, enum 
     struct expr **conds = WR_NEW_ARRAY(binder->arena, struct expr *, n);
     struct merged *merged = WR_NEW_ARRAY(binder->arena, struct merged, n);
     for (uint16_t i = 0; i < n; i++)
-        TRY(bind_using_one(block, names[i], left, right, swapped, &conds[i], &merged[i]));
+        TRY(bind_using_one(block, names[i], left, right, shape, &conds[i], &merged[i]));
     TRY(scope_join(binder, &left->scope, &right->scope, left->plan->ncols));
-    join_plans(binder->arena, type, swapped, left, right->plan, make_and(binder->arena, conds, n));
+    join_plans(binder->arena, type, shape, left, right->plan, make_and(binder->arena, conds, n));
     refresh_scope(left);
     merge_scope(binder, left, merged, n);
     return true;
 }
 
-static bool join_on(struct block *block, const PgQuery__JoinExpr *node, enum join_type type, bool swapped,
+static bool join_on(struct block *block, const PgQuery__JoinExpr *node, enum join_type type, enum shape shape,
                     struct source *left, struct source *right)
 {
     struct binder *binder = block->binder;
@@ -200,7 +222,7 @@ static bool join_on(struct block *block, const PgQuery__JoinExpr *node, enum joi
     TRY(scope_join(binder, &on.from.scope, &right->scope, left->plan->ncols));
     if (node->quals)
         TRY(bind_on(block, node->quals, &on, type, &condition, &above));
-    join_plans(binder->arena, type, swapped, &on.from, right->plan, condition);
+    join_plans(binder->arena, type, shape, &on.from, right->plan, condition);
     for (uint16_t i = 0; i < above.n; i++) {
         TRY(bind_subquery_apply(&on, &above.tests[i]));
         if (above.behind[i])
@@ -237,18 +259,18 @@ bool bind_join(struct block *block, const PgQuery__JoinExpr *node, struct source
     struct binder *binder = block->binder;
     struct source left = {0}, right = {0};
     enum join_type type = JOIN_INNER;
-    bool swapped = node->jointype == PG_QUERY__JOIN_TYPE__JOIN_RIGHT;
-    if (node->jointype == PG_QUERY__JOIN_TYPE__JOIN_FULL)
-        return bind_unsupported(binder, -1, "FULL JOIN");
-    if (swapped || node->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT)
+    enum shape shape = node->jointype == PG_QUERY__JOIN_TYPE__JOIN_RIGHT  ? SHAPE_RIGHT
+                       : node->jointype == PG_QUERY__JOIN_TYPE__JOIN_FULL ? SHAPE_FULL
+                                                                          : SHAPE_PLAIN;
+    if (shape != SHAPE_PLAIN || node->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT)
         type = JOIN_LEFT;
     if (node->join_using_alias)
         return bind_unsupported(binder, -1, "an alias of JOIN ... USING");
     TRY(bind_sides(block, node, &left, &right));
     if (node->is_natural || node->n_using_clause)
-        TRY(join_using(block, node, type, swapped, &left, &right));
+        TRY(join_using(block, node, type, shape, &left, &right));
     else
-        TRY(join_on(block, node, type, swapped, &left, &right));
+        TRY(join_on(block, node, type, shape, &left, &right));
     *source = left;
     return !node->alias || rename_join(binder, node->alias, source);
 }

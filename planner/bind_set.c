@@ -87,7 +87,7 @@ static bool match_types(struct binder *binder, const PgQuery__SelectStmt *node, 
     return bind_coerce_output(binder, right, types, CAST_IMPLICIT);
 }
 
-static struct plan *make_union(struct wr_arena *arena, struct plan *left, struct plan *right)
+struct plan *make_union(struct wr_arena *arena, struct plan *left, struct plan *right)
 {
     struct plan *sides[] = {left, right};
     uint32_t n = 0;

@@ -69,6 +69,7 @@ static void add_keys(struct wr_arena *arena, struct plan **at, const struct key 
     made->join.null_aware = join->join.null_aware;
     made->join.nulls_equal = nulls_equal;
     made->join.restricts = join->join.restricts;
+    made->join.copies = join->join.copies;
     *at = made;
     if (made->ncols == join->ncols) {
         memcpy(made->cols, join->cols, join->ncols * sizeof(join->cols[0]));

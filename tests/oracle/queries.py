@@ -77,7 +77,7 @@ class QueryMaker:
         sql, scope = self.relation(depth)
         for _ in range(r.choice([0, 0, 1, 1, 1, 2])):
             right, right_scope = self.relation(depth)
-            kind = r.choices(["JOIN", "LEFT JOIN", "RIGHT JOIN"], [11, 7, 1])[0]
+            kind = r.choices(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"], [11, 7, 1, 2])[0]
             sql = f"{sql} {kind} {right} ON {self.equality(scope, right_scope)}"
             scope = scope + right_scope
             self.kinds.add("join")
