@@ -58,8 +58,11 @@ static bool take_value(int argc, char **argv, int *i, struct cli_options *option
         options->listen = value;
         return *value ? true : complain("an address is needed", "--listen");
     }
-    if ((value = value_of(argc, argv, i, "--memory")))
+    if ((value = value_of(argc, argv, i, "--memory"))) {
+        if (!*value)
+            return complain("a size is needed", "--memory");
         return wr_cli_size(value, &options->memory_bytes) ? true : complain("not a size like 512MB or 4GB", value);
+    }
     if ((value = value_of(argc, argv, i, "--workers"))) {
         char *end;
         long workers = strtol(value, &end, 10);

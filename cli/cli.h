@@ -34,6 +34,8 @@ int wr_cli_serve(int argc, char **argv);
 int wr_cli_run(int argc, char **argv);
 struct server;
 /* Listens on "host:port"; NULL: a message has been printed. */
+/* Before anything is opened: an address that would be refused is reported; false. */
+bool wr_cli_may_listen(const char *address);
 struct server *wr_cli_serve_start(weir_db *db, const char *address);
 
 /* database.c */

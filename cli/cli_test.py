@@ -2,7 +2,7 @@
 import os, pty, signal, subprocess, sys, tempfile, time
 
 passed = failed = 0
-weir = sys.argv[1]
+weir = os.path.abspath(sys.argv[1])
 
 
 def check_equal(got, want, what):
@@ -32,7 +32,9 @@ def script(text):
 
 def test_usage():
     check_equal(run("--version")[:2], (0, "weir 0.1.0\n"), "--version")
-    check_equal(run("--help")[0], 0, "--help")
+    for args in [["--help"], ["-h"], ["help"], ["run", "--help"], ["serve", "-h"]]:
+        code, out, _ = run(*args)
+        check_equal((code, "--memory SIZE" in out), (0, True), f"help by {args}")
     for args, message in [
         ([], "usage:"),
         (["dance"], "unknown command: dance"),
@@ -40,6 +42,7 @@ def test_usage():
         (["run", "--dance", "x"], "unknown option: --dance"),
         (["run", "--memory", "lots", "x"], "not a size like 512MB or 4GB: lots"),
         (["run", "--memory", "-5", "x"], "not a size"),
+        (["serve", "--memory"], "a size is needed"),
         (["run", "--workers=0", "x"], "not a number of workers: 0"),
         (["run", "--data"], "a directory is needed"),
         (["serve", "x"], "unexpected argument: x"),
@@ -113,7 +116,9 @@ def test_serve():
     for address in ["0.0.0.0:0", "[::]:0", ":99999", "nowhere.invalid:1"]:
         code, _, err = run("serve", "--listen", address)
         check_equal((code, "error" in err), (1, True), f"address {address}")
-    check_in("loopback addresses only", run("serve", "--listen", "0.0.0.0")[2], "not beyond loopback")
+    with tempfile.TemporaryDirectory() as empty:
+        check_in("loopback addresses only", run("serve", "--listen", "0.0.0.0", cwd=empty)[2], "not beyond loopback")
+        check_equal(os.listdir(empty), [], "a refused address leaves nothing behind")
 
 
 def test_terminal():

@@ -31,11 +31,26 @@ static const char usage[] =
     "  --clickhouse-ddl        print the ClickHouse tables for each sink\n"
     "  --quiet                 no progress, no notices\n";
 
+/* weir --help, weir run --help ... */
+static bool asks_for_help(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "help"))
+        return true;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (!wr_failpoint_init())
         return CLI_USAGE;
     const char *command = argc > 1 ? argv[1] : "";
+    if (asks_for_help(argc, argv)) {
+        fputs(usage, stdout);
+        return 0;
+    }
     if (!strcmp(command, "serve"))
         return wr_cli_serve(argc - 2, argv + 2);
     if (!strcmp(command, "run"))
@@ -44,9 +59,8 @@ int main(int argc, char **argv)
         printf("weir %s\n", WEIR_VERSION);
         return 0;
     }
-    bool asked = !strcmp(command, "--help") || !strcmp(command, "-h") || !strcmp(command, "help");
-    if (!asked && *command)
+    if (*command)
         fprintf(stderr, "weir: unknown command: %s\n\n", command);
-    fputs(usage, asked ? stdout : stderr);
-    return asked ? 0 : CLI_USAGE;
+    fputs(usage, stderr);
+    return CLI_USAGE;
 }

@@ -137,6 +137,8 @@ int wr_cli_run(int argc, char **argv)
         fprintf(stderr, "weir: a script is needed (try weir --help)\n");
         return CLI_USAGE;
     }
+    if (options.listen && !wr_cli_may_listen(options.listen))
+        return CLI_FAILED;
     wr_cli_signals_block();
     weir_db *db = wr_cli_open(&options);
     if (!db)

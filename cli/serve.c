@@ -5,23 +5,42 @@
 #include "cli/cli.h"
 #include "server/server.h"
 
+#define DEFAULT_PORT 4566
+
+static void report(const struct wr_error *err)
+{
+    fprintf(stderr, "weir: error: %s (%s)\n", err->message, err->sqlstate);
+    if (err->hint[0])
+        fprintf(stderr, "hint: %s\n", err->hint);
+}
+
+bool wr_cli_may_listen(const char *address)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    char host[WR_SERVER_HOST_MAX] = "127.0.0.1";
+    int port = DEFAULT_PORT;
+    if (wr_server_address(address, host, &port, &err) && wr_server_may_listen(host, port, &err))
+        return true;
+    report(&err);
+    return false;
+}
+
 struct server *wr_cli_serve_start(weir_db *db, const char *address)
 {
     struct wr_error err = WR_ERROR_INIT;
     struct server *server = NULL;
     char host[WR_SERVER_HOST_MAX] = "127.0.0.1";
-    int port = 4566;
+    int port = DEFAULT_PORT;
     struct server_options options = {.host = host};
     bool ok = wr_server_address(address, host, &port, &err);
     options.port = port;
     if (ok && wr_server_start(db, &options, &server, &err)) {
-        fprintf(stderr, "listening on %s:%d (psql -h %s -p %d -U root dev)\n", host, wr_server_port(server), host,
-                wr_server_port(server));
+        const char *open = strchr(host, ':') ? "[" : "", *close = *open ? "]" : "";
+        fprintf(stderr, "listening on %s%s%s:%d (psql -h %s -p %d -U root dev)\n", open, host, close,
+                wr_server_port(server), host, wr_server_port(server));
         return server;
     }
-    fprintf(stderr, "weir: error: %s (%s)\n", err.message, err.sqlstate);
-    if (err.hint[0])
-        fprintf(stderr, "hint: %s\n", err.hint);
+    report(&err);
     return NULL;
 }
 
@@ -30,6 +49,8 @@ int wr_cli_serve(int argc, char **argv)
     struct cli_options options = {.data = "weir-data", .listen = "127.0.0.1:4566"};
     if (!wr_cli_arguments(argc, argv, false, &options))
         return CLI_USAGE;
+    if (!wr_cli_may_listen(options.listen))
+        return CLI_FAILED;
     wr_cli_signals_block();
     weir_db *db = wr_cli_open(&options);
     if (!db)

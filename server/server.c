@@ -239,7 +239,8 @@ bool wr_server_address(const char *text, char *host, int *port, struct wr_error 
 {
     const char *colon = strrchr(text, ':');
     const char *bracket = text[0] == '[' ? strchr(text, ']') : NULL;
-    if (bracket && colon < bracket)
+    bool bare = !bracket && colon && strchr(text, ':') != colon; /* ::1 */
+    if (bare || (bracket && colon < bracket))
         colon = NULL;
     size_t len = bracket ? (size_t)(bracket - text) - 1 : colon ? (size_t)(colon - text) : strlen(text);
     if (len >= WR_SERVER_HOST_MAX)
@@ -299,20 +300,38 @@ static bool listen_on(struct server *server, const struct addrinfo *info, const 
     return true;
 }
 
-static bool listen_all(struct server *server, const char *host, int port, struct wr_error *err)
+static bool resolve(const char *host, int port, struct addrinfo **found, struct wr_error *err)
 {
     char service[16];
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     snprintf(service, sizeof service, "%d", port);
-    int why = getaddrinfo(host, service, &hints, &found);
+    int why = getaddrinfo(host, service, &hints, found);
     if (why)
         return wr_fail(err, ERR_IO, "could not resolve \"%s\": %s", host, gai_strerror(why));
     bool ok = true;
-    for (const struct addrinfo *info = found; info && ok; info = info->ai_next)
+    for (const struct addrinfo *info = *found; info && ok; info = info->ai_next)
         if (!is_loopback(info->ai_addr)) {
             wr_fail(err, ERR_INVALID_PARAMETER, "refusing to listen on \"%s\"", host);
             ok = wr_fail_hint(err, "There is no authentication yet: weir listens on loopback addresses only.");
         }
+    if (!ok)
+        freeaddrinfo(*found);
+    return ok;
+}
+
+bool wr_server_may_listen(const char *host, int port, struct wr_error *err)
+{
+    struct addrinfo *found;
+    TRY(resolve(host, port, &found, err));
+    freeaddrinfo(found);
+    return true;
+}
+
+static bool listen_all(struct server *server, const char *host, int port, struct wr_error *err)
+{
+    struct addrinfo *found;
+    TRY(resolve(host, port, &found, err));
+    bool ok = true;
     /* With port 0 a second address would get another port. */
     int most = port ? LISTEN_MAX : 1;
     for (const struct addrinfo *info = found; info && ok && server->n_listen < most; info = info->ai_next)

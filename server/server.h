@@ -21,7 +21,10 @@ int wr_server_port(const struct server *server);
 /* Stops accepting, cancels what runs, tells the clients (57P01), waits for their threads, frees. */
 void wr_server_stop(struct server *server);
 
-/* "host:port", "host" or ":port" -> parts; host needs WR_SERVER_HOST_MAX bytes. */
+/* Would the address be refused, or not found? To ask before anything is opened. */
+bool wr_server_may_listen(const char *host, int port, struct wr_error *err) WR_MUST;
+
+/* "host:port", "host" or ":port" -> parts; host needs WR_SERVER_HOST_MAX bytes. "[::1]:4566", "::1" for IPv6. */
 #define WR_SERVER_HOST_MAX 256
 bool wr_server_address(const char *text, char *host, int *port, struct wr_error *err) WR_MUST;
 
