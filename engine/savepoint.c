@@ -32,7 +32,7 @@ void wr_savepoints_free(struct weir_session *session)
 
 static bool in_block(struct weir_session *session, const char *what, struct wr_error *err)
 {
-    return session->state != 'I' ||
+    return (session->state != 'I' && !session->implicit) ||
            wr_fail(err, ERR_NO_ACTIVE_TRANSACTION, "%s can only be used in transaction blocks", what);
 }
 

@@ -542,6 +542,14 @@ static bool may_not_write(struct weir_session *session, const struct statement_c
            !wr_fail(err, ERR_READ_ONLY, "cannot execute %s in a read-only transaction", cls->name);
 }
 
+/* The session's flags are its next statement's. */
+static void begin_work(struct weir_session *session)
+{
+    atomic_store(&session->cancel, false);
+    wr_timeout_start(session);
+    wr_timeout_enter(session);
+}
+
 struct execute_job {
     struct weir_statement *statement;
     const struct datum *params;
@@ -594,6 +602,52 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
     weir_result_free(result);
     fail_transaction(session);
     give_at(session, &err, statement->position_base, error);
+    return WEIR_ERROR;
+}
+
+weir_code weir_implicit_begin(weir_session *session, weir_error *error)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    if (session->state != 'I') {
+        wr_fail(&err, ERR_ACTIVE_TRANSACTION, "there is already a transaction in progress");
+        wr_session_give(session, &err, error);
+        return WEIR_ERROR;
+    }
+    session->now_us = wall_us();
+    session->state = 'T';
+    session->implicit = true;
+    return WEIR_OK;
+}
+
+struct commit_job {
+    struct weir_session *session;
+    struct wr_error err;
+    bool ok;
+};
+
+static void run_commit(void *context)
+{
+    struct commit_job *job = context;
+    job->ok = wr_transaction_commit(job->session, &job->err);
+}
+
+weir_code weir_implicit_end(weir_session *session, bool commit, weir_error *error)
+{
+    if (!session->implicit)
+        return WEIR_OK;
+    end_open_result(session);
+    if (!commit || session->state == 'E') {
+        wr_transaction_end(session, false);
+        return WEIR_OK;
+    }
+    struct commit_job job = {.session = session, .err = WR_ERROR_INIT};
+    begin_work(session);
+    bool ok = wr_deep_stack_run(run_commit, &job, &job.err) && job.ok;
+    wr_timeout_leave(session);
+    if (ok)
+        return WEIR_OK;
+    wr_transaction_end(session, false);
+    wr_session_give(session, &job.err, error);
     return WEIR_ERROR;
 }
 

@@ -30,6 +30,7 @@ struct weir_session {
 
     struct script_place script;
 
+    bool implicit;           /* a transaction that the statements do not know of */
     char state;              /* 'I', 'T', 'E' */
     struct catalog *catalog; /* of the transaction: set at its first statement */
     struct snapshot *snapshot;

@@ -18,6 +18,7 @@ void wr_transaction_end(struct weir_session *session, bool committed)
     session->catalog = NULL;
     wr_settings_end_transaction(session, committed);
     session->state = 'I';
+    session->implicit = false;
 }
 
 bool wr_transaction_failed(struct wr_error *err)
@@ -69,8 +70,9 @@ bool wr_begin_run(struct weir_statement *statement, const struct datum *params, 
     const PgQuery__TransactionStmt *stmt = statement->parsed->node->transaction_stmt;
     bool start = stmt->kind == PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_START;
     snprintf(result->tag, sizeof result->tag, start ? "START TRANSACTION" : "BEGIN");
-    if (session->state == 'T')
+    if (session->state == 'T' && !session->implicit)
         wr_session_notice(session, "WARNING", ERR_ACTIVE_TRANSACTION, "there is already a transaction in progress");
+    session->implicit = false;
     bool begun = session->state == 'I';
     session->state = 'T';
     if (wr_set_modes(session, stmt->n_options, stmt->options, "", err))
@@ -117,8 +119,10 @@ bool wr_commit_run(struct weir_statement *statement, const struct datum *params,
     struct weir_session *session = statement->session;
     struct chain chain = chain_of(session, statement->parsed->node->transaction_stmt->chain);
     snprintf(result->tag, sizeof result->tag, "COMMIT");
+    if (session->state == 'I' || session->implicit)
+        TRY(no_transaction(session, "COMMIT", chain.wanted, err));
     if (session->state == 'I')
-        return no_transaction(session, "COMMIT", chain.wanted, err);
+        return true;
     if (session->state == 'E') {
         snprintf(result->tag, sizeof result->tag, "ROLLBACK");
         wr_transaction_end(session, false);
@@ -134,8 +138,10 @@ bool wr_rollback_run(struct weir_statement *statement, const struct datum *param
     struct weir_session *session = statement->session;
     struct chain chain = chain_of(session, statement->parsed->node->transaction_stmt->chain);
     snprintf(result->tag, sizeof result->tag, "ROLLBACK");
+    if (session->state == 'I' || session->implicit)
+        TRY(no_transaction(session, "ROLLBACK", chain.wanted, err));
     if (session->state == 'I')
-        return no_transaction(session, "ROLLBACK", chain.wanted, err);
+        return true;
     wr_transaction_end(session, false);
     return go_on(session, &chain, err);
 }

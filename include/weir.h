@@ -178,6 +178,14 @@ WEIR_API weir_code weir_exec(weir_session *session, const char *sql, weir_error 
 /* Prepares and executes the one statement of sql. WEIR_DONE, and no result: sql is empty. More than one: 42601. */
 WEIR_API weir_code weir_query(weir_session *session, const char *sql, weir_result **result, weir_error *error);
 
+/* Several statements that are to succeed or fail together, as PostgreSQL has it for those of one query string: begins a
+ * transaction that the statements do not know of. BEGIN among them makes it an ordinary one, COMMIT and ROLLBACK end it
+ * with a warning, SAVEPOINT fails. */
+WEIR_API weir_code weir_implicit_begin(weir_session *session, weir_error *error);
+/* Ends it: commits, unless a statement has failed or `commit` is false. Nothing happens where it has ended already, or
+ * has become an ordinary one. */
+WEIR_API weir_code weir_implicit_end(weir_session *session, bool commit, weir_error *error);
+
 /* ---- results */
 
 /* Moves to the next row, the first to begin with: WEIR_ROW, WEIR_DONE or WEIR_ERROR. Rows are streamed: a large result

@@ -200,6 +200,8 @@ static void finish(struct connection *connection, struct portal *portal)
     portal->done = true;
     wr_reply_tag(connection, tag);
     wr_status_report_changes(connection, tag);
+    if (wr_sqltext_begins_transaction(portal->prepared->word)) /* from here on the transaction is the client's */
+        connection->implicit = false;
     if (weir_statement_ends_transaction(portal->prepared->statement)) {
         connection->implicit = false;
         wr_extended_drop_portals(connection);
@@ -237,22 +239,11 @@ static bool again(struct connection *connection, const struct portal *portal)
     return has_rows;
 }
 
-/* BEGIN where we have begun already: from here on the transaction is the client's. */
-static bool adopt(struct connection *connection, struct portal *portal)
-{
-    connection->implicit = false;
-    portal->done = true;
-    wr_reply_tag(connection, !strcmp(portal->prepared->word, "start") ? "START TRANSACTION" : "BEGIN");
-    return true;
-}
-
 static bool run_portal(struct connection *connection, struct portal *portal, int32_t rows_max)
 {
     weir_statement *statement = portal->prepared->statement;
     if (portal->done)
         return again(connection, portal);
-    if (!portal->result && connection->implicit && wr_sqltext_begins_transaction(portal->prepared->word))
-        return adopt(connection, portal);
     if (!portal->result)
         TRY(start(connection, portal));
     if (!weir_statement_is_copy_in(statement))

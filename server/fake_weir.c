@@ -33,6 +33,7 @@ struct weir_session {
     weir_db *db;
     atomic_bool cancelled;
     char state;
+    bool implicit;
     int64_t pending;
     weir_notice notice;
     void *notice_context;
@@ -308,10 +309,27 @@ static const char *end_transaction(weir_session *session, bool commit)
 {
     bool committed = commit && session->state != 'E';
     session->state = 'I';
+    session->implicit = false;
     if (committed)
         add(session, session->pending);
     session->pending = 0;
     return committed ? "COMMIT" : "ROLLBACK";
+}
+
+weir_code weir_implicit_begin(weir_session *session, weir_error *error)
+{
+    (void)error;
+    session->state = 'T';
+    session->implicit = true;
+    return WEIR_OK;
+}
+
+weir_code weir_implicit_end(weir_session *session, bool commit, weir_error *error)
+{
+    (void)error;
+    if (session->implicit)
+        end_transaction(session, commit && session->state == 'T');
+    return WEIR_OK;
 }
 
 static weir_code sleep_for(weir_session *session, int64_t ms, weir_error *error)
@@ -347,7 +365,8 @@ static weir_code act(weir_result *result, weir_error *error)
         break;
     case FAKE_BEGIN:
         session->state = 'T';
-        tag = "BEGIN";
+        session->implicit = false;
+        tag = !strncasecmp(statement->text, "start", 5) ? "START TRANSACTION" : "BEGIN";
         break;
     case FAKE_COMMIT:
     case FAKE_ROLLBACK:

@@ -60,7 +60,7 @@ bool wr_sqltext_begins_transaction(const char *word)
 bool wr_implicit_begin(struct connection *connection)
 {
     weir_error error = {.sqlstate = ""};
-    if (weir_exec(connection->session, "BEGIN", &error) == WEIR_ERROR) {
+    if (weir_implicit_begin(connection->session, &error) == WEIR_ERROR) {
         wr_reply_error(connection, "ERROR", &error);
         return false;
     }
@@ -72,11 +72,12 @@ void wr_implicit_commit(struct connection *connection)
 {
     weir_error error = {.sqlstate = ""};
     connection->implicit = false;
-    if (weir_exec(connection->session, "COMMIT", &error) != WEIR_ERROR)
+    wr_connection_begin_work(connection);
+    weir_code code = weir_implicit_end(connection->session, true, &error);
+    wr_connection_end_work(connection);
+    if (code != WEIR_ERROR)
         return;
     wr_reply_error(connection, "ERROR", &error);
-    if (weir_session_state(connection->session) != 'I')
-        weir_exec(connection->session, "ROLLBACK", NULL);
     wr_status_report_all(connection);
 }
 
@@ -85,7 +86,7 @@ void wr_implicit_commit(struct connection *connection)
 void wr_implicit_fail(struct connection *connection)
 {
     if (connection->implicit) {
-        weir_exec(connection->session, "ROLLBACK", NULL);
+        weir_implicit_end(connection->session, false, NULL);
         wr_status_report_all(connection);
     } else if (weir_session_state(connection->session) == 'T') {
         weir_exec(connection->session, "?", NULL);

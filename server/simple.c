@@ -47,25 +47,18 @@ static bool run(struct connection *connection, weir_statement *statement)
     return ok;
 }
 
-/* BEGIN where we have begun already: from here on the transaction is the client's. */
-static bool adopt(struct connection *connection, const char *word)
-{
-    connection->implicit = false;
-    wr_reply_tag(connection, !strcmp(word, "start") ? "START TRANSACTION" : "BEGIN");
-    return true;
-}
-
 static bool run_in_transaction(struct connection *connection, weir_statement *statement, const char *word, bool last)
 {
     bool ends = weir_statement_ends_transaction(statement);
     if (!wr_implicit_may_run(connection, statement))
         return false;
-    if (wr_sqltext_begins_transaction(word) && connection->implicit)
-        return adopt(connection, word);
+    bool begins = wr_sqltext_begins_transaction(word);
     bool idle = weir_session_state(connection->session) == 'I';
-    if (idle && !last && !ends && !wr_sqltext_begins_transaction(word) && !wr_implicit_begin(connection))
+    if (idle && !last && !ends && !begins && !wr_implicit_begin(connection))
         return false;
     bool ok = run(connection, statement);
+    if (begins && ok) /* from here on the transaction is the client's */
+        connection->implicit = false;
     if (ends && ok) {
         connection->implicit = false;
         wr_extended_drop_portals(connection);

@@ -18,6 +18,8 @@ SLOW = {
     "UPDATE": "UPDATE num SET n = n WHERE n IN (SELECT a.n FROM num a, num b, num c)",
     "DELETE": "DELETE FROM num WHERE n IN (SELECT a.n + 5000 FROM num a, num b, num c)",
     "CREATE MATERIALIZED VIEW": "CREATE MATERIALIZED VIEW slow AS SELECT a.n, count(*) AS m FROM num a, num b, num c GROUP BY a.n",
+    "query string": "CREATE TABLE with_slow (a int); INSERT INTO with_slow VALUES (1); "
+                    "CREATE MATERIALIZED VIEW slow AS SELECT a.n, count(*) AS m FROM num a, num b, num c GROUP BY a.n; SELECT 1",
     "CREATE SINK": "CREATE SINK slow_sink AS SELECT a.n x, b.n y, c.n z FROM num a, num b, num c WHERE a.n + b.n + c.n < 0 WITH (connector = 'blackhole')",
 }
 # 100 ms, with room for a machine that is busy with other things.
