@@ -83,10 +83,17 @@ bool wr_decode_key(struct value_decoder *decoder, const struct table_columns *ta
 }
 
 bool wr_decode_rest(struct value_decoder *decoder, const struct table_columns *table, const struct row_slots *slots,
-                    const struct json_value *values, const struct unit *units, struct chunk_builder *builder)
+                    const struct json_value *values, const struct unit *units, bool placeholders,
+                    struct chunk_builder *builder)
 {
-    for (uint16_t c = 0; c < table->ncols; c++)
-        if (!table->in_key[c])
-            TRY(decode_column(decoder, table, c, &values[slots->slots[c]], &units[c], builder));
+    for (uint16_t c = 0; c < table->ncols; c++) {
+        const struct json_value *value = &values[slots->slots[c]];
+        if (table->in_key[c])
+            continue;
+        if (placeholders && WR_UNLIKELY(is_placeholder(value)))
+            wr_builder_keep(builder, c);
+        else
+            TRY(decode_column(decoder, table, c, value, &units[c], builder));
+    }
     return true;
 }

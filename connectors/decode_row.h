@@ -25,7 +25,8 @@ bool wr_decode_key(struct value_decoder *decoder, const struct table_columns *ta
                    const struct json_value *values, const struct unit *units, struct chunk_builder *builder) WR_MUST;
 /* Decode the columns outside the key. */
 bool wr_decode_rest(struct value_decoder *decoder, const struct table_columns *table, const struct row_slots *slots,
-                    const struct json_value *values, const struct unit *units, struct chunk_builder *builder) WR_MUST;
+                    const struct json_value *values, const struct unit *units, bool placeholders,
+                    struct chunk_builder *builder) WR_MUST;
 /* Overwrite only the key columns of the current row. */
 bool wr_decode_key_columns(struct value_decoder *decoder, const struct table_columns *table,
                            const struct row_slots *slots, const struct json_value *values, const struct unit *units,

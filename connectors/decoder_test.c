@@ -677,6 +677,22 @@ static void test_keys_alone(void)
     memory_free(m);
 }
 
+/* Tables that share a topic: what tells them apart is in the key only. */
+static void test_routed(void)
+{
+    struct memory *m = memory_new("DEBEZIUM", "part text key, id int key, v text", "unwrapped=true");
+    feed_text(m, "{\"id\":1,\"part\":\"a\"}", "{\"id\":1,\"v\":\"x\"}");
+    feed_text(m, "{\"id\":1,\"part\":\"b\"}", "{\"id\":1,\"v\":\"y\"}");
+    CHECK_STR(ids(m, 3), "a/1/x b/1/y");
+    feed_text(m, "{\"id\":1,\"part\":\"a\"}", "{\"id\":1,\"v\":\"__debezium_unavailable_value\"}");
+    feed_text(m, "{\"id\":1,\"part\":\"b\"}", "{\"id\":1,\"v\":\"y\",\"__deleted\":\"true\"}");
+    CHECK_STR(ids(m, 3), "a/1/x");
+    CHECK_INT(m->ndead, 0);
+    feed_text(m, "{\"id\":1}", "{\"id\":1,\"v\":\"z\"}");
+    CHECK_INT(m->ndead, 1);
+    memory_free(m);
+}
+
 /* The same column without a precision is in microseconds from PostgreSQL and in milliseconds from MySQL. */
 static void test_units_of_mysql(void)
 {
@@ -910,6 +926,7 @@ int main(int argc, char **argv)
     test_dead_letters();
     test_upsert();
     test_keys_alone();
+    test_routed();
     test_units_of_mysql();
     test_variable_decimal_as_text();
     test_names();

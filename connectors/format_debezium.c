@@ -162,10 +162,25 @@ static bool delete_row(struct decoder *decoder, const struct message *message, c
     return true;
 }
 
+/* Topics that tables share have a key column that the rows do not have (__dbz__physicalTableIdentifier). */
+static bool row_lacks_key(const struct decoder *decoder)
+{
+    for (uint16_t k = 0; k < decoder->table.npk; k++)
+        if (decoder->slots[decoder->after.slots[decoder->table.pk[k]]].kind == JSON_MISSING)
+            return true;
+    return false;
+}
+
 static bool put_row(struct decoder *decoder, const struct message *message, const struct unit *units,
                     struct chunk_builder *builder)
 {
-    TRY(wr_decode_row(&decoder->values, &decoder->table, &decoder->after, decoder->slots, units, true, builder));
+    struct value_decoder *values = &decoder->values;
+    if (WR_UNLIKELY(row_lacks_key(decoder)) && uses_message_key(decoder, message)) {
+        TRY(wr_key_read(&decoder->key, values, message, true, builder));
+        TRY(wr_decode_rest(values, &decoder->table, &decoder->after, decoder->slots, units, true, builder));
+    } else {
+        TRY(wr_decode_row(values, &decoder->table, &decoder->after, decoder->slots, units, true, builder));
+    }
     wr_builder_add(builder, decoder->table.npk ? CHANGE_UPSERT : CHANGE_INSERT);
     return true;
 }

@@ -173,7 +173,7 @@ static bool decode_upsert(struct decoder *decoder, const struct message *message
     TRY(wr_json_read(decoder->parser, decoder->shape, message->value, message->value_len, decoder->slots,
                      values->reason, sizeof values->reason));
     TRY(wr_key_read(&decoder->key, values, message, false, builder));
-    TRY(wr_decode_rest(values, table, &decoder->row, decoder->slots, decoder->units, builder));
+    TRY(wr_decode_rest(values, table, &decoder->row, decoder->slots, decoder->units, false, builder));
     wr_builder_add(builder, CHANGE_UPSERT);
     return true;
 }
