@@ -47,6 +47,15 @@ void *wr_realloc(void *ptr, size_t size) __attribute__((returns_nonnull));
 char *wr_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *wr_strndup(const char *text, size_t len) __attribute__((malloc, returns_nonnull));
 
+/* Room for one more item in a heap array that is not charged. */
+#define WR_GROW(array, n, cap)                                              \
+    do {                                                                    \
+        if ((n) == (cap)) {                                                 \
+            (cap) = (cap) ? (cap)*2 : 8;                                    \
+            (array) = wr_realloc((array), (size_t)(cap) * sizeof *(array)); \
+        }                                                                   \
+    } while (0)
+
 /* Arena: bump allocation with LIFO release. A mark taken before a piece of work
  * and released after it frees all that was allocated between; this is how a chunk
  * pushed depth-first through a dataflow gives its memory back (executor/op.h). */

@@ -3,14 +3,6 @@
 
 #include "state/store_impl.h"
 
-#define GROW(array, n, cap)                                                 \
-    do {                                                                    \
-        if ((n) == (cap)) {                                                 \
-            (cap) = (cap) ? (cap)*2 : 8;                                    \
-            (array) = wr_realloc((array), (size_t)(cap) * sizeof *(array)); \
-        }                                                                   \
-    } while (0)
-
 struct commit *wr_commit_begin(struct store *store)
 {
     struct commit *commit = wr_calloc(1, sizeof *commit);
@@ -46,7 +38,7 @@ void wr_commit_free(struct commit *commit)
 /* Under commit->lock. A detached commit's runs are seen only through its own traces. */
 static void add_run(struct commit *commit, struct trace *trace, struct run *run)
 {
-    GROW(commit->runs, commit->runs_n, commit->runs_cap);
+    WR_GROW(commit->runs, commit->runs_n, commit->runs_cap);
     commit->runs[commit->runs_n++] = (struct commit_run){trace, run};
     *(run->on_disk ? &commit->disk_bytes : &commit->ram_bytes) += (int64_t)run->bytes;
     if (commit->detached && trace->detached != commit)
@@ -70,7 +62,7 @@ bool wr_commit_add(struct commit *commit, struct trace *trace, struct run *run, 
 void wr_commit_put(struct commit *commit, const void *key, size_t key_len, const void *value, size_t value_len)
 {
     pthread_mutex_lock(&commit->lock);
-    wr_buf_byte(&commit->ops, 'P');
+    wr_buf_byte(&commit->ops, OP_PUT);
     wr_buf_blob(&commit->ops, key, key_len);
     wr_buf_blob(&commit->ops, value, value_len);
     pthread_mutex_unlock(&commit->lock);
@@ -79,7 +71,7 @@ void wr_commit_put(struct commit *commit, const void *key, size_t key_len, const
 void wr_commit_delete(struct commit *commit, const void *key, size_t key_len)
 {
     pthread_mutex_lock(&commit->lock);
-    wr_buf_byte(&commit->ops, 'D');
+    wr_buf_byte(&commit->ops, OP_DELETE);
     wr_buf_blob(&commit->ops, key, key_len);
     pthread_mutex_unlock(&commit->lock);
 }
@@ -87,10 +79,26 @@ void wr_commit_delete(struct commit *commit, const void *key, size_t key_len)
 void wr_commit_log_truncate(struct commit *commit, uint64_t log_id, uint64_t upto)
 {
     pthread_mutex_lock(&commit->lock);
-    wr_buf_byte(&commit->ops, 'T');
+    wr_buf_byte(&commit->ops, OP_TRUNCATE);
     wr_buf_u64le(&commit->ops, log_id);
     wr_buf_u64le(&commit->ops, upto);
     pthread_mutex_unlock(&commit->lock);
+}
+
+bool wr_commit_next_op(struct wr_reader *ops, struct commit_op *op)
+{
+    if (!ops->ok || ops->at == ops->end)
+        return false;
+    *op = (struct commit_op){.kind = (enum commit_op_kind)wr_get_byte(ops)};
+    if (op->kind == OP_TRUNCATE) {
+        op->log_id = wr_get_u64le(ops);
+        op->upto = wr_get_u64le(ops);
+        return true;
+    }
+    op->key = wr_get_blob(ops, &op->key_len);
+    if (op->kind == OP_PUT)
+        op->value = wr_get_blob(ops, &op->value_len);
+    return true;
 }
 
 void wr_commit_log(struct commit *commit, uint64_t log_id, const void *bytes, size_t len)
@@ -102,7 +110,7 @@ void wr_commit_log(struct commit *commit, uint64_t log_id, const void *bytes, si
     else if (!(part.file = wr_log_file_write(commit->store, bytes, len, &err)))
         return wr_store_fail(commit->store, &err); /* the commit will fail */
     pthread_mutex_lock(&commit->lock);
-    GROW(commit->logs, commit->logs_n, commit->logs_cap);
+    WR_GROW(commit->logs, commit->logs_n, commit->logs_cap);
     commit->logs[commit->logs_n++] = part;
     pthread_mutex_unlock(&commit->lock);
 }
@@ -110,7 +118,7 @@ void wr_commit_log(struct commit *commit, uint64_t log_id, const void *bytes, si
 void wr_commit_drop_trace(struct commit *commit, struct trace *trace)
 {
     pthread_mutex_lock(&commit->lock);
-    GROW(commit->drops, commit->drops_n, commit->drops_cap);
+    WR_GROW(commit->drops, commit->drops_n, commit->drops_cap);
     commit->drops[commit->drops_n++] = trace;
     pthread_mutex_unlock(&commit->lock);
 }
@@ -153,19 +161,19 @@ void wr_commit_absorb(struct commit *into, struct commit *from)
     adopt_traces(into, from);
     pthread_mutex_lock(&into->lock);
     for (uint32_t i = 0; i < from->runs_n; i++) {
-        GROW(into->runs, into->runs_n, into->runs_cap);
+        WR_GROW(into->runs, into->runs_n, into->runs_cap);
         into->runs[into->runs_n++] = from->runs[i];
     }
     for (uint32_t i = 0; i < from->logs_n; i++) {
-        GROW(into->logs, into->logs_n, into->logs_cap);
+        WR_GROW(into->logs, into->logs_n, into->logs_cap);
         into->logs[into->logs_n++] = from->logs[i];
     }
     for (uint32_t i = 0; i < from->drops_n; i++) {
-        GROW(into->drops, into->drops_n, into->drops_cap);
+        WR_GROW(into->drops, into->drops_n, into->drops_cap);
         into->drops[into->drops_n++] = from->drops[i];
     }
     for (uint32_t i = 0; i < from->created_n && into->detached; i++) {
-        GROW(into->created, into->created_n, into->created_cap);
+        WR_GROW(into->created, into->created_n, into->created_cap);
         into->created[into->created_n++] = from->created[i];
     }
     wr_buf_put(&into->ops, from->ops.data, from->ops.len);

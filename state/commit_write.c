@@ -103,32 +103,31 @@ static void user_key(struct wr_buf *to, const char *key, size_t len)
     wr_buf_put(to, key, len);
 }
 
+static void apply_meta(struct store *store, rocksdb_writebatch_t *batch, const struct commit_op *op, struct wr_buf *key)
+{
+    user_key(key, op->key, op->key_len);
+    if (batch && op->kind == OP_PUT) {
+        rocksdb_writebatch_put_cf(batch, store->rocks.cf[CF_META], key->data, key->len, op->value, op->value_len);
+    } else if (batch) {
+        rocksdb_writebatch_delete_cf(batch, store->rocks.cf[CF_META], key->data, key->len);
+    } else if (op->kind == OP_PUT) {
+        wr_mem_map_put(&store->mem_meta, key->data, key->len, op->value, op->value_len);
+    } else {
+        wr_buf_byte(key, 0);
+        wr_mem_map_delete(&store->mem_meta, key->data, key->len - 1, key->data, key->len);
+    }
+}
+
 /* batch NULL: memory only, under store->lock. */
 static void apply_ops(struct store *store, rocksdb_writebatch_t *batch, const struct commit *commit)
 {
-    struct wr_reader r = wr_reader_of(commit->ops.data, commit->ops.len);
+    struct wr_reader ops = wr_reader_of(commit->ops.data, commit->ops.len);
     struct wr_buf key = WR_BUF_INIT;
-    while (r.ok && r.at < r.end) {
-        uint8_t op = wr_get_byte(&r);
-        size_t len, value_len;
-        if (op == 'T') {
-            uint64_t log_id = wr_get_u64le(&r);
-            wr_log_truncate(store, batch, commit->number, log_id, wr_get_u64le(&r));
-            continue;
-        }
-        const char *bytes = wr_get_blob(&r, &len);
-        user_key(&key, bytes, len);
-        const char *value = op == 'P' ? wr_get_blob(&r, &value_len) : NULL;
-        if (batch && value)
-            rocksdb_writebatch_put_cf(batch, store->rocks.cf[CF_META], key.data, key.len, value, value_len);
-        else if (batch)
-            rocksdb_writebatch_delete_cf(batch, store->rocks.cf[CF_META], key.data, key.len);
-        else if (value)
-            wr_mem_map_put(&store->mem_meta, key.data, key.len, value, value_len);
-        else {
-            wr_buf_byte(&key, 0);
-            wr_mem_map_delete(&store->mem_meta, key.data, key.len - 1, key.data, key.len);
-        }
+    for (struct commit_op op; wr_commit_next_op(&ops, &op);) {
+        if (op.kind == OP_TRUNCATE)
+            wr_log_truncate(store, batch, commit->number, op.log_id, op.upto);
+        else
+            apply_meta(store, batch, &op, &key);
     }
     wr_buf_free(&key);
 }
@@ -154,6 +153,7 @@ static void put_logs(struct store *store, rocksdb_writebatch_t *batch, const str
         if (part->file) {
             wr_buf_u64be(&value, part->file->id);
             put_log_file(store, batch, part, commit->number);
+            wr_log_file_publish(store, part->file, part->log_id, commit->number); /* it may go in the same batch */
         } else {
             wr_buf_put(&value, part->bytes, part->len);
         }
@@ -165,25 +165,13 @@ static void put_logs(struct store *store, rocksdb_writebatch_t *batch, const str
     wr_buf_free(&value);
 }
 
-/* The batch is written: what it names is kept, what it names no more goes. */
-static void publish_log_files(struct store *store, const struct commit *commit)
+/* The batch is written: files that it names no more go. */
+static void drop_log_files(struct store *store, const struct commit *commit)
 {
-    struct wr_reader r = wr_reader_of(commit->ops.data, commit->ops.len);
-    while (r.ok && r.at < r.end) {
-        size_t len;
-        uint8_t op = wr_get_byte(&r);
-        if (op == 'T') {
-            uint64_t log_id = wr_get_u64le(&r);
-            wr_log_files_drop(store, log_id, wr_get_u64le(&r));
-            continue;
-        }
-        wr_get_blob(&r, &len);
-        if (op == 'P')
-            wr_get_blob(&r, &len);
-    }
-    for (uint32_t i = 0; i < commit->logs_n; i++)
-        if (commit->logs[i].file)
-            wr_log_file_publish(store, commit->logs[i].file, commit->logs[i].log_id, commit->number);
+    struct wr_reader ops = wr_reader_of(commit->ops.data, commit->ops.len);
+    for (struct commit_op op; wr_commit_next_op(&ops, &op);)
+        if (op.kind == OP_TRUNCATE)
+            wr_log_files_drop(store, op.log_id, op.upto);
 }
 
 /* What the trace's durable version will be once this commit is published. Under store->lock. */
@@ -301,7 +289,7 @@ static bool write_durable(struct store *store, struct commit *commit, struct wr_
             publish(store, commit);
         pthread_mutex_unlock(&store->manifest_lock);
         if (ok)
-            publish_log_files(store, commit);
+            drop_log_files(store, commit);
     }
     rocksdb_writebatch_destroy(batch);
     return ok;

@@ -48,10 +48,7 @@ struct run *wr_log_file_write(struct store *store, const void *bytes, size_t len
 
 void wr_log_file_publish(struct store *store, struct run *run, uint64_t log_id, uint64_t commit)
 {
-    if (store->log_files_n == store->log_files_cap) {
-        store->log_files_cap = store->log_files_cap ? store->log_files_cap * 2 : 8;
-        store->log_files = wr_realloc(store->log_files, store->log_files_cap * sizeof *store->log_files);
-    }
+    WR_GROW(store->log_files, store->log_files_n, store->log_files_cap);
     wr_run_retain(run);
     store->log_files[store->log_files_n++] = (struct log_file){run, log_id, commit};
 }

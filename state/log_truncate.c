@@ -10,10 +10,7 @@ static struct log_mark *mark_of(struct store *store, uint64_t log_id)
     for (uint32_t i = 0; i < store->log_marks_n; i++)
         if (store->log_marks[i].log_id == log_id)
             return &store->log_marks[i];
-    if (store->log_marks_n == store->log_marks_cap) {
-        store->log_marks_cap = store->log_marks_cap ? store->log_marks_cap * 2 : 8;
-        store->log_marks = wr_realloc(store->log_marks, store->log_marks_cap * sizeof *store->log_marks);
-    }
+    WR_GROW(store->log_marks, store->log_marks_n, store->log_marks_cap);
     struct log_mark *mark = &store->log_marks[store->log_marks_n++];
     *mark = (struct log_mark){log_id, 0};
     return mark;

@@ -5,6 +5,7 @@
  *   'T' trace    kind, floor commit, floor seq, has base, n runs, then per run, newest first:
  *                id, commit, seq, entries, bytes, file bytes, blocks, full prefix, u64le checksum, blob min, blob max
  *   'B' trace    base: commit, seq, then a packed run (as a delta): rows of a trace too small for a file
+ *   'G' run      a part of an output log with a file of its own (log_file.h)
  *   'U' key      the engine's records */
 #include <stdlib.h>
 

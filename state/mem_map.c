@@ -44,10 +44,7 @@ void wr_mem_map_put(struct mem_map *map, const void *key, size_t key_len, const 
     if (at < map->n && !compare(&map->items[at], key, key_len)) {
         free_item(&map->items[at]);
     } else {
-        if (map->n == map->cap) {
-            map->cap = map->cap ? map->cap * 2 : 16;
-            map->items = wr_realloc(map->items, map->cap * sizeof *map->items);
-        }
+        WR_GROW(map->items, map->n, map->cap);
         memmove(&map->items[at + 1], &map->items[at], (map->n - at) * sizeof *map->items);
         map->n++;
     }

@@ -416,6 +416,11 @@ static void step_log(void)
 {
     struct log_model *log = &logs[rnd(LOGS)];
     static char big[300 << 10];
+    if (!rnd(200)) { /* as when its sink is dropped: what the open commit adds goes, too */
+        log->upto = UINT64_MAX;
+        wr_commit_log_truncate(open_commit, (uint64_t)(log - logs), log->upto);
+        return;
+    }
     if (log->n == PARTS || !rnd(20)) {
         log->upto = WR_MAX(log->upto, last_submitted > 3 ? last_submitted - rnd(3) : 0);
         wr_commit_log_truncate(open_commit, (uint64_t)(log - logs), log->upto);
@@ -440,6 +445,7 @@ static void number_logs(uint64_t commit)
                 log->parts[kept++] = log->parts[i];
         }
         log->n = kept;
+        log->upto = log->upto == UINT64_MAX ? commit : log->upto;
     }
 }
 

@@ -110,10 +110,7 @@ static bool end_block(struct run_writer *writer, struct wr_error *err)
 
 static void add_hash(struct run_writer *writer, const char *bytes, uint32_t len)
 {
-    if (writer->hashes_n == writer->hashes_cap) {
-        writer->hashes_cap = writer->hashes_cap ? writer->hashes_cap * 2 : 1024;
-        writer->hashes = wr_realloc(writer->hashes, writer->hashes_cap * sizeof *writer->hashes);
-    }
+    WR_GROW(writer->hashes, writer->hashes_n, writer->hashes_cap);
     writer->hashes[writer->hashes_n++] = wr_bloom_hash(bytes, len);
 }
 

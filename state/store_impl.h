@@ -83,7 +83,7 @@ struct commit {
     uint32_t drops_n, drops_cap;
     struct trace **created; /* detached traces */
     uint32_t created_n, created_cap;
-    struct wr_buf ops; /* meta puts, deletes, truncations in order */
+    struct wr_buf ops; /* meta puts, deletes, truncations in order: wr_commit_next_op() */
     int64_t ram_bytes, disk_bytes;
     bool spilling;
     commit_done done;
@@ -203,6 +203,16 @@ void wr_trace_free(struct trace *trace);
 void wr_snapshot_stale(struct store *store);
 /* ---- snapshot_expire.c: called now and then by the tidy thread, without locks */
 void wr_snapshots_expire(struct store *store);
+
+/* ---- commit.c */
+enum commit_op_kind { OP_PUT = 'P', OP_DELETE = 'D', OP_TRUNCATE = 'T' };
+struct commit_op {
+    enum commit_op_kind kind;
+    const char *key, *value; /* OP_PUT, OP_DELETE: of a meta record */
+    size_t key_len, value_len;
+    uint64_t log_id, upto; /* OP_TRUNCATE */
+};
+bool wr_commit_next_op(struct wr_reader *ops, struct commit_op *op); /* false: that was all */
 
 /* ---- commit_write.c */
 void *wr_commit_thread(void *store);

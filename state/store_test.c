@@ -135,6 +135,41 @@ static void test_zset(void)
     wr_store_close(store);
 }
 
+static bool note_log(void *context, uint64_t commit, const void *bytes, size_t len)
+{
+    wr_buf_printf(context, "%llu:%.*s ", (unsigned long long)commit, (int)len, (const char *)bytes);
+    return true;
+}
+
+/* A log that is dropped in the commit that adds a part with a file of its own: neither the part nor the file stays. */
+static void test_dropped_log(void)
+{
+    struct store *store = open_store();
+    static char big[400 << 10];
+    for (size_t i = 0; i < sizeof big; i++)
+        big[i] = (char)(rand() >> 8);
+    for (int i = 0; i < 3; i++) {
+        struct commit *commit = wr_commit_begin(store);
+        wr_commit_log(commit, 5, big, sizeof big);
+        if (i == 2)
+            wr_commit_log_truncate(commit, 5, UINT64_MAX);
+        submit_wait(store, commit);
+    }
+    struct wr_buf buf = WR_BUF_INIT;
+    for (int again = 0; again < (durable ? 2 : 1); again++) {
+        wr_store_log_scan(store, 5, 0, note_log, &buf);
+        CHECK_STR(wr_buf_cstr(&buf), "");
+        wr_store_settle(store);
+        struct store_stats stats;
+        wr_store_stats(store, &stats);
+        CHECK(stats.disk_bytes < (int64_t)sizeof big);
+        wr_store_close(store);
+        store = open_store();
+    }
+    wr_buf_free(&buf);
+    wr_store_close(store);
+}
+
 static void note_found(void *context, uint32_t index, const struct entry *entry)
 {
     wr_buf_printf(context, "%u=%.*s ", index, (int)entry->payload_len, entry->payload);
@@ -216,12 +251,6 @@ static void test_schema_versions(void)
 static bool note_meta(void *context, const void *key, size_t key_len, const void *value, size_t value_len)
 {
     wr_buf_printf(context, "%.*s=%.*s ", (int)key_len, (const char *)key, (int)value_len, (const char *)value);
-    return true;
-}
-
-static bool note_log(void *context, uint64_t commit, const void *bytes, size_t len)
-{
-    wr_buf_printf(context, "%llu:%.*s ", (unsigned long long)commit, (int)len, (const char *)bytes);
     return true;
 }
 
@@ -492,9 +521,9 @@ static void test_refusals(void)
 
 static void run_tests(void)
 {
-    static void (*const tests[])(void) = {test_zset, test_upsert,         test_schema_versions,
-                                          test_meta, test_truncated_logs, test_detached,
-                                          test_drop, test_expiry,         test_big};
+    static void (*const tests[])(void) = {test_zset,           test_upsert,      test_schema_versions, test_meta,
+                                          test_truncated_logs, test_dropped_log, test_detached,        test_drop,
+                                          test_expiry,         test_big};
     for (size_t i = 0; i < WR_COUNT(tests); i++) {
         remove_dir(test_dir);
         tests[i]();

@@ -97,10 +97,7 @@ void wr_trace_set_durable(struct trace *trace, struct version *version)
 
 void wr_trace_push_pending(struct trace *trace, struct run *run, struct commit *commit)
 {
-    if (trace->pending_n == trace->pending_cap) {
-        trace->pending_cap = trace->pending_cap ? trace->pending_cap * 2 : 4;
-        trace->pending = wr_realloc(trace->pending, trace->pending_cap * sizeof *trace->pending);
-    }
+    WR_GROW(trace->pending, trace->pending_n, trace->pending_cap);
     wr_run_retain(run);
     trace->pending[trace->pending_n++] = (struct pending){run, commit};
     wr_trace_stale(trace);
@@ -128,10 +125,7 @@ struct trace *wr_trace_open_detached(struct store *store, struct commit *commit,
     pthread_mutex_unlock(&store->lock);
     if (created) {
         pthread_mutex_lock(&commit->lock);
-        if (commit->created_n == commit->created_cap) {
-            commit->created_cap = commit->created_cap ? commit->created_cap * 2 : 4;
-            commit->created = wr_realloc(commit->created, commit->created_cap * sizeof(struct trace *));
-        }
+        WR_GROW(commit->created, commit->created_n, commit->created_cap);
         commit->created[commit->created_n++] = trace;
         pthread_mutex_unlock(&commit->lock);
     }

@@ -696,5 +696,5 @@ static int run(const struct jobs *jobs, uint64_t seed, uint64_t steps)
 int main(int argc, char **argv)
 {
     make_names();
-    return jobs_main(argc, argv, 5000, 500000, NULL, run);
+    return jobs_main(argc, argv, 5000, 1000000, NULL, run);
 }
