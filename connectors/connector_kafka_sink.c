@@ -21,9 +21,10 @@
 #include "connectors/kafka_config.h"
 #include "connectors/kafka_marker.h"
 
-#define CALL_MS      1000  /* one blocking call; *stop is looked at between them */
+#define CALL_MS      1000  /* one blocking call, resumed by the next; *stop is looked at between them */
 #define RECOVER_MS   15000 /* recover() gives up after this */
 #define RETRY_MS     200
+#define CREATE_CALLS 5
 #define ENCODE_CHUNK 1024 /* changes encoded before they are handed to librdkafka */
 #define QUEUE_KBYTES "16384"
 
@@ -124,14 +125,16 @@ static rd_kafka_resp_err_t topic_state(struct sink *sink)
 }
 
 /* With the broker's own defaults for partitions and replicas. */
-static void create_topic(struct sink *sink)
+static void create_topic(struct sink *sink, const atomic_bool *stop)
 {
     char reason[256];
     rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->rk);
     rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(sink->topic, -1, -1, reason, sizeof reason);
     if (topic) {
         rd_kafka_CreateTopics(sink->rk, &topic, 1, NULL, queue);
-        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 5 * CALL_MS);
+        rd_kafka_event_t *event = NULL;
+        for (int i = 0; i < CREATE_CALLS && !event && !stopped(stop); i++)
+            event = rd_kafka_queue_poll(queue, CALL_MS);
         const rd_kafka_CreateTopics_result_t *result = event ? rd_kafka_event_CreateTopics_result(event) : NULL;
         size_t n = 0;
         const rd_kafka_topic_result_t **topics = result ? rd_kafka_CreateTopics_result_topics(result, &n) : NULL;
@@ -159,7 +162,7 @@ static bool ensure_topic(struct sink *sink, int64_t deadline_ns, const atomic_bo
             return wr_fail(err, ERR_CONNECTION, "topic \"%s\" is not available: %s", sink->topic,
                            rd_kafka_err2str(code));
         if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !created) {
-            create_topic(sink);
+            create_topic(sink, stop);
             created = true;
         }
         wr_kafka_log(&sink->log, "topic \"%s\": %s; trying again", sink->topic, rd_kafka_err2str(code));
@@ -215,7 +218,7 @@ static enum outcome init_transactions(struct sink *sink, int64_t deadline_ns, co
     for (;;) {
         bool call_again;
         enum outcome outcome =
-            judge(sink, "init transactions", rd_kafka_init_transactions(sink->rk, 2 * CALL_MS), &call_again);
+            judge(sink, "init transactions", rd_kafka_init_transactions(sink->rk, CALL_MS), &call_again);
         if (!call_again) {
             sink->initialised = outcome == OUTCOME_DONE;
             return outcome;
@@ -297,7 +300,7 @@ static enum outcome send_marker(struct sink *sink, uint64_t commit, uint64_t ver
     bool call_again;
     enum outcome outcome;
     do {
-        outcome = judge(sink, "send marker", rd_kafka_send_offsets_to_transaction(sink->rk, list, group, 5 * CALL_MS),
+        outcome = judge(sink, "send marker", rd_kafka_send_offsets_to_transaction(sink->rk, list, group, CALL_MS),
                         &call_again);
         if (call_again)
             rd_kafka_poll(sink->rk, RETRY_MS);
@@ -334,7 +337,7 @@ static enum outcome transaction(struct sink *sink, uint64_t commit, uint64_t ver
     if (outcome != OUTCOME_DONE)
         return outcome;
     wr_failpoint(FP_AFTER_SEND);
-    CALL(outcome, sink, stop, "commit transaction", rd_kafka_commit_transaction(sink->rk, 10 * CALL_MS));
+    CALL(outcome, sink, stop, "commit transaction", rd_kafka_commit_transaction(sink->rk, CALL_MS));
     if (outcome == OUTCOME_DONE) {
         sink->in_transaction = false;
         wr_failpoint(FP_TRANSACTION_END);
@@ -347,7 +350,7 @@ static enum outcome abort_transaction(struct sink *sink, const atomic_bool *stop
     enum outcome outcome;
     if (!sink->in_transaction)
         return OUTCOME_DONE;
-    CALL(outcome, sink, stop, "abort transaction", rd_kafka_abort_transaction(sink->rk, 5 * CALL_MS));
+    CALL(outcome, sink, stop, "abort transaction", rd_kafka_abort_transaction(sink->rk, CALL_MS));
     if (outcome == OUTCOME_DONE)
         sink->in_transaction = false;
     return outcome == OUTCOME_DONE ? OUTCOME_DONE : OUTCOME_NEW_PRODUCER;

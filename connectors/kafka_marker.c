@@ -12,6 +12,7 @@ struct marker_reader {
     rd_kafka_t *rk;
     const char *topic, *origin;
     int64_t deadline_ns;
+    const atomic_bool *stop;
     struct kafka_marker *marker;
     struct wr_error *err;
 };
@@ -42,10 +43,25 @@ bool wr_kafka_marker_parse(const char *text, size_t len, struct kafka_marker *ma
     return true;
 }
 
-static int time_left_ms(const struct marker_reader *reader)
+/* One call waits no longer than this: *stop is looked at between them. */
+#define CALL_MS 1000
+
+static int64_t time_left_ms(const struct marker_reader *reader)
 {
-    int64_t left = (reader->deadline_ns - wr_kafka_clock_ns(CLOCK_MONOTONIC)) / 1000000;
-    return (int)WR_MAX(left, 1);
+    if (reader->stop && atomic_load(reader->stop))
+        return 0;
+    return (reader->deadline_ns - wr_kafka_clock_ns(CLOCK_MONOTONIC)) / 1000000;
+}
+
+/* For the next call; 0: none. */
+static int call_ms(const struct marker_reader *reader)
+{
+    return (int)WR_MAX(WR_MIN(time_left_ms(reader), CALL_MS), 0);
+}
+
+static bool later(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__WAIT_COORD;
 }
 
 static bool no_answer(struct marker_reader *reader, const char *what, rd_kafka_resp_err_t code)
@@ -58,7 +74,9 @@ static bool read_committed(struct marker_reader *reader)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, reader->topic, 0);
-    rd_kafka_resp_err_t code = rd_kafka_committed(reader->rk, list, time_left_ms(reader));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int ms; later(code) && (ms = call_ms(reader)) > 0;)
+        code = rd_kafka_committed(reader->rk, list, ms);
     const rd_kafka_topic_partition_t *partition = &list->elems[0];
     if (!code)
         code = partition->err;
@@ -129,7 +147,10 @@ static bool read_range(struct marker_reader *reader, int32_t partition, int64_t 
     bool end = false;
     *count = 0;
     while (!code && !end) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->rk, time_left_ms(reader));
+        int ms = call_ms(reader);
+        rd_kafka_message_t *message = ms ? rd_kafka_consumer_poll(reader->rk, ms) : NULL;
+        if (!message && ms)
+            continue;
         if (!message) {
             code = RD_KAFKA_RESP_ERR__TIMED_OUT;
             break;
@@ -152,8 +173,9 @@ static bool read_range(struct marker_reader *reader, int32_t partition, int64_t 
 static bool read_tail(struct marker_reader *reader, int32_t partition)
 {
     int64_t low, high;
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(reader->rk, reader->topic, partition, &low, &high, time_left_ms(reader));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int ms; later(code) && (ms = call_ms(reader)) > 0;)
+        code = rd_kafka_query_watermark_offsets(reader->rk, reader->topic, partition, &low, &high, ms);
     if (code)
         return no_answer(reader, "the offsets", code);
     for (int64_t span = TAIL_FIRST; high > low; span *= 4) {
@@ -170,7 +192,9 @@ static bool read_tails(struct marker_reader *reader)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(reader->rk, reader->topic, NULL);
-    rd_kafka_resp_err_t code = rd_kafka_metadata(reader->rk, 0, topic, &metadata, time_left_ms(reader));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int ms; later(code) && (ms = call_ms(reader)) > 0;)
+        code = rd_kafka_metadata(reader->rk, 0, topic, &metadata, ms);
     rd_kafka_topic_destroy(topic);
     if (code)
         return no_answer(reader, "the partitions", code);
@@ -209,6 +233,7 @@ bool wr_kafka_marker_read(const struct sink_config *config, struct kafka_log *lo
         .topic = wr_kafka_topic(config->object),
         .origin = origin,
         .deadline_ns = wr_kafka_clock_ns(CLOCK_MONOTONIC) + (int64_t)timeout_ms * 1000000,
+        .stop = config->stop,
         .marker = marker,
         .err = err,
     };

@@ -571,5 +571,7 @@ bool wr_drop_run(struct weir_statement *statement, const struct datum *params, s
     if (session->state == 'T')
         return wr_pending_drop(session, list->ids, list->n, cascade, err);
     struct ddl drop = {.dropped = list->ids, .ndropped = list->n, .cascade = cascade};
-    return !list->n || wr_loop_ddl(session->db, wr_ddl_apply, &drop, err);
+    TRY(!list->n || wr_loop_ddl(session->db, wr_ddl_apply, &drop, err));
+    wr_sinks_await(session->db);
+    return true;
 }

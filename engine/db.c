@@ -194,18 +194,7 @@ static void close_steps(weir_db *db)
     if (db->loop_started)
         wr_backfill_stop_all(db);
     wr_loop_stop(db);
-    for (uint32_t i = db->nlive; i-- > 0;) {
-        struct live *live = db->live[i];
-        if (live->sink)
-            wr_sink_runner_stop(live->sink);
-        live->sink = NULL;
-        if (live->input) {
-            live->input->cls->close(live->input->source);
-            free(live->input->offsets);
-            free(live->input);
-        }
-        wr_live_free(live);
-    }
+    wr_retire_all(db);
     free(db->live);
     if (db->commit)
         wr_commit_abandon(db->commit);

@@ -167,7 +167,6 @@ static void drop_one(weir_db *db, uint32_t id)
             drop_trace(db, id, RELATION_STATE, live->relation->is_table ? TRACE_UPSERT : TRACE_ZSET);
         if (live->object->kind == OBJECT_SINK)
             wr_commit_log_truncate(db->commit, id, UINT64_MAX);
-        wr_live_free(live);
     }
     char prefix[32];
     int len = snprintf(prefix, sizeof prefix, "offset/%u/", id);
@@ -267,11 +266,11 @@ static bool attach_lives(weir_db *db, struct births *births, struct wr_error *er
 /* All that was made is taken down again, what was begun last first. */
 static void undo_births(weir_db *db, const struct ddl *ddl, struct births *births)
 {
-    for (size_t i = births->attached; i-- > 0;)
-        if (births->lives[i])
-            wr_live_detach(db, births->lives[i]);
     for (size_t i = births->n; i-- > 0;) {
-        wr_live_free(births->lives[i]);
+        if (i >= births->attached)
+            wr_live_free(births->lives[i]);
+        else if (births->lives[i])
+            wr_live_detach(db, births->lives[i]);
         if (ddl->backfill)
             ddl->backfill->lives[i] = NULL;
     }

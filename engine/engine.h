@@ -73,6 +73,7 @@ struct weir_db {
     bool stopping, source_ready;
     uint64_t durable_commit;
     struct backfill *backfills;
+    uint32_t retiring, ending_sinks; /* threads that end what was detached; sinks among that */
     int sessions;
     bool failed;
     struct wr_error failure;
@@ -86,6 +87,8 @@ struct weir_db {
     struct exchange_registry *exchanges;
     struct live **live; /* by object id ascending = topological order */
     uint32_t nlive, live_cap;
+    struct live *detached; /* newest first */
+    struct live_source *detached_sources;
     uint64_t epoch, last_commit_ms;
     bool dirty;         /* something since the last commit */
     bool commit_wanted; /* somebody waits */
@@ -108,6 +111,7 @@ struct live_source {
     struct partition_offset *offsets; /* applied */
     uint32_t noffsets;
     bool offsets_dirty;
+    struct live_source *next; /* detached */
 };
 
 struct live {
@@ -126,6 +130,7 @@ struct live {
     uint32_t readers;      /* of a source */
     struct trace **copies; /* of shared state, made by a backfill, read by nobody any more */
     uint32_t ncopies;
+    struct live *next_detached;
 };
 
 /* Describe how a relation's rows are stored; memory from the arena. */
@@ -142,12 +147,19 @@ bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *obje
 bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err) WR_MUST;
 /* In the commit that carries its state, once that is handed over. */
 void wr_live_drop_copies(weir_db *db, struct live *live);
-void wr_live_detach(weir_db *db, struct live *live); /* the reverse; also stops sinks and sources */
+/* The reverse: sinks are asked to stop, and wr_retire() ends and frees it. */
+void wr_live_detach(weir_db *db, struct live *live);
 void wr_live_free(struct live *live);
 struct live *wr_live_find(weir_db *db, uint32_t id);
 bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err) WR_MUST;
 /* One reader less; a source without readers stops, and starts anew for the next one. */
 void wr_live_release_source(weir_db *db, struct live *source);
+
+/* ---- ends (retire.c) */
+
+void wr_retire(weir_db *db);      /* loop thread: what was detached ends on a thread of its own, and is freed */
+void wr_retire_all(weir_db *db);  /* the loop has stopped: everything; waits */
+void wr_sinks_await(weir_db *db); /* not the loop: until detached sinks have ended, or for some seconds */
 
 /* ---- loop (loop.c) */
 
@@ -232,7 +244,8 @@ void wr_backfill_cancel(weir_db *db, uint32_t object);
 /* ---- sinks (sink.c) */
 
 bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **runner, struct wr_error *err) WR_MUST;
-void wr_sink_runner_stop(struct sink_runner *runner);
+void wr_sink_runner_ask(struct sink_runner *runner);           /* to stop: does not wait */
+void wr_sink_runner_end(struct sink_runner *runner);           /* waits, and frees it */
 uint64_t wr_sink_runner_delivered(struct sink_runner *runner); /* commit */
 struct sink_status {
     uint64_t delivered_commit;

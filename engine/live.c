@@ -340,16 +340,6 @@ bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err)
     return true;
 }
 
-static void stop_source(struct live *live)
-{
-    if (!live->input)
-        return;
-    live->input->cls->close(live->input->source);
-    free(live->input->offsets);
-    free(live->input);
-    live->input = NULL;
-}
-
 static void forget_offsets(weir_db *db, struct live *live)
 {
     for (uint32_t p = 0; live->input && p < live->input->noffsets; p++) {
@@ -364,7 +354,11 @@ void wr_live_release_source(weir_db *db, struct live *source)
     if (--source->readers)
         return;
     forget_offsets(db, source);
-    stop_source(source);
+    if (!source->input)
+        return;
+    source->input->next = db->detached_sources;
+    db->detached_sources = source->input;
+    source->input = NULL;
 }
 
 /* Calls for each scan of a relation; worker 0 stands for all where something is to be done once. */
@@ -450,6 +444,19 @@ void wr_live_drop_copies(weir_db *db, struct live *live)
     live->ncopies = 0;
 }
 
+/* Out of the graph and the list of what runs. */
+static void unhang(weir_db *db, struct live *live)
+{
+    struct wr_error none = WR_ERROR_INIT;
+    (void)!each_scan(db, live, disconnect_scan, &none);
+    for (uint32_t i = 0; i < db->nlive; i++)
+        if (db->live[i] == live) {
+            memmove(&db->live[i], &db->live[i + 1], (db->nlive - i - 1) * sizeof *db->live);
+            db->nlive--;
+            break;
+        }
+}
+
 bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err)
 {
     TRY(each_scan(db, live, is_running, err));
@@ -461,23 +468,19 @@ bool wr_live_attach(weir_db *db, struct live *live, struct wr_error *err)
     if (ok && live->object->kind == OBJECT_SINK)
         ok = wr_sink_runner_start(db, live, &live->sink, err);
     if (!ok)
-        wr_live_detach(db, live);
+        unhang(db, live);
     return ok;
 }
 
 void wr_live_detach(weir_db *db, struct live *live)
 {
-    if (live->sink)
-        wr_sink_runner_stop(live->sink);
-    live->sink = NULL;
-    struct wr_error none = WR_ERROR_INIT;
-    (void)!each_scan(db, live, disconnect_scan, &none);
-    if (live->object->kind == OBJECT_TABLE)
-        stop_source(live);
-    for (uint32_t i = 0; i < db->nlive; i++)
-        if (db->live[i] == live) {
-            memmove(&db->live[i], &db->live[i + 1], (db->nlive - i - 1) * sizeof *db->live);
-            db->nlive--;
-            break;
-        }
+    if (live->sink) {
+        wr_sink_runner_ask(live->sink);
+        pthread_mutex_lock(&db->lock);
+        db->ending_sinks++;
+        pthread_mutex_unlock(&db->lock);
+    }
+    unhang(db, live);
+    live->next_detached = db->detached;
+    db->detached = live;
 }

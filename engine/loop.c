@@ -576,6 +576,7 @@ static void wait_for_work(weir_db *db)
 static bool loop_once(weir_db *db, struct fed *fed, struct wr_error *err)
 {
     bool called = run_calls(db);
+    wr_retire(db);
     bool ok = true;
     bool fed_any = source_epoch(db, fed, &ok, err);
     TRY(ok);

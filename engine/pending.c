@@ -124,6 +124,8 @@ bool wr_pending_commit(struct weir_session *session, struct write_list *const *w
     ok = ok && wr_loop_ddl(session->db, wr_ddl_apply, &ddl, err);
     if (ddl.backfill)
         wr_backfill_end(ddl.backfill);
+    if (ok && ddl.ndropped)
+        wr_sinks_await(session->db);
     free(created);
     return ok;
 }

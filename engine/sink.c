@@ -299,7 +299,7 @@ bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **o
     return true;
 }
 
-void wr_sink_runner_stop(struct sink_runner *runner)
+void wr_sink_runner_ask(struct sink_runner *runner)
 {
     pthread_mutex_lock(&runner->db->lock);
     atomic_store(&runner->stop, true);
@@ -308,6 +308,10 @@ void wr_sink_runner_stop(struct sink_runner *runner)
     pthread_mutex_lock(&runner->lock);
     pthread_cond_signal(&runner->wake);
     pthread_mutex_unlock(&runner->lock);
+}
+
+void wr_sink_runner_end(struct sink_runner *runner)
+{
     pthread_join(runner->thread, NULL);
     if (runner->sink)
         runner->cls->close(runner->sink);
