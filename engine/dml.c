@@ -1,4 +1,4 @@
-/* INSERT, UPDATE, DELETE: a query gives the rows, compare-and-set writes carry them out (writes.h).
+/* INSERT, UPDATE, DELETE, TRUNCATE: a query gives the rows, compare-and-set writes carry them out (writes.h).
  *
  * Autocommit statements retry when a row changed between their snapshot and their turn; after a few tries they run on
  * the loop thread, where nothing can come between. */
@@ -14,8 +14,11 @@ struct dml {
     struct write_list *list;
     struct wr_arena arena;
     bool blind;
-    enum { DML_INSERT, DML_UPDATE, DML_DELETE } kind;
+    enum { DML_INSERT, DML_UPDATE, DML_DELETE, DML_TRUNCATE } kind;
+    const PgQuery__RangeVar *truncated; /* the table of TRUNCATE at work */
 };
+
+#define TRUNCATED_MAX 64
 
 /* Row numbers of old and new rows of one batch as writes. */
 static bool add_changes(struct dml *dml, const struct batch *batch, struct wr_error *err)
@@ -84,8 +87,8 @@ static bool take_rows(void *context, const struct batch *batch, struct wr_error 
     return add_changes(dml, batch, err);
 }
 
-static bool bind(struct weir_statement *statement, struct planner *planner, const struct object **table,
-                 struct plan **plan, struct wr_error *err)
+static bool bind(struct weir_statement *statement, struct planner *planner, const PgQuery__RangeVar *truncated,
+                 const struct object **table, struct plan **plan, struct wr_error *err)
 {
     const PgQuery__Node *node = statement->parsed->node;
     switch (node->node_case) {
@@ -93,6 +96,8 @@ static bool bind(struct weir_statement *statement, struct planner *planner, cons
         return wr_plan_bind_insert(planner, node->insert_stmt, table, plan, err);
     case PG_QUERY__NODE__NODE_UPDATE_STMT:
         return wr_plan_bind_update(planner, node->update_stmt, table, plan, err);
+    case PG_QUERY__NODE__NODE_TRUNCATE_STMT:
+        return wr_plan_bind_truncate(planner, truncated, table, plan, err);
     default:
         return wr_plan_bind_delete(planner, node->delete_stmt, table, plan, err);
     }
@@ -111,7 +116,7 @@ bool wr_dml_describe(struct weir_statement *statement, struct wr_error *err)
     planner.param_types = statement->param_types;
     const struct object *table;
     struct plan *plan;
-    bool ok = bind(statement, &planner, &table, &plan, err);
+    bool ok = bind(statement, &planner, NULL, &table, &plan, err);
     wr_arena_reset(&arena);
     wr_read_view_end(session, &view);
     return ok;
@@ -129,7 +134,7 @@ static bool evaluate(struct weir_statement *statement, const struct datum *param
     planner.n_params = statement->nparams;
     planner.param_types = statement->param_types;
     struct plan *plan = NULL;
-    bool ok = bind(statement, &planner, &dml->table, &plan, err);
+    bool ok = bind(statement, &planner, dml->truncated, &dml->table, &plan, err);
     if (ok) {
         wr_plan_set_params(&arena, plan, params, statement->nparams);
         ok = wr_plan_optimize(&planner, &plan, err);
@@ -148,9 +153,19 @@ static void dml_init(struct dml *dml, struct weir_statement *statement)
 {
     memset(dml, 0, sizeof *dml);
     dml->session = statement->session;
-    dml->kind = statement->parsed->node->node_case == PG_QUERY__NODE__NODE_INSERT_STMT   ? DML_INSERT
-                : statement->parsed->node->node_case == PG_QUERY__NODE__NODE_UPDATE_STMT ? DML_UPDATE
-                                                                                         : DML_DELETE;
+    switch (statement->parsed->node->node_case) {
+    case PG_QUERY__NODE__NODE_INSERT_STMT:
+        dml->kind = DML_INSERT;
+        break;
+    case PG_QUERY__NODE__NODE_UPDATE_STMT:
+        dml->kind = DML_UPDATE;
+        break;
+    case PG_QUERY__NODE__NODE_TRUNCATE_STMT:
+        dml->kind = DML_TRUNCATE;
+        break;
+    default:
+        dml->kind = DML_DELETE;
+    }
     wr_arena_init(&dml->arena, &statement->session->db->pool_queries);
 }
 
@@ -163,11 +178,11 @@ static void dml_fini(struct dml *dml)
 
 static void tag_of(struct dml *dml, struct weir_result *result, int64_t rows)
 {
-    snprintf(result->tag, sizeof result->tag,
-             dml->kind == DML_INSERT   ? "INSERT 0 %lld"
-             : dml->kind == DML_UPDATE ? "UPDATE %lld"
-                                       : "DELETE %lld",
-             (long long)rows);
+    static const char *const verbs[] = {"INSERT 0", "UPDATE", "DELETE"};
+    if (dml->kind == DML_TRUNCATE)
+        snprintf(result->tag, sizeof result->tag, "TRUNCATE TABLE");
+    else
+        snprintf(result->tag, sizeof result->tag, "%s %lld", verbs[dml->kind], (long long)rows);
 }
 
 /* Rows, not writes: an update that moves a key is two writes. */
@@ -188,24 +203,84 @@ static int64_t rows_of(struct dml *dml)
     return n;
 }
 
+/* ---- running: TRUNCATE of several tables is several parts, other statements are one */
+
+struct parts {
+    size_t n;
+    struct dml items[TRUNCATED_MAX];
+    struct write_list *lists[TRUNCATED_MAX]; /* of those with writes */
+    size_t nlists;
+};
+
+static bool is_repeated(const struct parts *parts, const struct dml *dml)
+{
+    for (const struct dml *other = parts->items; other < dml; other++)
+        if (other->table == dml->table)
+            return true;
+    return false;
+}
+
+static bool evaluate_part(struct weir_statement *statement, const struct datum *params, const struct read_view *view,
+                          const PgQuery__RangeVar *truncated, struct parts *parts, struct wr_error *err)
+{
+    struct dml *dml = &parts->items[parts->n++];
+    dml_init(dml, statement);
+    dml->truncated = truncated;
+    bool ok = evaluate(statement, params, view, dml, err);
+    if ((ok || wr_writes_fail(dml->list)) && wr_writes_count(dml->list) && !is_repeated(parts, dml))
+        parts->lists[parts->nlists++] = dml->list;
+    return ok;
+}
+
+/* False with lists: they tell which error comes first (wr_writes_fail). */
+static bool evaluate_parts(struct weir_statement *statement, const struct datum *params, const struct read_view *view,
+                           struct parts *parts, struct wr_error *err)
+{
+    const PgQuery__Node *node = statement->parsed->node;
+    if (node->node_case != PG_QUERY__NODE__NODE_TRUNCATE_STMT)
+        return evaluate_part(statement, params, view, NULL, parts, err);
+    const PgQuery__TruncateStmt *truncate = node->truncate_stmt;
+    if (truncate->n_relations > TRUNCATED_MAX)
+        return wr_fail(err, ERR_TOO_COMPLEX, "TRUNCATE of more than %d tables", TRUNCATED_MAX);
+    for (size_t i = 0; i < truncate->n_relations; i++)
+        if (!evaluate_part(statement, params, view, truncate->relations[i]->range_var, parts, err)) {
+            parts->nlists = 0;
+            return false;
+        }
+    return true;
+}
+
+static void parts_free(struct parts *parts)
+{
+    for (size_t i = 0; i < parts->n; i++)
+        dml_fini(&parts->items[i]);
+    free(parts);
+}
+
+static bool write_parts(struct weir_session *session, const struct parts *parts, struct wr_error *err)
+{
+    for (size_t i = 0; i < parts->nlists; i++)
+        TRY(wr_transaction_write(session, parts->lists[i], err));
+    return true;
+}
+
 static bool in_transaction(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                            struct wr_error *err)
 {
     struct weir_session *session = statement->session;
     struct read_view view;
     wr_read_view_begin(session, &view);
-    struct dml dml;
-    dml_init(&dml, statement);
-    bool ok = evaluate(statement, params, &view, &dml, err);
-    if (!ok && wr_writes_fail(dml.list)) {
-        struct wr_error first = WR_ERROR_INIT;
-        if (!wr_transaction_write(session, dml.list, &first))
+    struct parts *parts = wr_calloc(1, sizeof *parts);
+    bool ok = evaluate_parts(statement, params, &view, parts, err);
+    struct wr_error first = WR_ERROR_INIT;
+    if (!write_parts(session, parts, ok ? err : &first)) {
+        if (!ok)
             *err = first;
-    } else if (ok) {
-        ok = wr_transaction_write(session, dml.list, err);
-        tag_of(&dml, result, rows_of(&dml));
+        ok = false;
     }
-    dml_fini(&dml);
+    if (ok)
+        tag_of(&parts->items[0], result, rows_of(&parts->items[0]));
+    parts_free(parts);
     wr_read_view_end(session, &view);
     return ok;
 }
@@ -216,16 +291,15 @@ static bool evaluate_and_apply(struct weir_statement *statement, const struct da
     struct weir_session *session = statement->session;
     struct read_view view;
     wr_read_view_begin(session, &view);
-    struct dml dml;
-    dml_init(&dml, statement);
-    bool ok = evaluate(statement, params, &view, &dml, err);
+    struct parts *parts = wr_calloc(1, sizeof *parts);
+    bool ok = evaluate_parts(statement, params, &view, parts, err);
     wr_read_view_end(session, &view);
-    if ((ok || wr_writes_fail(dml.list)) && wr_writes_count(dml.list))
-        ok = here ? wr_writes_apply_here(session->db, &dml.list, 1, err)
-                  : wr_writes_apply(session->db, &dml.list, 1, err);
+    if (parts->nlists)
+        ok = here ? wr_writes_apply_here(session->db, parts->lists, parts->nlists, err)
+                  : wr_writes_apply(session->db, parts->lists, parts->nlists, err);
     if (ok)
-        tag_of(&dml, result, rows_of(&dml));
-    dml_fini(&dml);
+        tag_of(&parts->items[0], result, rows_of(&parts->items[0]));
+    parts_free(parts);
     return ok;
 }
 
@@ -268,6 +342,12 @@ bool wr_insert_run(struct weir_statement *statement, const struct datum *params,
 
 bool wr_update_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                    struct wr_error *err)
+{
+    return run_dml(statement, params, result, err);
+}
+
+bool wr_truncate_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                     struct wr_error *err)
 {
     return run_dml(statement, params, result, err);
 }

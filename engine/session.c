@@ -103,6 +103,8 @@ static const struct statement_class update_class = {
     .name = "UPDATE", .describe = wr_dml_describe, .run = wr_update_run, .writes = true};
 static const struct statement_class delete_class = {
     .name = "DELETE", .describe = wr_dml_describe, .run = wr_delete_run, .writes = true};
+static const struct statement_class truncate_class = {
+    .name = "TRUNCATE", .describe = NULL, .run = wr_truncate_run, .writes = true};
 static const struct statement_class begin_class = {.name = "BEGIN", .describe = NULL, .run = wr_begin_run};
 static const struct statement_class commit_class = {
     .name = "COMMIT", .describe = NULL, .run = wr_commit_run, .ends_transaction = true};
@@ -194,6 +196,8 @@ static const struct statement_class *postgres_class(const PgQuery__Node *node)
         return &update_class;
     case PG_QUERY__NODE__NODE_DELETE_STMT:
         return &delete_class;
+    case PG_QUERY__NODE__NODE_TRUNCATE_STMT:
+        return &truncate_class;
     case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
         return transaction_class(node->transaction_stmt);
     case PG_QUERY__NODE__NODE_VIEW_STMT:

@@ -138,6 +138,7 @@ bool wr_feed_relation(struct weir_session *session, const struct read_view *view
 bool wr_insert_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_update_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_delete_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_truncate_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_dml_describe(struct weir_statement *, struct wr_error *);
 bool wr_begin_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_commit_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);

@@ -242,12 +242,43 @@ static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, 
 
 /* ---- UPDATE, DELETE */
 
+/* FROM of UPDATE, USING of DELETE. */
+struct others {
+    size_t n;
+    PgQuery__Node *const *items;
+};
+
+static bool open_others(struct block *block, const struct others *others)
+{
+    struct block more = {.binder = block->binder};
+    TRY(bind_from(&more, others->n, others->items));
+    TRY(scope_join(block->binder, &block->from.scope, &more.from.scope, block->from.plan->ncols));
+    block->from.plan = make_join(block->binder->arena, JOIN_INNER, block->from.plan, more.from.plan, NULL);
+    return true;
+}
+
+/* A row of the table that meets several others is changed once, by the first of the resulting rows in the order of
+ * their encoding. (SQL leaves open by which.) The table's columns come first in the plan. */
+static struct plan *once_per_row(struct binder *binder, const struct object *table, struct plan *plan)
+{
+    struct plan *first = make_topn(binder->arena, plan, 1, 0, NULL);
+    bool keyed = table->npk && !table->cols[table->ncols - 1].hidden;
+    uint16_t n = keyed ? table->npk : table->ncols;
+    first->topn.partition = WR_NEW_ARRAY(binder->arena, uint16_t, n);
+    first->topn.npartition = n;
+    for (uint16_t i = 0; i < n; i++)
+        first->topn.partition[i] = keyed ? table->pk[i] : i;
+    return first;
+}
+
 static bool open_table(struct block *block, const struct object *table, const PgQuery__RangeVar *name,
-                       const PgQuery__Node *where)
+                       const struct others *others, const PgQuery__Node *where)
 {
     bool aliased = name->alias && name->alias->aliasname && *name->alias->aliasname;
     const char *alias = wr_arena_strdup(block->binder->arena, aliased ? name->alias->aliasname : table->name);
     TRY(bind_scan(block->binder, table, alias, &block->from));
+    if (others->n)
+        TRY(open_others(block, others));
     block->clause = "WHERE";
     block->scalars_allowed = true;
     return !where || bind_where(block, where, NULL);
@@ -281,14 +312,13 @@ static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, 
                         struct plan **plan)
 {
     struct block block = {.binder = binder};
-    if (node->n_from_clause)
-        return bind_unsupported(binder, -1, "UPDATE ... FROM");
+    struct others others = {node->n_from_clause, node->from_clause};
     if (node->n_returning_list)
         return bind_unsupported(binder, -1, "RETURNING");
     TRY(check_target(binder, node->relation, "update", table));
     if (node->with_clause)
         TRY(bind_with(binder, node->with_clause));
-    TRY(open_table(&block, *table, node->relation, node->where_clause));
+    TRY(open_table(&block, *table, node->relation, &others, node->where_clause));
     uint16_t nold = (*table)->ncols, nnew = visible_columns(*table), n = (uint16_t)(nold + nnew);
     struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
     const char **names = WR_NEW_ARRAY(binder->arena, const char *, n);
@@ -303,6 +333,8 @@ static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, 
     }
     TRY(bind_attach_scalars(&block, all, n));
     *plan = make_project(binder->arena, block.from.plan, exprs, names, n);
+    if (others.n)
+        *plan = once_per_row(binder, *table, *plan);
     return true;
 }
 
@@ -310,14 +342,13 @@ static bool bind_delete(struct binder *binder, const PgQuery__DeleteStmt *node, 
                         struct plan **plan)
 {
     struct block block = {.binder = binder};
-    if (node->n_using_clause)
-        return bind_unsupported(binder, -1, "DELETE ... USING");
+    struct others others = {node->n_using_clause, node->using_clause};
     if (node->n_returning_list)
         return bind_unsupported(binder, -1, "RETURNING");
     TRY(check_target(binder, node->relation, "delete from", table));
     if (node->with_clause)
         TRY(bind_with(binder, node->with_clause));
-    TRY(open_table(&block, *table, node->relation, node->where_clause));
+    TRY(open_table(&block, *table, node->relation, &others, node->where_clause));
     uint16_t n = (*table)->ncols;
     if (block.from.plan->ncols == n) {
         *plan = block.from.plan;
@@ -330,6 +361,8 @@ static bool bind_delete(struct binder *binder, const PgQuery__DeleteStmt *node, 
         names[i] = block.from.plan->cols[i].name;
     }
     *plan = make_project(binder->arena, block.from.plan, exprs, names, n);
+    if (others.n)
+        *plan = once_per_row(binder, *table, *plan);
     return true;
 }
 
@@ -357,6 +390,23 @@ bool wr_plan_bind_delete(struct planner *planner, const PgQuery__DeleteStmt *del
     struct binder binder;
     planner_binder(planner, err, &binder);
     return bind_delete(&binder, del, table, plan) && bind_resolve_params(&binder) && wr_plan_verify(*plan, err);
+}
+
+bool wr_plan_bind_truncate(struct planner *planner, const PgQuery__RangeVar *name, const struct object **table,
+                           struct plan **plan, struct wr_error *err)
+{
+    struct binder binder;
+    PgQuery__RangeVar nowhere = *name; /* PostgreSQL gives no position */
+    struct source source = {0};
+    nowhere.location = -1;
+    planner_binder(planner, err, &binder);
+    TRY(wr_plan_relation(planner, &nowhere, table, err));
+    if ((*table)->kind != OBJECT_TABLE)
+        return bind_fail(&binder, -1, ERR_WRONG_OBJECT_TYPE, "\"%s\" is not a table", (*table)->name);
+    TRY(check_target(&binder, &nowhere, "truncate", table));
+    TRY(bind_scan(&binder, *table, wr_arena_strdup(planner->arena, (*table)->name), &source));
+    *plan = source.plan;
+    return true;
 }
 
 bool wr_plan_bind_expr(struct planner *planner, const PgQuery__Node *node, const struct object *relation,

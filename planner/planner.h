@@ -51,6 +51,9 @@ bool wr_plan_bind_update(struct planner *planner, const PgQuery__UpdateStmt *upd
                          struct plan **plan, struct wr_error *err) WR_MUST;
 bool wr_plan_bind_delete(struct planner *planner, const PgQuery__DeleteStmt *del, const struct object **table,
                          struct plan **plan, struct wr_error *err) WR_MUST;
+/* One table of TRUNCATE: as DELETE of all its rows. */
+bool wr_plan_bind_truncate(struct planner *planner, const PgQuery__RangeVar *name, const struct object **table,
+                           struct plan **plan, struct wr_error *err) WR_MUST;
 /* CREATE TABLE / SOURCE: columns, primary key, options, checked; definition/query/id left to the engine. */
 bool wr_plan_bind_create_table(struct planner *planner, const struct statement *statement, struct object *object,
                                struct wr_error *err) WR_MUST;
