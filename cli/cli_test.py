@@ -102,6 +102,11 @@ def test_signals():
     process.send_signal(signal.SIGINT)
     check_equal(process.wait(10), 130, "signal while a statement runs")
     check_in("canceling statement", process.stderr.read(), "the statement was cancelled")
+    process = subprocess.Popen([weir, "run", "--exit-when-caught-up", "--quiet", script("select 1;")], stdout=subprocess.DEVNULL,
+                               env={**os.environ, "WEIR_FAKE_BEHIND": "1"})
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    check_equal(process.wait(10), 130, "signal before it is caught up")
 
 
 def test_serve():

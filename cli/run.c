@@ -85,13 +85,14 @@ static bool print_clickhouse(weir_session *session)
 
 /* ---- */
 
-/* Until asked to stop, or caught up where that was wished. */
+/* Until asked to stop, or caught up where that was wished: to be stopped before is not what was asked for. */
 static int keep_running(weir_db *db, const struct cli_options *options)
 {
     struct progress_display *display = wr_cli_progress_new(db);
-    for (int ms = 0; !atomic_load(&wr_cli_stop_asked); ms += CHECK_MS) {
+    bool caught_up = false;
+    for (int ms = 0; !caught_up && !atomic_load(&wr_cli_stop_asked); ms += CHECK_MS) {
         weir_error error = {.sqlstate = ""};
-        bool caught_up = options->exit_when_caught_up && weir_caught_up(db, &error);
+        caught_up = options->exit_when_caught_up && weir_caught_up(db, &error);
         if (error.sqlstate[0]) {
             wr_cli_progress_free(display);
             wr_cli_report(&error);
@@ -99,12 +100,11 @@ static int keep_running(weir_db *db, const struct cli_options *options)
         }
         if (!options->quiet && (caught_up || ms % DISPLAY_MS == 0))
             wr_cli_progress_show(display, caught_up);
-        if (caught_up)
-            break;
-        usleep(CHECK_MS * 1000);
+        if (!caught_up)
+            usleep(CHECK_MS * 1000);
     }
     wr_cli_progress_free(display);
-    return 0;
+    return options->exit_when_caught_up && !caught_up ? CLI_INTERRUPTED : 0;
 }
 
 static int run(weir_db *db, const struct cli_options *options)

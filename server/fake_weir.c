@@ -628,7 +628,7 @@ bool weir_caught_up(weir_db *db, weir_error *error)
 {
     static int asked;
     (void)db, (void)error;
-    return ++asked > 5;
+    return ++asked > 5 && !getenv("WEIR_FAKE_BEHIND");
 }
 
 void weir_on_log(weir_db *db, void (*log)(void *context, const char *line), void *context)
