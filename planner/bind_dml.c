@@ -284,6 +284,22 @@ static bool open_table(struct block *block, const struct object *table, const Pg
     return !where || bind_where(block, where, NULL);
 }
 
+/* SET (a, b) = (1, 2): the tree has the whole row at each of its columns. */
+static bool value_of_row(struct binder *binder, const PgQuery__MultiAssignRef *ref, const PgQuery__Node **value)
+{
+    int location = bind_location(ref->source);
+    if (ref->source->node_case == PG_QUERY__NODE__NODE_SUB_LINK)
+        return bind_unsupported(binder, location, "SET (...) = (SELECT ...)");
+    if (ref->source->node_case != PG_QUERY__NODE__NODE_ROW_EXPR)
+        return bind_fail(binder, location, ERR_FEATURE_NOT_SUPPORTED,
+                         "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression");
+    const PgQuery__RowExpr *row = ref->source->row_expr;
+    if (row->n_args != (size_t)ref->ncolumns)
+        return bind_fail(binder, row->location, ERR_SYNTAX, "number of columns does not match number of values");
+    *value = row->args[ref->colno - 1];
+    return true;
+}
+
 static bool bind_set(struct block *block, const struct object *table, const PgQuery__UpdateStmt *node,
                      struct expr **exprs)
 {
@@ -295,13 +311,14 @@ static bool bind_set(struct block *block, const struct object *table, const PgQu
         TRY(resolve_column(binder, table, target, &column));
         if (exprs[column])
             return bind_fail(binder, -1, ERR_SYNTAX, "multiple assignments to same column \"%s\"", target->name);
-        if (target->val->node_case == PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF)
-            return bind_unsupported(binder, target->location, "SET (...) = (...)");
-        if (target->val->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT) {
+        const PgQuery__Node *value = target->val;
+        if (value->node_case == PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF)
+            TRY(value_of_row(binder, value->multi_assign_ref, &value));
+        if (value->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT) {
             TRY(bind_default(binder, &table->cols[column], &exprs[column]));
             continue;
         }
-        TRY(bind_expr(block, target->val, &exprs[column]));
+        TRY(bind_expr(block, value, &exprs[column]));
         TRY(assign(binder, &table->cols[column], &exprs[column]));
     }
     return true;
