@@ -104,7 +104,7 @@ static const struct statement_class update_class = {
 static const struct statement_class delete_class = {
     .name = "DELETE", .describe = wr_dml_describe, .run = wr_delete_run, .writes = true};
 static const struct statement_class truncate_class = {
-    .name = "TRUNCATE", .describe = NULL, .run = wr_truncate_run, .writes = true};
+    .name = "TRUNCATE TABLE", .describe = NULL, .run = wr_truncate_run, .writes = true};
 static const struct statement_class begin_class = {.name = "BEGIN", .describe = NULL, .run = wr_begin_run};
 static const struct statement_class commit_class = {
     .name = "COMMIT", .describe = NULL, .run = wr_commit_run, .ends_transaction = true};
