@@ -55,6 +55,12 @@ struct plan_order {
     bool descending, nulls_first;
 };
 
+/* Constants of one type: what a column is compared with by = or IN. */
+struct plan_given {
+    uint16_t n;
+    struct expr **values;
+};
+
 struct plan_agg {
     const struct agg *agg;
     int32_t arg;    /* input column, -1 for count(*) */
@@ -84,6 +90,12 @@ struct plan {
             uint32_t object; /* catalog id */
             const char *name;
             uint16_t *columns; /* which of the relation's columns (ncols of them), in output order */
+            /* ad hoc: only rows with these values in the key of `lookup`, which is the relation itself or an index of
+             * it, are needed; 0: all rows */
+            uint32_t lookup;
+            const char *lookup_name;
+            uint16_t nlookup;         /* key columns */
+            struct plan_given *given; /* by key column */
         } scan;
         struct {
             uint32_t nrows;

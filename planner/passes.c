@@ -18,6 +18,7 @@ static const struct pass passes[] = {
     {"prune", pass_prune, false},
     {"merge", pass_merge, false},
     {"share", pass_share, false},
+    {"lookup", pass_lookup, false},
 };
 
 #define ROUNDS_MAX 8
