@@ -93,6 +93,8 @@ struct source_class {
     uint32_t (*positions)(struct source *source, struct partition_offset *positions, uint32_t max);
     /* Has everything up to the ends seen at open been handed out by poll()? (consumer position, not last offset + 1) */
     bool (*caught_up)(struct source *source, struct wr_error *err);
+    /* What it waits for or complains of just now; false: nothing. NULL: it never does. */
+    bool (*trouble)(struct source *source, char *to, size_t size);
     int64_t (*cpu_ns)(struct source *source); /* thread CPU time spent generating or decoding; NULL: unknown */
     void (*close)(struct source *source);
 };

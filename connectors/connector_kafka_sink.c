@@ -469,6 +469,7 @@ static void kafka_close(struct sink *sink)
     close_producer(sink);
     wr_encoder_fini(&sink->encoder);
     wr_buf_free(&sink->buf);
+    wr_kafka_log_fini(&sink->log);
     free(sink->topic);
     free(sink);
 }

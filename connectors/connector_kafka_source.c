@@ -232,6 +232,8 @@ static int32_t partition_count(struct source *source)
     rd_kafka_topic_destroy(topic);
     if (code)
         wr_kafka_log(&source->log, "topic \"%s\": %s; trying again", source->topic, rd_kafka_err2str(code));
+    else
+        wr_kafka_log_over(&source->log);
     return count;
 }
 
@@ -432,6 +434,7 @@ static void source_free(struct source *source)
     if (source->decoder)
         source->format->close(source->decoder);
     wr_table_columns_fini(&source->table);
+    wr_kafka_log_fini(&source->log);
     pthread_mutex_destroy(&source->lock);
     free(source->partitions);
     free(source->topic);
@@ -550,6 +553,11 @@ static bool kafka_caught_up(struct source *source, struct wr_error *err)
     return done;
 }
 
+static bool kafka_trouble(struct source *source, char *to, size_t size)
+{
+    return wr_kafka_log_last(&source->log, to, size);
+}
+
 static int64_t kafka_cpu_ns(struct source *source)
 {
     return atomic_load(&source->cpu_ns);
@@ -571,6 +579,7 @@ const struct source_class wr_source_kafka = {
     .poll = kafka_poll,
     .positions = kafka_positions,
     .caught_up = kafka_caught_up,
+    .trouble = kafka_trouble,
     .cpu_ns = kafka_cpu_ns,
     .close = kafka_close,
 };

@@ -28,10 +28,37 @@ void wr_kafka_log_init(struct kafka_log *log, const char *what, const char *name
     log->log = sink;
     log->context = context;
     snprintf(log->name, sizeof log->name, "%s %s", what, name);
+    pthread_mutex_init(&log->lock, NULL);
+}
+
+void wr_kafka_log_fini(struct kafka_log *log)
+{
+    pthread_mutex_destroy(&log->lock);
+}
+
+void wr_kafka_log_over(struct kafka_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    log->last[0] = '\0';
+    pthread_mutex_unlock(&log->lock);
+}
+
+bool wr_kafka_log_last(struct kafka_log *log, char *to, size_t size)
+{
+    pthread_mutex_lock(&log->lock);
+    snprintf(to, size, "%s", log->last);
+    pthread_mutex_unlock(&log->lock);
+    return *to;
 }
 
 void wr_kafka_log(struct kafka_log *log, const char *fmt, ...)
 {
+    va_list last;
+    va_start(last, fmt);
+    pthread_mutex_lock(&log->lock);
+    vsnprintf(log->last, sizeof log->last, fmt, last);
+    pthread_mutex_unlock(&log->lock);
+    va_end(last);
     if (!log->log)
         return;
     int64_t now = wr_kafka_clock_ns(CLOCK_MONOTONIC);

@@ -4,6 +4,7 @@
 #define WEIR_CONNECTORS_KAFKA_CONFIG_H
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "connectors/connector.h"
@@ -19,10 +20,17 @@ struct kafka_log {
     char name[128]; /* of the table or sink */
     atomic_llong window_ns;
     atomic_int in_window;
+    pthread_mutex_t lock;
+    char last[256]; /* what was logged last, until it is over; under lock */
 };
 void wr_kafka_log_init(struct kafka_log *log, const char *what, const char *name, void (*sink)(void *, const char *),
                        void *context);
+void wr_kafka_log_fini(struct kafka_log *log);
 void wr_kafka_log(struct kafka_log *log, const char *fmt, ...) WR_PRINTF(2, 3);
+/* The broker answers: what was logged is over. */
+void wr_kafka_log_over(struct kafka_log *log);
+/* What was logged last and is not over; false: nothing. */
+bool wr_kafka_log_last(struct kafka_log *log, char *to, size_t size);
 
 /* NULL where none was given. */
 const char *wr_kafka_topic(const struct object *object);

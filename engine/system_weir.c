@@ -56,12 +56,30 @@ static struct datum cpu_of(const struct live_source *input, uint32_t partition)
     return sys_int8(input->cls->cpu_ns(input->source) / 1000);
 }
 
+static struct datum trouble_of(const struct live_source *input, char *text, size_t size)
+{
+    bool trouble = input->cls->trouble && input->cls->trouble(input->source, text, size);
+    return trouble ? sys_text(text) : sys_null();
+}
+
 static void sources_on_loop(struct system_rows *rows)
 {
     for (uint32_t i = 0; i < rows->db->nlive; i++) {
         struct live *live = rows->db->live[i];
+        char text[256];
         if (!live->input)
             continue;
+        if (!live->input->noffsets) { /* its topic has not been seen yet */
+            const struct datum none[] = {sys_text(live->object->name),
+                                         sys_text(live->input->cls->connector),
+                                         sys_null(),
+                                         sys_null(),
+                                         sys_null(),
+                                         sys_null(),
+                                         sys_null(),
+                                         trouble_of(live->input, text, sizeof text)};
+            wr_system_add(rows, none);
+        }
         struct partition_offset known[1024];
         uint32_t n = live->input->cls->positions(live->input->source, known, WR_COUNT(known));
         n = WR_MIN(n, (uint32_t)WR_COUNT(known));
@@ -74,7 +92,8 @@ static void sources_on_loop(struct system_rows *rows)
                                            sys_int8(at->next),
                                            end < 0 ? sys_null() : sys_int8(end),
                                            end < 0 ? sys_null() : sys_int8(WR_MAX(end - at->next, 0)),
-                                           cpu_of(live->input, p)};
+                                           cpu_of(live->input, p),
+                                           trouble_of(live->input, text, sizeof text)};
             wr_system_add(rows, values);
         }
     }
@@ -231,8 +250,9 @@ static const struct system_relation rows[] = {
      "state_bytes bigint, touched bigint, misses bigint, time_us bigint, errors bigint, description text",
      "Operators of live objects: rows, state, time.", operators},
     {"weir_catalog", "sources",
-     "object text, connector text, partition int, offset bigint, end_offset bigint, lag bigint, cpu_us bigint",
-     "Partitions of running sources: position, end, lag.", sources},
+     "object text, connector text, partition int, offset bigint, end_offset bigint, lag bigint, cpu_us bigint, "
+     "error text",
+     "Partitions of running sources: position, end, lag, what they wait for.", sources},
     {"weir_catalog", "sinks",
      "object text, connector text, delivered_commit bigint, messages bigint, backlog bigint, state text, error text",
      "Sinks: what is delivered, what waits, why one stopped.", sinks},

@@ -123,10 +123,12 @@ def retained(weir):
 def absent(weir):
     topic = f"absent-{RUN}"
     table(weir, "absent", "id bigint", topic, "PLAIN")
-    time.sleep(0.5)
+    waits = "SELECT partition, error LIKE '%Unknown topic%' FROM weir_catalog.sources WHERE object = 'absent'"
+    becomes(weir, waits, [(None, "t")], "it is said what a source waits for")
     create("absent", 2)
     put(topic, numbers(0, 10, 2))
     becomes(weir, "SELECT count(*) FROM absent", [("10",)], "a topic that comes later")
+    becomes(weir, "SELECT count(error) FROM weir_catalog.sources WHERE object = 'absent'", [("0",)], "what was waited for is there")
 
 
 def made_anew(weir):
