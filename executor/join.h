@@ -50,7 +50,8 @@ struct join {
     bool null_aware;  /* NOT IN */
     bool nulls_match; /* NULL keys are keys like others */
     bool one_shot;
-    bool failed; /* in relieve(), which cannot say so */
+    bool first_decides; /* one_shot, semi or anti: further matches change nothing, not even errors */
+    bool failed;        /* in relieve(), which cannot say so */
     /* Bytes of rows brought in from the trace before they are used up and memory is asked for again: loaded into
      * the state, and copied from a stream. */
     int64_t load_max, copy_max;

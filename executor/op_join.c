@@ -12,6 +12,7 @@
 #define COPY_SHARE    256
 #define LOAD_MAX      ((int64_t)16 << 20)
 #define COPY_MAX      ((int64_t)1 << 20)
+#define FIRST_LOOK    64                   /* pairs of a row before it is asked whether one of them passed */
 #define LIMIT_DEFAULT ((int64_t)256 << 20) /* without a budget */
 
 /* ---- open, close */
@@ -180,6 +181,8 @@ static bool join_open(struct op *op, struct wr_error *err)
     join->null_aware = plan->join.null_aware;
     join->nulls_match = plan->join.nulls_equal || join->null_aware;
     join->one_shot = op->worker->one_shot;
+    join->first_decides = join->one_shot && plan->join.type != JOIN_INNER && plan->join.type != JOIN_LEFT &&
+                          plan->join.condition && !wr_expr_can_fail(plan->join.condition);
     join->emit_pairs = join->type == JOIN_INNER || join->type == JOIN_LEFT;
     if (join->null_aware && (join->type != JOIN_ANTI || join->nkeys != 1 || plan->join.condition)) {
         op->impl = NULL;
@@ -239,6 +242,29 @@ static bool probe_rows(struct join *join, const struct keys *keys, const uint8_t
     return wr_join_visit(&visitor, !join->port, false);
 }
 
+/* All pairs of row i with the group. Of a query asked once, where nothing is ever taken back, a semi or anti join needs
+ * one match: it looks whether it has that, now and then. */
+static bool probe_group(struct join *join, const struct batch *batch, uint32_t i, struct multimap_group *group,
+                        bool *any)
+{
+    bool first_decides = join->first_decides && join->matches;
+    int64_t batch_weight = wr_weight(batch, i), weight;
+    struct multimap_rows rows = wr_multimap_rows(group);
+    uint32_t len, n = 0, look = FIRST_LOOK;
+    const char *row;
+    while (wr_multimap_next(&rows, &row, &len, &weight)) {
+        TRY(wr_join_pairs_add(join, i, row, weight * batch_weight, i));
+        *any = true;
+        if (!first_decides || ++n < look)
+            continue;
+        TRY(wr_join_pairs_flush(join));
+        if (join->matches[i] > 0)
+            break;
+        look = n + WR_MIN(n, BATCH_ROWS_MAX);
+    }
+    return true;
+}
+
 bool wr_join_probe(struct join *join, const struct batch *batch, const struct keys *keys, const uint8_t *skip,
                    uint8_t *found)
 {
@@ -264,16 +290,8 @@ bool wr_join_probe(struct join *join, const struct batch *batch, const struct ke
         if (!group)
             continue;
         wr_multimap_settle(map, arena, group);
-        int64_t batch_weight = wr_weight(batch, i);
-        struct multimap_rows rows = wr_multimap_rows(group);
-        const char *row;
-        uint32_t len;
-        int64_t weight;
         bool any = false;
-        while (wr_multimap_next(&rows, &row, &len, &weight)) {
-            TRY(wr_join_pairs_add(join, i, row, weight * batch_weight, i));
-            any = true;
-        }
+        TRY(probe_group(join, batch, i, group, &any));
         if (found)
             found[i] |= any;
     }
