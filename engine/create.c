@@ -310,8 +310,6 @@ bool wr_create_view_run(struct weir_statement *statement, const struct datum *pa
 {
     struct weir_session *session = statement->session;
     const PgQuery__ViewStmt *stmt = statement->parsed->node->view_stmt;
-    if (stmt->replace)
-        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "CREATE OR REPLACE VIEW is not supported yet");
     struct object object = {.kind = OBJECT_VIEW,
                             .schema =
                                 stmt->view->schemaname && *stmt->view->schemaname ? stmt->view->schemaname : "public",
@@ -324,7 +322,11 @@ bool wr_create_view_run(struct weir_statement *statement, const struct datum *pa
     view_plan_end(&vp);
     TRY(ok);
     snprintf(result->tag, sizeof result->tag, "CREATE VIEW");
-    bool failed;
+    bool failed, done = false;
+    if (stmt->replace)
+        TRY(wr_replace_view(session, &object, &done, err));
+    if (done)
+        return true;
     if (wr_create_exists(session, statement->parsed->if_not_exists, &object, &failed, err))
         return true;
     return !failed && create_now(session, &object, err);

@@ -175,6 +175,9 @@ bool wr_transaction_write(struct weir_session *session, const struct write_list 
 /* The catalog that the session's next statement sees: its transaction's, or the published one. Release it. */
 struct catalog *wr_session_catalog(struct weir_session *session);
 
+/* CREATE OR REPLACE VIEW (replace.c). *done false: there is none of this name. */
+bool wr_replace_view(struct weir_session *session, const struct object *view, bool *done, struct wr_error *err) WR_MUST;
+
 /* ---- DDL in a transaction (pending.c); the session has its catalog */
 struct pending;
 void wr_pending_create(struct weir_session *session, const struct object *object);
