@@ -31,6 +31,7 @@ struct select {
     uint16_t ndistinct_on;
     uint16_t *distinct_on;
     bool distinct;
+    bool first_per_key; /* LIMIT 1 of a correlated scalar subquery, carried out by distinct_on */
 };
 
 /* ---- WHERE */
@@ -557,6 +558,24 @@ static bool group_correlated(struct select *s)
     return true;
 }
 
+/* A scalar subquery with LIMIT 1: the first row for each combination of what is compared with the outer query. */
+static bool is_first_per_key(const struct select *s)
+{
+    const PgQuery__Node *limit = s->node->limit_count;
+    return s->mode->corr->scalar && limit && !s->node->limit_offset &&
+           limit->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+           limit->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL && limit->a_const->ival->ival == 1 &&
+           s->node->limit_option != PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES;
+}
+
+static void partition_by(struct select *s, const uint16_t *map, uint16_t ncols)
+{
+    s->distinct_on = WR_NEW_ARRAY(s->block.binder->arena, uint16_t, ncols);
+    for (uint16_t c = 0; c < ncols; c++)
+        if (map[c] != UINT16_MAX)
+            s->distinct_on[s->ndistinct_on++] = map[c];
+}
+
 /* Conditions on the outer query: the columns they need travel behind the targets. */
 static bool build_correlated(struct select *s)
 {
@@ -566,16 +585,18 @@ static bool build_correlated(struct select *s)
         return bind_unsupported(s->block.binder, -1, "DISTINCT in a correlated scalar subquery");
     struct correlation *corr = s->mode->corr;
     struct binder *binder = s->block.binder;
-    for (uint16_t i = 0; i < s->ntargets; i++)
+    for (uint16_t i = 0; i < s->ntargets + s->nextras; i++)
         keep_order(&s->block, s->targets[i].expr);
+    s->first_per_key = is_first_per_key(s);
     struct plan *input = s->block.from.plan;
-    bool simple = !s->block.naggs && !s->grouped && !s->block.nwindows && !s->ndistinct_on && !s->node->limit_count &&
-                  !s->node->limit_offset && !s->node->having_clause;
+    bool simple = !s->block.naggs && !s->grouped && !s->block.nwindows && !s->ndistinct_on &&
+                  (s->first_per_key || !s->node->limit_count) && !s->node->limit_offset && !s->node->having_clause;
     if (!simple)
         return bind_unsupported(binder, -1, "a correlated subquery with aggregates, GROUP BY, LIMIT or windows");
     s->distinct = false; /* a semi or anti join does not count */
-    s->nextras = 0;
-    s->norder = 0;
+    if (!s->first_per_key)
+        s->nextras = s->norder = 0;
+    corr->nhidden = s->nextras;
     uint16_t *map = WR_NEW_ARRAY(binder->arena, uint16_t, COLUMN_AGG);
     for (uint32_t i = 0; i < COLUMN_AGG; i++)
         map[i] = i >= COLUMN_OUTER ? (uint16_t)i : UINT16_MAX;
@@ -596,6 +617,8 @@ static bool build_correlated(struct select *s)
     }
     for (uint16_t i = 0; i < corr->n; i++)
         corr->conditions[i] = wr_expr_remap(binder->arena, corr->conditions[i], map);
+    if (s->first_per_key)
+        partition_by(s, map, input->ncols);
     s->ntargets = (uint16_t)(s->ntargets + s->nextras);
     s->nextras = 0;
     return true;
@@ -672,7 +695,8 @@ static bool bind_simple(struct binder *binder, const PgQuery__SelectStmt *node, 
         *plan = make_distinct(binder->arena, *plan);
     if (s->ndistinct_on)
         *plan = build_distinct_on(s, *plan);
-    TRY(build_order(binder, node, mode, plan_orders(s), s->norder, &s->block.from.scope, plan));
+    if (!s->first_per_key)
+        TRY(build_order(binder, node, mode, plan_orders(s), s->norder, &s->block.from.scope, plan));
     *plan = drop_extras(binder->arena, *plan, s->ntargets);
     return true;
 }
