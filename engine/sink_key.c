@@ -5,8 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* Planner version: before it, rows of FORMAT PLAIN had __key and __ordinal too. */
-#define BAGS_SINCE 2
+/* Planner versions: before, rows of FORMAT PLAIN had __key and __ordinal too, and columns might have any name. */
+#define BAGS_SINCE    2
+#define CHECKED_SINCE 2
 
 static const char *option(const struct object *object, const char *key)
 {
@@ -98,8 +99,24 @@ static bool covers(const struct sink_key *key, const struct plan_key *proven)
     return true;
 }
 
-bool wr_sink_key(struct wr_arena *arena, const struct object *object, const struct plan *plan, struct sink_key *key,
-                 struct wr_error *err)
+/* Names that messages have of their own: a reader would take one member for the other. */
+static bool names_are_free(const struct object *object, const struct plan *plan, const struct sink_key *key,
+                           struct wr_error *err)
+{
+    static const char *const taken[] = {"__op", "__deleted", "__version", "__key", "__ordinal"};
+    const char *format = wr_sink_format(object);
+    bool changelog = format && !strcasecmp(format, "CHANGELOG") && object->plan_version >= CHECKED_SINCE;
+    for (uint16_t c = 0; changelog && c < plan->ncols; c++)
+        for (size_t i = 0; i < (key->kind == SINK_KEY_ROW ? 5 : 3); i++)
+            if (!strcmp(plan->cols[c].name, taken[i]))
+                return wr_fail(err, ERR_DUPLICATE_COLUMN, "column \"%s\" has a name that FORMAT CHANGELOG uses itself",
+                               taken[i]) ||
+                       wr_fail_hint(err, "Give it another one: CREATE SINK ... AS SELECT ... AS.");
+    return true;
+}
+
+static bool find_key(struct wr_arena *arena, const struct object *object, const struct plan *plan, struct sink_key *key,
+                     struct wr_error *err)
 {
     const char *text = option(object, "primary_key");
     *key = (struct sink_key){.kind = SINK_KEY_COLUMNS};
@@ -124,4 +141,10 @@ bool wr_sink_key(struct wr_arena *arena, const struct object *object, const stru
     bool plain = format && !strcasecmp(format, "PLAIN") && object->plan_version >= BAGS_SINCE;
     key->kind = plain ? SINK_KEY_NONE : SINK_KEY_ROW;
     return true;
+}
+
+bool wr_sink_key(struct wr_arena *arena, const struct object *object, const struct plan *plan, struct sink_key *key,
+                 struct wr_error *err)
+{
+    return find_key(arena, object, plan, key, err) && names_are_free(object, plan, key, err);
 }
