@@ -416,9 +416,9 @@ static bool sink_query(struct weir_statement *statement, struct wr_arena *arena,
         *query = parsed->node;
         return true;
     }
-    char *text = wr_arena_printf(arena, "SELECT * FROM %s.%s",
-                                 quoted(arena, parsed->from_schema ? parsed->from_schema : "public"),
-                                 quoted(arena, parsed->from_relation));
+    char *text =
+        wr_arena_printf(arena, "SELECT * FROM %s%s%s", parsed->from_schema ? quoted(arena, parsed->from_schema) : "",
+                        parsed->from_schema ? "." : "", quoted(arena, parsed->from_relation));
     size_t offset = 0;
     TRY(wr_parse_next(arena, text, strlen(text), &offset, inner, err));
     *query = (*inner)->node;
