@@ -1,37 +1,13 @@
-/* COPY t [(columns)] FROM STDIN: text and CSV as PostgreSQL 15 reads them. Rows are parsed as they come and spooled
- * (writes.h); nothing is applied before the end, so a COPY is all or nothing whatever the client does. */
-#include "engine/session.h"
+/* COPY t [(columns)] FROM STDIN: text and CSV as PostgreSQL 15 reads them (the binary form is in copy_binary.c). Rows
+ * are parsed as they come and spooled (writes.h); nothing is applied before the end, so a COPY is all or nothing
+ * whatever the client does. */
+#include "engine/copy.h"
 #include "engine/timeout.h"
 
 #include "base/utf8.h"
 
 #include <stdio.h>
 #include <strings.h>
-
-#define ROWS_PER_BATCH 1024
-#define LINE_BYTES_MAX ((size_t)512 << 10) /* of a batch: rows may be wide */
-
-struct copy_in {
-    struct weir_session *session;
-    struct wr_arena arena;     /* columns, options */
-    struct wr_arena row_arena; /* values of the batch under way */
-    struct write_list *list;
-    const struct relation *relation;
-    uint16_t nvisible, nfields;
-    uint16_t *fields; /* table column of each field */
-    struct expr **defaults;
-    bool csv, header, header_match, skip_line;
-    char delimiter, quote, escape;
-    const char *null_text;
-    struct wr_buf pending; /* bytes not yet made into a line */
-    size_t scanned;
-    bool in_quotes;
-    int64_t line;
-    struct batch *batch;
-    size_t line_bytes; /* of its rows as they came */
-    bool ended, blind;
-    int64_t rows;
-};
 
 void wr_copy_free(struct copy_in *copy)
 {
@@ -76,7 +52,8 @@ static bool read_option(struct copy_in *copy, const PgQuery__DefElem *def, bool 
     const char *name = def->defname, *text = def_text(def);
     if (!strcmp(name, "format")) {
         copy->csv = text && !strcasecmp(text, "csv");
-        if (!copy->csv && (!text || strcasecmp(text, "text") != 0))
+        copy->binary = text && !strcasecmp(text, "binary");
+        if (!copy->csv && !copy->binary && (!text || strcasecmp(text, "text") != 0))
             return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "COPY format \"%s\" is not supported yet", text ? text : "");
         return true;
     }
@@ -109,6 +86,12 @@ static bool read_options(struct copy_in *copy, const PgQuery__CopyStmt *stmt, st
     copy->escape = 0;
     for (size_t i = 0; i < stmt->n_options; i++)
         TRY(read_option(copy, stmt->options[i]->def_elem, &has_null, &has_delimiter, err));
+    if (copy->binary && (has_delimiter || has_null || copy->header))
+        return wr_fail(err, has_delimiter || has_null ? ERR_SYNTAX : ERR_FEATURE_NOT_SUPPORTED,
+                       "cannot specify %s in BINARY mode",
+                       has_delimiter ? "DELIMITER"
+                       : has_null    ? "NULL"
+                                     : "HEADER");
     if (!has_delimiter)
         copy->delimiter = copy->csv ? ',' : '\t';
     if (!has_null)
@@ -143,16 +126,21 @@ static bool choose_columns(struct copy_in *copy, const struct object *table, con
     return true;
 }
 
+static bool is_given(const struct copy_in *copy, uint16_t column)
+{
+    for (uint16_t f = 0; f < copy->nfields; f++)
+        if (copy->fields[f] == column)
+            return true;
+    return false;
+}
+
 /* DEFAULTs of the columns that are not given, evaluated once. */
 static bool fill_defaults(struct copy_in *copy, struct catalog *catalog, const struct object *table,
                           struct wr_error *err)
 {
     copy->defaults = WR_NEW_ARRAY(&copy->arena, struct expr *, copy->nvisible + 1);
     for (uint16_t c = 0; c < copy->nvisible; c++) {
-        bool given = false;
-        for (uint16_t f = 0; f < copy->nfields; f++)
-            given |= copy->fields[f] == c;
-        if (given || !table->cols[c].default_text)
+        if (is_given(copy, c) || !table->cols[c].default_text)
             continue;
         struct planner planner;
         char *text = wr_arena_printf(&copy->arena, "SELECT %s", table->cols[c].default_text);
@@ -220,8 +208,10 @@ static bool add_batch(struct copy_in *copy, struct wr_error *err)
     return ok;
 }
 
-static void begin_batch(struct copy_in *copy)
+void wr_copy_begin_row(struct copy_in *copy)
 {
+    if (copy->batch)
+        return;
     struct type *types = wr_arena_alloc(&copy->row_arena, sizeof *types * (copy->nvisible + 1u));
     memcpy(types, copy->relation->types, sizeof *types * copy->nvisible);
     copy->batch = wr_batch_new(&copy->row_arena, types, copy->nvisible, ROWS_PER_BATCH);
@@ -230,16 +220,39 @@ static void begin_batch(struct copy_in *copy)
         wr_column_nulls(&copy->row_arena, &copy->batch->cols[c], ROWS_PER_BATCH);
 }
 
+void wr_copy_set(struct copy_in *copy, uint16_t column, const struct datum *value)
+{
+    struct datum typed = *value;
+    typed.type = copy->relation->types[column];
+    wr_column_set(&copy->row_arena, &copy->batch->cols[column], copy->batch->nrows, ROWS_PER_BATCH, &typed);
+}
+
+bool wr_copy_at(const struct copy_in *copy, const char *column, struct wr_error *err)
+{
+    wr_fail_detail(err, "COPY %s, line %lld%s%s", copy->relation->name, (long long)copy->line,
+                   column ? ", column " : "", column ? column : "");
+    return false;
+}
+
+bool wr_copy_end_row(struct copy_in *copy, size_t bytes, struct wr_error *err)
+{
+    for (uint16_t c = 0; c < copy->nvisible && copy->nfields < copy->nvisible; c++) {
+        const struct datum none = {.null = true};
+        if (!is_given(copy, c))
+            wr_copy_set(copy, c, copy->defaults[c] ? &copy->defaults[c]->value : &none);
+    }
+    copy->line_bytes += bytes;
+    if (++copy->batch->nrows == ROWS_PER_BATCH || copy->line_bytes > LINE_BYTES_MAX)
+        return add_batch(copy, err);
+    return true;
+}
+
 static bool set_field(struct copy_in *copy, uint16_t c, const char *text, size_t len, struct wr_error *err)
 {
     struct datum value = {.type = copy->relation->types[c], .null = true};
-    if (text && !wr_value_in(&copy->row_arena, copy->relation->types[c], text, len, &copy->session->io, &value, err)) {
-        wr_fail_detail(err, "COPY %s, line %lld, column %s", copy->relation->name, (long long)copy->line,
-                       copy->relation->names[c]);
-        return false;
-    }
-    value.type = copy->relation->types[c];
-    wr_column_set(&copy->row_arena, &copy->batch->cols[c], copy->batch->nrows, ROWS_PER_BATCH, &value);
+    if (text && !wr_value_in(&copy->row_arena, copy->relation->types[c], text, len, &copy->session->io, &value, err))
+        return wr_copy_at(copy, copy->relation->names[c], err);
+    wr_copy_set(copy, c, &value);
     return true;
 }
 
@@ -348,8 +361,7 @@ static bool take_line(struct copy_in *copy, const char *line, size_t len, struct
         wr_fail_detail(err, "COPY %s, line %lld", copy->relation->name, (long long)copy->line);
         return false;
     }
-    if (!copy->batch)
-        begin_batch(copy);
+    wr_copy_begin_row(copy);
     const char *at = line, *end = line + len;
     for (uint16_t f = 0; f < copy->nfields; f++) {
         if (f && at > end)
@@ -361,22 +373,7 @@ static bool take_line(struct copy_in *copy, const char *line, size_t len, struct
     }
     if (at <= end)
         return row_error(copy, err, "extra data after last expected column%s", "");
-    for (uint16_t c = 0; c < copy->nvisible && copy->nfields < copy->nvisible; c++) {
-        bool given = false;
-        for (uint16_t f = 0; f < copy->nfields; f++)
-            given |= copy->fields[f] == c;
-        if (given)
-            continue;
-        struct datum value = {.type = copy->relation->types[c], .null = true};
-        if (copy->defaults[c])
-            value = copy->defaults[c]->value;
-        value.type = copy->relation->types[c];
-        wr_column_set(&copy->row_arena, &copy->batch->cols[c], copy->batch->nrows, ROWS_PER_BATCH, &value);
-    }
-    copy->line_bytes += len;
-    if (++copy->batch->nrows == ROWS_PER_BATCH || copy->line_bytes > LINE_BYTES_MAX)
-        return add_batch(copy, err);
-    return true;
+    return wr_copy_end_row(copy, len, err);
 }
 
 /* Make lines of what is pending. A line ends at a newline that is not inside CSV quotes nor (text) behind a backslash.
@@ -413,6 +410,17 @@ keep:
     return true;
 }
 
+static bool take_rows(struct copy_in *copy, bool last, struct wr_error *err)
+{
+    return copy->binary ? wr_copy_binary(copy, last, err) : take_lines(copy, last, err);
+}
+
+bool weir_result_copy_binary(const weir_result *result, int *columns)
+{
+    *columns = result->copy ? result->copy->nfields : 0;
+    return result->copy && result->copy->binary;
+}
+
 static weir_code give(weir_result *result, const struct wr_error *err, weir_error *error)
 {
     wr_session_give(result->session, err, error);
@@ -436,7 +444,7 @@ weir_code weir_copy_data(weir_result *result, const void *bytes, size_t len, wei
     }
     wr_buf_put(&copy->pending, bytes, len);
     wr_timeout_enter(result->session);
-    bool ok = take_lines(copy, false, &err);
+    bool ok = take_rows(copy, false, &err);
     wr_timeout_leave(result->session);
     return ok ? WEIR_OK : give(result, &err, error);
 }
@@ -451,7 +459,7 @@ weir_code weir_copy_end(weir_result *result, weir_error *error)
         return give(result, &err, error);
     }
     wr_timeout_enter(session);
-    bool ok = take_lines(copy, true, &err) && add_batch(copy, &err);
+    bool ok = take_rows(copy, true, &err) && add_batch(copy, &err);
     if (ok && session->state == 'T')
         ok = wr_transaction_write(session, copy->list, &err);
     else if (ok && copy->rows)

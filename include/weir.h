@@ -224,6 +224,8 @@ WEIR_API weir_code weir_result_chunk(weir_result *result, uint32_t *rows, weir_c
 
 /* ---- COPY FROM STDIN */
 
+/* Does it take PostgreSQL's binary form? *columns: how many values a row has. */
+WEIR_API bool weir_result_copy_binary(const weir_result *result, int *columns);
 /* To the result of such a statement: feed bytes, cut anywhere, then end it. Nothing is visible before weir_copy_end,
  * and all of it then; weir_result_free before that abandons it. After an error only weir_result_free is left. */
 WEIR_API weir_code weir_copy_data(weir_result *result, const void *bytes, size_t len, weir_error *error);

@@ -5,12 +5,13 @@
 
 static void announce(struct connection *connection, weir_result *result)
 {
-    int n = weir_result_columns(result);
+    int n;
+    bool binary = weir_result_copy_binary(result, &n);
     size_t mark = wr_reply_begin(connection, 'G');
-    wr_buf_byte(&connection->out, 0); /* text */
+    wr_buf_byte(&connection->out, binary);
     wr_buf_u16be(&connection->out, (uint16_t)n);
     for (int i = 0; i < n; i++)
-        wr_buf_u16be(&connection->out, 0);
+        wr_buf_u16be(&connection->out, binary);
     wr_reply_end(connection, mark);
     wr_socket_flush(connection);
 }

@@ -580,6 +580,12 @@ void weir_result_free(weir_result *result)
 
 /* ---- COPY */
 
+bool weir_result_copy_binary(const weir_result *result, int *columns)
+{
+    *columns = weir_result_columns(result);
+    return false;
+}
+
 weir_code weir_copy_data(weir_result *result, const void *bytes, size_t len, weir_error *error)
 {
     for (size_t i = 0; i < len; i++) {

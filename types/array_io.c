@@ -149,6 +149,45 @@ static bool insufficient(struct wr_error *err)
     return wr_fail(err, ERR_PROTOCOL, "insufficient data left in message");
 }
 
+/* Element types that we have no type of; their values fit into one of ours. */
+static const struct {
+    uint32_t oid, array_oid;
+    uint8_t as;
+} narrow[] = {
+    {21, 1005, TYPE_INT4},    /* int2 */
+    {26, 1028, TYPE_INT8},    /* oid */
+    {700, 1021, TYPE_FLOAT8}, /* float4 */
+    {19, 1003, TYPE_TEXT},    /* name */
+    {1042, 1014, TYPE_TEXT},  /* char(n) */
+};
+
+static bool is_sent_as(uint32_t oid, uint8_t type)
+{
+    for (size_t i = 0; i < WR_COUNT(narrow); i++)
+        if (narrow[i].oid == oid)
+            return narrow[i].as == type;
+    return wr_type_by_oid(oid) == type;
+}
+
+static bool recv_value(struct reader *r, const uint8_t *at, int32_t len, struct datum *value)
+{
+    uint32_t bits = 0;
+    float single;
+    for (int32_t i = 0; i < len && i < 4; i++)
+        bits = bits << 8 | at[i];
+    if (r->element.id == TYPE_INT4 && len == 2) {
+        value->i32 = (int16_t)bits;
+    } else if (r->element.id == TYPE_INT8 && len == 4) {
+        value->i64 = bits;
+    } else if (r->element.id == TYPE_FLOAT8 && len == 4) {
+        memcpy(&single, &bits, sizeof single);
+        value->f64 = (double)single;
+    } else {
+        return wr_value_recv(r->arena, r->element, at, (size_t)len, value, r->err);
+    }
+    return true;
+}
+
 static bool recv_item(struct reader *r, struct bytes *in)
 {
     int32_t len = take_int(in);
@@ -158,7 +197,7 @@ static bool recv_item(struct reader *r, struct bytes *in)
     if (len < 0)
         return true;
     value->null = false;
-    TRY(wr_value_recv(r->arena, r->element, in->at, (size_t)len, value, r->err));
+    TRY(recv_value(r, in->at, len, value));
     value->type = r->element;
     in->at += len;
     return true;
@@ -175,7 +214,7 @@ bool wr_array_recv(struct wr_arena *arena, struct type element, const void *byte
     uint32_t oid = (uint32_t)take_int(&in);
     if (!in.short_of && (dimensions < 0 || dimensions > DIMENSIONS_MAX))
         return wr_fail(err, ERR_INVALID_BINARY, "invalid number of dimensions: %d", dimensions);
-    if (!in.short_of && wr_type_by_oid(oid) != element.id)
+    if (!in.short_of && !is_sent_as(oid, element.id))
         return wr_fail(err, ERR_DATATYPE_MISMATCH, "wrong element type");
     int64_t items = dimensions > 0;
     for (int32_t d = 0; d < dimensions && !in.short_of; d++) {
@@ -195,6 +234,9 @@ struct type wr_array_element(uint32_t oid)
 {
     if (oid == 1015)
         return (struct type){.id = TYPE_TEXT, .varchar = 1};
+    for (size_t i = 0; i < WR_COUNT(narrow); i++)
+        if (narrow[i].array_oid == oid)
+            return TYPE(narrow[i].as);
     for (uint8_t id = 1; id < TYPE_COUNT; id++)
         if (wr_type_info(id)->array_oid == oid)
             return TYPE(id);

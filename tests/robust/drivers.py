@@ -291,6 +291,68 @@ def copying(weir):
         c.execute("DROP TABLE cp")
 
 
+def copying_binary(weir):
+    def field(value):
+        return struct.pack(">i", len(value)) + value
+
+    def row(number, text):
+        return struct.pack(">h", 2) + field(struct.pack(">i", number)) + field(text)
+
+    head, end = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0), struct.pack(">h", -1)
+    with connect(weir) as c:
+        c.execute("CREATE TABLE cb (id int PRIMARY KEY, t varchar(5), n numeric(6, 2), d date, x int DEFAULT 7)")
+        with c.cursor() as cur:
+            with cur.copy("COPY cb (id, t, n, d) FROM STDIN (FORMAT binary)") as copy:
+                copy.set_types(["int4", "varchar", "numeric", "date"])
+                for i in range(3000):
+                    copy.write_row((i, None if i % 7 == 0 else f"é{i}", D(i) / 8, datetime.date(2024, 2, 29)))
+            equal(cur.rowcount, 3000, "binary COPY counts")
+        want = [(1, "é1", D("0.13"), datetime.date(2024, 2, 29), 7)]
+        equal(c.execute("SELECT * FROM cb WHERE id = 1").fetchall(), want, "what binary COPY wrote")
+        # (bytes, SQLSTATE): as PostgreSQL 15 answers; each byte in a message of its own
+        for data, want in [(head + row(9000, b"x") + end, None), (head + row(9001, b"x"), None), (head, None), (b"nonsense", "22P04"),
+                           (head + end + b"x", "22P04"), (head + row(9002, b"x")[:-1], "22P04"), (head + struct.pack(">h", 3), "22P04"),
+                           (head + struct.pack(">hi", 2, -2), "22P04"), (head[:11] + struct.pack(">ii", 1 << 20, 0), "22P04"),
+                           (head[:11] + struct.pack(">ii", 0, 3) + b"abc" + end, None), (head + row(1, b"x") + end, "23505"),
+                           (head + row(9003, b"\xff") + end, "22021"), (head + row(9003, b"too long") + end, "22001")]:
+            got = None
+            try:
+                with c.cursor().copy("COPY cb (id, t) FROM STDIN BINARY") as copy:
+                    for i in range(len(data)):
+                        copy.write(data[i:i + 1])
+            except psycopg.Error as e:
+                got = e.sqlstate
+            equal(got, want, f"binary COPY of {data!r}")
+        equal(c.execute("SELECT count(*) FROM cb").fetchone(), (3002,), "what was refused left nothing")
+        c.execute("DROP TABLE cb")
+
+
+def lists_and_pools(weir):
+    with connect(weir) as c:
+        c.execute("CREATE TABLE li (id bigint PRIMARY KEY, t text, n numeric)")
+        c.execute("INSERT INTO li VALUES (1, 'a', 1.0), (2, 'b c', 2.5), (3, NULL, NULL)")
+        for binary in (False, True):
+            for sql, items, want in [("id = ANY(%s)", [1, 3, 99], [1, 3]), ("id = ANY(%s)", [], []), ("t = ANY(%s)", ["b c", "x"], [2]),
+                                     ("n = ANY(%s)", [D("1.00"), D("2.5")], [1, 2]), ("id <> ALL(%s)", [1, 2], [3]), ("id > ANY(%s)", [2], [3])]:
+                got = c.execute(f"SELECT id FROM li WHERE {sql} ORDER BY id", (items,), binary=binary).fetchall()
+                equal([r[0] for r in got], want, f"{sql} of {items}, binary {binary}")
+        equal(c.execute("SELECT count(*) FROM li WHERE id = ANY(%s)", (list(range(100000)),)).fetchone(), (3,), "a long list")
+        equal(sqlstate(c, "SELECT count(*) FROM li WHERE id = ANY(%s)", ("{1,x}",)), "22P02", "a bad list")
+        equal(sqlstate(c, "SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL"), None, "what pools send")
+        equal(sqlstate(c, "CLOSE nope"), "34000", "CLOSE")
+        with c.transaction():
+            c.execute("INSERT INTO li VALUES (4)")
+            try:
+                with c.transaction():
+                    c.execute("INSERT INTO li VALUES (5)")
+                    c.execute("INSERT INTO li VALUES (4)")
+            except psycopg.errors.UniqueViolation:
+                pass
+            c.execute("INSERT INTO li VALUES (6)")
+        equal(c.execute("SELECT id FROM li WHERE id > 3 ORDER BY id").fetchall(), [(4,), (6,)], "nested transactions")
+        c.execute("DROP TABLE li")
+
+
 def transactions(weir):
     with connect(weir, autocommit=False) as c:
         c.execute("CREATE TABLE tx (id int PRIMARY KEY)")
@@ -386,7 +448,7 @@ def at_connect(weir):
 
 def main():
     weir = Weir()
-    for part in (types, bad_binary, prepared, cursors, portals, copying, transactions, at_connect):
+    for part in (types, bad_binary, prepared, cursors, portals, copying, copying_binary, lists_and_pools, transactions, at_connect):
         try:
             part(weir)
         except (psycopg.Error, OSError, Exception) as e:

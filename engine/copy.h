@@ -1,0 +1,42 @@
+/* Inside of engine/: what the forms of COPY FROM STDIN share. */
+#ifndef WEIR_ENGINE_COPY_H
+#define WEIR_ENGINE_COPY_H
+
+#include "engine/session.h"
+
+#define ROWS_PER_BATCH 1024
+#define LINE_BYTES_MAX ((size_t)512 << 10) /* of a batch: rows may be wide */
+
+struct copy_in {
+    struct weir_session *session;
+    struct wr_arena arena;     /* columns, options */
+    struct wr_arena row_arena; /* values of the batch under way */
+    struct write_list *list;
+    const struct relation *relation;
+    uint16_t nvisible, nfields;
+    uint16_t *fields; /* table column of each field */
+    struct expr **defaults;
+    bool csv, binary, header, header_match, skip_line;
+    char delimiter, quote, escape;
+    const char *null_text;
+    struct wr_buf pending; /* bytes not yet made into a line */
+    size_t scanned;
+    bool in_quotes;
+    int64_t line;
+    struct batch *batch;
+    size_t line_bytes;        /* of its rows as they came */
+    bool ended, blind, begun; /* begun: the binary form's header has been read */
+    int64_t rows;
+};
+
+/* A row: its values one by one, then its end. `bytes`: how long it was as it came. */
+void wr_copy_begin_row(struct copy_in *copy);
+void wr_copy_set(struct copy_in *copy, uint16_t column, const struct datum *value);
+bool wr_copy_end_row(struct copy_in *copy, size_t bytes, struct wr_error *err) WR_MUST;
+/* Adds where it happened to the error; false. */
+bool wr_copy_at(const struct copy_in *copy, const char *column, struct wr_error *err);
+
+/* copy_binary.c: rows of what is pending. */
+bool wr_copy_binary(struct copy_in *copy, bool last, struct wr_error *err) WR_MUST;
+
+#endif
