@@ -168,6 +168,11 @@ struct expr *bind_bool(struct binder *binder, bool value);
 
 /* ---- bind_expr.c, bind_operator.c, bind_function.c, bind_aggregate.c, bind_window.c */
 bool bind_expr(struct block *block, const PgQuery__Node *node, struct expr **expr) WR_MUST;
+/* AND or OR of two. */
+struct expr *bind_combine(struct block *block, enum expr_kind kind, struct expr *a, struct expr *b, int location);
+/* bind_row.c: (a, b) = (c, d), IN of rows: *done; or something else. */
+bool bind_row_comparison(struct block *block, const PgQuery__AExpr *node, const char *op, bool *done,
+                         struct expr **expr) WR_MUST;
 bool bind_a_expr(struct block *block, const PgQuery__AExpr *node, struct expr **expr) WR_MUST;
 bool bind_any_all(struct block *block, const PgQuery__AExpr *node, const char *op, struct expr **expr) WR_MUST;
 /* The comparison with a list that is a parameter, once for each of its items; other expressions as they are. */

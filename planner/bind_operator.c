@@ -51,7 +51,7 @@ static bool bind_operator(struct block *block, const PgQuery__AExpr *node, const
     return bind_call(block, !strcmp(name, "!=") ? "<>" : name, true, args, nargs, node->location, expr);
 }
 
-static struct expr *combine(struct block *block, enum expr_kind kind, struct expr *a, struct expr *b, int location)
+struct expr *bind_combine(struct block *block, enum expr_kind kind, struct expr *a, struct expr *b, int location)
 {
     struct expr **args = WR_NEW_ARRAY(block->binder->arena, struct expr *, 2);
     args[0] = a;
@@ -73,7 +73,7 @@ static bool bind_range(struct block *block, const PgQuery__AExpr *node, int low,
     }
     TRY(bind_pair(block, negated ? "<" : ">=", x[0], bounds[0], node->location, &tests[0]));
     TRY(bind_pair(block, negated ? ">" : "<=", x[1], bounds[1], node->location, &tests[1]));
-    *expr = combine(block, negated ? EXPR_OR : EXPR_AND, tests[0], tests[1], node->location);
+    *expr = bind_combine(block, negated ? EXPR_OR : EXPR_AND, tests[0], tests[1], node->location);
     return true;
 }
 
@@ -88,7 +88,7 @@ static bool bind_between(struct block *block, const PgQuery__AExpr *node, struct
         return true;
     TRY(bind_range(block, node, 1, &other));
     bool negated = node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM;
-    *expr = combine(block, negated ? EXPR_AND : EXPR_OR, *expr, other, node->location);
+    *expr = bind_combine(block, negated ? EXPR_AND : EXPR_OR, *expr, other, node->location);
     return true;
 }
 
@@ -190,7 +190,10 @@ bool bind_a_expr(struct block *block, const PgQuery__AExpr *node, struct expr **
 {
     struct binder *binder = block->binder;
     const char *name = node->n_name ? bind_string(node->name[node->n_name - 1]) : "";
-    bool rows = node->lexpr && node->lexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR;
+    bool rows = node->lexpr && node->lexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR, done;
+    TRY(bind_row_comparison(block, node, name, &done, expr));
+    if (done)
+        return true;
     if (rows)
         return bind_unsupported(binder, node->location, "a comparison of rows");
     switch (node->kind) {
