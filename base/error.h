@@ -59,6 +59,7 @@ struct wr_error {
 #define ERR_UNTRANSLATABLE           "22P05"
 #define ERR_INVALID_DATETIME         "22007"
 #define ERR_DATETIME_OVERFLOW        "22008"
+#define ERR_NULL_VALUE_NOT_ALLOWED   "22004"
 #define ERR_INVALID_PARAMETER        "22023"
 #define ERR_STRING_TRUNCATION        "22001"
 #define ERR_INVALID_ESCAPE           "22025"

@@ -132,6 +132,8 @@ static const struct statement_class drop_classes[] = {
     [OBJECT_MATERIALIZED_VIEW] = {.name = "DROP MATERIALIZED VIEW", .run = wr_drop_run, .writes = true},
     [OBJECT_SINK] = {.name = "DROP SINK", .run = wr_drop_run, .writes = true},
     [OBJECT_INDEX] = {.name = "DROP INDEX", .run = wr_drop_run, .writes = true}};
+static const struct statement_class set_config_class = {
+    .name = "SELECT", .describe = wr_set_config_describe, .run = wr_set_config_run};
 static const struct statement_class set_class = {.name = "SET", .describe = NULL, .run = wr_set_run};
 static const struct statement_class show_setting_class = {
     .name = "SHOW", .describe = wr_show_setting_describe, .run = wr_show_setting_run};
@@ -189,7 +191,7 @@ static const struct statement_class *postgres_class(const PgQuery__Node *node)
 {
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_SELECT_STMT:
-        return &select_class;
+        return wr_is_set_config(node->select_stmt) ? &set_config_class : &select_class;
     case PG_QUERY__NODE__NODE_INSERT_STMT:
         return &insert_class;
     case PG_QUERY__NODE__NODE_UPDATE_STMT:

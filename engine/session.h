@@ -150,6 +150,9 @@ bool wr_create_mv_run(struct weir_statement *, const struct datum *, struct weir
 bool wr_create_sink_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_drop_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_set_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_is_set_config(const PgQuery__SelectStmt *select);
+bool wr_set_config_describe(struct weir_statement *, struct wr_error *);
+bool wr_set_config_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_show_setting_describe(struct weir_statement *, struct wr_error *);
 bool wr_show_setting_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_show_describe(struct weir_statement *, struct wr_error *);

@@ -1,4 +1,4 @@
-/* SET, RESET, SHOW of settings, DISCARD. */
+/* SET, RESET, SHOW of settings, set_config(), DISCARD. */
 #include "engine/session.h"
 
 #include <ctype.h>
@@ -205,4 +205,84 @@ bool wr_show_setting_run(struct weir_statement *statement, const struct datum *p
         wr_result_row(result, row);
     }
     return true;
+}
+
+/* ---- SELECT set_config(name, value, is_local): SET as a query */
+
+static const PgQuery__FuncCall *set_config_call(const PgQuery__SelectStmt *select)
+{
+    bool alone = select->n_target_list == 1 && !select->n_from_clause && !select->where_clause &&
+                 !select->n_group_clause && !select->n_sort_clause && !select->limit_count && !select->limit_offset &&
+                 !select->with_clause && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
+    const PgQuery__Node *value = alone ? select->target_list[0]->res_target->val : NULL;
+    if (!value || value->node_case != PG_QUERY__NODE__NODE_FUNC_CALL || value->func_call->n_args != 3)
+        return NULL;
+    const PgQuery__FuncCall *call = value->func_call;
+    return strcmp(call->funcname[call->n_funcname - 1]->string->sval, "set_config") ? NULL : call;
+}
+
+bool wr_is_set_config(const PgQuery__SelectStmt *select)
+{
+    return set_config_call(select) != NULL;
+}
+
+bool wr_set_config_describe(struct weir_statement *statement, struct wr_error *err)
+{
+    const PgQuery__ResTarget *target = statement->parsed->node->select_stmt->target_list[0]->res_target;
+    const char *name = target->name && *target->name ? target->name : "set_config";
+    wr_text_columns(statement, 1, (const char *const[]){wr_arena_strdup(&statement->arena, name)});
+    return true;
+}
+
+/* An argument: a constant or a parameter. NULL: SQL NULL. */
+static bool config_argument(const PgQuery__Node *node, const struct datum *params, struct wr_buf *buf,
+                            const char **text, struct wr_error *err)
+{
+    const struct io_settings io = {NULL};
+    const struct datum *param =
+        node->node_case == PG_QUERY__NODE__NODE_PARAM_REF ? &params[node->param_ref->number - 1] : NULL;
+    bool null = param ? param->null : node->node_case == PG_QUERY__NODE__NODE_A_CONST && node->a_const->isnull;
+    *text = NULL;
+    if (null)
+        return true;
+    if (param)
+        wr_value_out(buf, param, &io);
+    else if (!value_text(node, buf))
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "set_config() of something that is not constant is not supported yet");
+    *text = wr_buf_cstr(buf);
+    return true;
+}
+
+static bool set_config(struct weir_session *session, const char *name, const char *value, const char *local,
+                       const char **now, struct wr_error *err)
+{
+    if (!name)
+        return wr_fail(err, ERR_NULL_VALUE_NOT_ALLOWED, "SET requires parameter name");
+    bool is_local = local && (!strcasecmp(local, "on") || (*local && strchr("tTyY1", *local)));
+    bool in_vain = is_local && session->state == 'I'; /* over with this very statement */
+    TRY(in_vain || wr_setting_set(session, name, value, is_local, err));
+    const char *shown = wr_setting(session, name);
+    *now = in_vain || !shown ? value : shown;
+    return true;
+}
+
+bool wr_set_config_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
+                       struct wr_error *err)
+{
+    const PgQuery__FuncCall *call = set_config_call(statement->parsed->node->select_stmt);
+    struct wr_buf bufs[3] = {WR_BUF_INIT, WR_BUF_INIT, WR_BUF_INIT};
+    const char *texts[3], *now = NULL;
+    bool ok = true;
+    for (int i = 0; i < 3 && ok; i++)
+        ok = config_argument(call->args[i], params, &bufs[i], &texts[i], err);
+    ok = ok && set_config(statement->session, texts[0], texts[1], texts[2], &now, err);
+    if (ok) {
+        wr_begin_texts(statement, result, "SELECT");
+        result->rows_in_tag = true;
+        wr_result_row(result, &now);
+    }
+    for (int i = 0; i < 3; i++)
+        wr_buf_free(&bufs[i]);
+    return ok;
 }
