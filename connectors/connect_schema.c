@@ -133,6 +133,13 @@ static size_t trimmed(const char *text, size_t len)
     return len;
 }
 
+bool wr_is_json_null(const char *text, size_t len)
+{
+    while (len && (*text == ' ' || *text == '\n' || *text == '\r' || *text == '\t'))
+        text++, len--;
+    return trimmed(text, len) == 4 && !memcmp(text, "null", 4);
+}
+
 static bool cached(struct schema_cache *cache, const char *text, size_t len, const char **payload, size_t *payload_len,
                    const struct unit **units)
 {
@@ -189,10 +196,13 @@ bool wr_schema_open(struct schema_cache *cache, const char *text, size_t len, co
 {
     if (cached(cache, text, len, payload, payload_len, units))
         return true;
-    *payload = text;
-    *payload_len = len;
+    bool null = wr_is_json_null(text, len);
+    *payload = null ? NULL : text;
+    *payload_len = null ? 0 : len;
     *units = cache->defaults;
     struct json_value values[2];
+    if (null)
+        return true;
     if (!may_be_envelope(text, len))
         return true;
     if (!wr_json_read(cache->parser, cache->shape, text, len, values, reason, reason_size))

@@ -43,6 +43,8 @@ void wr_schema_cache_fini(struct schema_cache *cache);
 bool wr_schema_open(struct schema_cache *cache, const char *text, size_t len, const char **payload, size_t *payload_len,
                     const struct unit **units, char *reason, size_t reason_size) WR_MUST;
 
+/* Connect's JSON converter without schemas writes the word where there is no value. */
+bool wr_is_json_null(const char *text, size_t len);
 /* The unit of a column of this type whose values have this schema. fallback: of strings that say nothing of themselves.
  */
 struct unit wr_schema_unit(const struct json_node *field, const struct unit *fallback, struct type column);

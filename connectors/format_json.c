@@ -165,7 +165,7 @@ static bool decode_upsert(struct decoder *decoder, const struct message *message
         snprintf(values->reason, sizeof values->reason, "the message has no key");
         return false;
     }
-    if (!message->value || !message->value_len) {
+    if (!message->value || !message->value_len || wr_is_json_null(message->value, message->value_len)) {
         TRY(wr_key_read(&decoder->key, values, message, true, builder));
         wr_builder_add(builder, CHANGE_DELETE);
         return true;
