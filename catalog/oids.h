@@ -49,4 +49,11 @@ static inline bool wr_object_has_key(const struct object *object)
     return object->kind == OBJECT_TABLE && object->npk && !object->cols[object->pk[0]].hidden;
 }
 
+/* A system relation that lists what weir does not have: it has no rows, ever. */
+#define OBJECT_EMPTY_OPTION "rows"
+static inline bool wr_object_is_empty(const struct object *object)
+{
+    return object->kind == OBJECT_SYSTEM && object->noptions && !strcmp(object->options[0].key, OBJECT_EMPTY_OPTION);
+}
+
 #endif

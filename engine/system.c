@@ -1,6 +1,8 @@
 /* System relations: their objects in the catalog, and how their rows get into a scan. */
 #include "engine/system.h"
 
+#include "catalog/oids.h"
+
 #include <stdio.h>
 
 #define COLUMNS_MAX 64
@@ -120,6 +122,11 @@ static void add_object(struct catalog **catalog, uint32_t id, const struct syste
                             .cols = cols,
                             .pk = pk,
                             .definition = relation->doc};
+    struct object_option empty = {OBJECT_EMPTY_OPTION, "none"};
+    if (!relation->fill) {
+        object.noptions = 1;
+        object.options = &empty;
+    }
     read_columns(relation->columns, &object);
     struct catalog *with = wr_catalog_with(*catalog, &object);
     wr_catalog_release(*catalog);
@@ -142,11 +149,6 @@ static const struct system_relation *relation_of(uint32_t id)
     while (at >= groups[g]->n)
         at -= groups[g++]->n;
     return &groups[g]->rows[at];
-}
-
-bool wr_system_is_empty(const struct object *object)
-{
-    return !relation_of(object->id)->fill;
 }
 
 bool wr_system_feed(weir_db *db, weir_session *session, struct catalog *catalog, struct op *scan,

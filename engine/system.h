@@ -64,7 +64,6 @@ static inline struct datum sys_null(void)
     return (struct datum){.null = true};
 }
 
-bool wr_system_is_empty(const struct object *object); /* has no rows, ever */
 /* Has rows that a query can read: everything but sinks and indexes. */
 static inline bool wr_system_is_relation(const struct object *object)
 {

@@ -91,25 +91,6 @@ static void access_methods(struct system_rows *rows)
     wr_system_add(rows, btree);
 }
 
-static void collations(struct system_rows *rows)
-{
-    static const char *const names[] = {"default", "C", "POSIX"};
-    for (size_t i = 0; i < WR_COUNT(names); i++) {
-        const struct datum values[] = {sys_int8(OID_COLLATION + (i ? 849 + (int64_t)i : 0)),
-                                       sys_text(names[i]),
-                                       sys_int8(11),
-                                       sys_int8(OID_OWNER),
-                                       sys_text(i ? "c" : "d"),
-                                       yes(),
-                                       sys_int4(-1),
-                                       sys_text(i ? names[i] : NULL),
-                                       sys_text(i ? names[i] : NULL),
-                                       none(),
-                                       none()};
-        wr_system_add(rows, values);
-    }
-}
-
 /* ---- relations */
 
 static const char *relkind(enum object_kind kind)
@@ -687,7 +668,7 @@ static const struct system_relation relations[] = {
      "oid bigint key, collname text, collnamespace bigint, collowner bigint, collprovider text, "
      "collisdeterministic boolean, collencoding int, collcollate text, collctype text, colliculocale text, "
      "collversion text",
-     "Collations: text is ordered by code point.", collations},
+     "Empty: text is ordered by code point.", NULL},
     {PG, "pg_settings",
      "name text key, setting text, unit text, category text, short_desc text, extra_desc text, context text, "
      "vartype text, source text",

@@ -85,6 +85,17 @@ static void format_type(struct fn_call *call)
     }
 }
 
+static void int2_range(struct fn_call *call)
+{
+    FN_EACH(call, i)
+    {
+        int32_t value = call->args[0].i32[i];
+        call->out->i32[i] = value;
+        if (value < INT16_MIN || value > INT16_MAX)
+            fn_fail(call, i, ERR_NUMERIC_OUT_OF_RANGE, "smallint out of range");
+    }
+}
+
 /* ---- texts */
 
 static void first_argument(struct fn_call *call)
@@ -351,6 +362,7 @@ const struct fn wr_fn_oid_of = {"oid_of",
     }
 
 UNLISTED(wr_fn_listed, "listed", TYPE_BOOL, 2, ARGS(TX, TX), FN_STRICT, listed, "Is the text an item of the list?");
+UNLISTED(wr_fn_int2, "int2", I4, 1, ARGS(I4), FN_STRICT | FN_CAN_FAIL, int2_range, "An integer of two bytes.");
 UNLISTED(wr_fn_format_type, "format_type", TX, 2, ARGS(I8, I4), FN_MAY_NULL, format_type, "SQL name of a type.");
 UNLISTED(wr_fn_first_text, "pg_get_expr", TX, 1, ARGS(TX), FN_STRICT, first_argument, "Text of a DEFAULT.");
 UNLISTED(wr_fn_join_items, "array_to_string", TX, 2, ARGS(TX, TX), FN_STRICT, join_items, "Joins a list's items.");

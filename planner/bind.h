@@ -273,6 +273,10 @@ uint16_t split_and(struct wr_arena *arena, struct expr *expr, struct expr ***arg
 /* ---- planner.c */
 void planner_binder(struct planner *planner, struct wr_error *err, struct binder *binder);
 
+/* ---- reads_nothing.c */
+bool wr_plan_find_message(const ProtobufCMessage *message, bool (*test)(void *context, const ProtobufCMessage *message),
+                          void *context);
+
 /* ---- bind_catalog.c: what PostgreSQL's clients ask about objects, known when the statement is planned */
 /* One of those functions: *done, or left to the function registry. */
 bool bind_catalog_function(struct block *block, const char *name, const PgQuery__FuncCall *call, bool *done,

@@ -283,6 +283,18 @@ static bool bind_index_column(struct binder *binder, struct expr *index, struct 
     return true;
 }
 
+/* Arguments that make no difference: bound for their mistakes and parameters. */
+static bool bind_ignored(struct block *block, const PgQuery__FuncCall *call, size_t from, struct type unknown)
+{
+    for (size_t i = from; i < call->n_args; i++) {
+        struct expr *arg;
+        TRY(bind_expr(block, call->args[i], &arg));
+        if (arg->kind == EXPR_PARAM && arg->type.id == TYPE_UNKNOWN)
+            TRY(bind_coerce(block->binder, &arg, unknown, CAST_IMPLICIT));
+    }
+    return true;
+}
+
 static bool bind_directory(struct block *block, const struct directory_function *row, const PgQuery__FuncCall *call,
                            struct expr **expr)
 {
@@ -295,6 +307,7 @@ static bool bind_directory(struct block *block, const struct directory_function 
         TRY(bind_expr(block, call->args[1], &number));
         return bind_index_column(binder, key, number, expr);
     }
+    TRY(bind_ignored(block, call, 1, TYPE(row->directory == DIR_DESCRIPTION ? TYPE_TEXT : TYPE_BOOL)));
     *expr = look_up(binder, &wr_fn_name_of, key, row->directory);
     if (row->directory != DIR_VISIBLE)
         return true;
@@ -381,7 +394,7 @@ static bool bind_known(struct block *block, const char *name, const PgQuery__Fun
     for (size_t i = 0; i < WR_COUNT(constants); i++)
         if (!strcmp(constants[i].name, name)) {
             *expr = make_constant(block->binder, &constants[i]);
-            return true;
+            return bind_ignored(block, call, 0, TYPE(TYPE_TEXT));
         }
     *done = false;
     return true;
@@ -511,6 +524,18 @@ static bool bind_oid_cast(struct block *block, const PgQuery__TypeCast *cast, st
     return bind_coerce(block->binder, expr, TYPE(TYPE_INT8), CAST_EXPLICIT);
 }
 
+static bool bind_int2_cast(struct block *block, const PgQuery__TypeCast *cast, struct expr **expr)
+{
+    struct binder *binder = block->binder;
+    TRY(bind_expr(block, cast->arg, expr));
+    TRY(bind_coerce(binder, expr, TYPE(TYPE_INT4), CAST_EXPLICIT));
+    struct expr **args = WR_NEW_ARRAY(binder->arena, struct expr *, 1);
+    args[0] = *expr;
+    *expr = wr_expr_call(binder->arena, &wr_fn_int2, TYPE(TYPE_INT4), args, 1);
+    (*expr)->location = cast->location;
+    return true;
+}
+
 bool bind_catalog_cast(struct block *block, const PgQuery__TypeCast *cast, bool *done, struct expr **expr)
 {
     static const struct {
@@ -529,6 +554,8 @@ bool bind_catalog_cast(struct block *block, const PgQuery__TypeCast *cast, bool 
             return bind_reg(block, kinds[i].directory, cast, expr);
     if (*done && !strcmp(name, "oid"))
         return bind_oid_cast(block, cast, expr);
+    if (*done && !strcmp(name, "int2"))
+        return bind_int2_cast(block, cast, expr);
     if (*done && (!strcmp(name, "name") || !strcmp(name, "char"))) { /* both are text here */
         TRY(bind_expr(block, cast->arg, expr));
         return bind_coerce(block->binder, expr, TYPE(TYPE_TEXT), CAST_EXPLICIT);

@@ -88,6 +88,16 @@ static bool is_at_most_one(struct block *block, const struct plan *plan, const s
     return plan_has_key(plan, fixed, n);
 }
 
+/* Of a subquery that need not be bound: the types its casts give to parameters. */
+static bool param_fails(void *context, const ProtobufCMessage *message)
+{
+    struct block *block = context;
+    const PgQuery__Node *node = (const PgQuery__Node *)message;
+    struct expr *param;
+    return message->descriptor == &pg_query__node__descriptor && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST &&
+           node->type_cast->arg->node_case == PG_QUERY__NODE__NODE_PARAM_REF && !bind_expr(block, node, &param);
+}
+
 bool bind_scalar_subquery(struct block *block, const PgQuery__SubLink *link, struct expr **expr)
 {
     struct binder *binder = block->binder;
@@ -95,6 +105,10 @@ bool bind_scalar_subquery(struct block *block, const PgQuery__SubLink *link, str
     if (!block->scalars_allowed)
         return bind_unsupported(binder, link->location, "a subquery in %s",
                                 block->in_agg ? "an aggregate" : block->clause);
+    if (!binder->planner->streaming && wr_plan_reads_nothing(binder->planner->catalog, link->subselect->select_stmt)) {
+        *expr = bind_null(binder, TYPE(TYPE_TEXT));
+        return !wr_plan_find_message(&link->subselect->base, param_fails, block);
+    }
     struct select_mode mode = {.outer = block, .corr = &scalar.corr};
     TRY(bind_select(binder, link->subselect->select_stmt, &mode, &scalar.plan));
     if (scalar.plan->ncols - scalar.corr.nhidden != 1)
