@@ -274,6 +274,58 @@ def pass_through(pg, maria, weir, clickhouse):
     compare(pg, maria, weir, clickhouse, "after a truncate")
 
 
+# How deletes, keys and topics are sent, each by a connector of its own: all must end in the table's rows.
+FLAT = {"transforms": "flat", "transforms.flat.type": "io.debezium.transforms.ExtractNewRecordState"}
+ROUTED = {"transforms": "route,flat", "transforms.route.type": "io.debezium.transforms.ByLogicalTableRouter",
+          "transforms.route.topic.regex": "(.*)\\.(variants|others)", "transforms.route.topic.replacement": "$1.all",
+          "transforms.flat.type": FLAT["transforms.flat.type"], "transforms.flat.delete.tombstone.handling.mode": "rewrite",
+          "transforms.flat.add.fields": "table"}
+KEY_ALONE = {"transforms": "key", "transforms.key.type": "org.apache.kafka.connect.transforms.ExtractField$Key", "transforms.key.field": "id"}
+MODES = ("tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone")
+
+
+def variants():
+    """Name, settings, columns, options."""
+    schemas = {"key.converter.schemas.enable": "true", "value.converter.schemas.enable": "true"}
+    columns, flat = "id int PRIMARY KEY, v text", " (unwrapped = 'true')"
+    for number, mode in enumerate(MODES):
+        settings = {**FLAT, "transforms.flat.delete.tombstone.handling.mode": mode}
+        yield f"plain{number}", settings, columns, flat
+        yield f"schema{number}", {**settings, **schemas}, columns, flat
+    yield "silent", {"tombstones.on.delete": "false"}, columns, ""
+    yield "alone", {**KEY_ALONE, **schemas}, columns, ""
+    routed = '"__dbz__physicalTableIdentifier" text, id int, v text, "__table" text, PRIMARY KEY ({}, id)'
+    yield "routed", ROUTED, routed.format('"__dbz__physicalTableIdentifier"'), flat
+    yield "tables", ROUTED, routed.format('"__table"'), " (unwrapped = 'true', ignore_key = 'true')"
+
+
+def send_variants(pg, weir, started):
+    pg.query("DROP TABLE IF EXISTS variants, others; CREATE TABLE variants (id int PRIMARY KEY, v text);"
+             "CREATE TABLE others (id int PRIMARY KEY, v text); INSERT INTO others VALUES (1, 'not here'), (2, 'nor here');"
+             "INSERT INTO variants SELECT g, 'v' || g FROM generate_series(1, 10) AS g")
+    base = next(config for name, config in connectors() if name.startswith("orders"))
+    tables = {}
+    for name, settings, columns, options in variants():
+        shared = settings is ROUTED
+        config = {k: v for k, v in base.items() if "schemas" not in k}
+        config.update({"key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false", "topic.prefix": f"{name}{RUN}",
+                       "slot.name": f"{name}_{RUN}", "table.include.list": "public.variants" + (",public.others" if shared else ""), **settings})
+        started[f"{name}-{RUN}"] = config
+        put_connector(f"{name}-{RUN}", config)
+        topic = f"{name}{RUN}.public.all" if shared else f"{name}{RUN}.public.variants"
+        rows(weir, f"CREATE TABLE v_{name} ({columns}) {source(topic)} FORMAT DEBEZIUM ENCODE JSON{options}")
+        tables[name] = f"SELECT id, v FROM v_{name}" + (" WHERE \"__table\" = 'variants'" if shared else "")
+    check(wait(lambda: all(len(rows(weir, sql)) == 10 for sql in tables.values()), 120), "variants: snapshots")
+    pg.query("UPDATE variants SET v = 'u' WHERE id = 1; DELETE FROM variants WHERE id IN (2, 3); UPDATE variants SET id = 100 WHERE id = 4;"
+             "INSERT INTO variants VALUES (2, 'again'); DELETE FROM others WHERE id = 1")
+    want = sorted(pg.query("SELECT id, v FROM variants").rows())
+    for name, sql in tables.items():
+        wait(lambda: sorted(rows(weir, sql)) == want, 30)
+        check(sorted(rows(weir, sql)) == want, f"variant {name}: {sorted(rows(weir, sql))} for {want}")
+    check(rows(weir, "SELECT count(*) FROM weir_catalog.dead_letters") == [("0",)],
+          f"variants: dead letters: {rows(weir, 'SELECT object, reason FROM weir_catalog.dead_letters LIMIT 3')}")
+
+
 def main():
     pg, maria = Link(port=PG_PORT, user="postgres", dbname="postgres"), Maria()
     pg.query("SET client_min_messages = error; SET TimeZone = 'UTC'")
@@ -289,6 +341,7 @@ def main():
             check(wait(lambda: running(name), 60), f"connector {name} does not run")
         weir, clickhouse = Weir(memory="128MB"), ClickHouse(os.environ["WEIR_CHDB"])
         pass_through(pg, maria, weir, clickhouse)
+        send_variants(pg, weir, configs)
     except Exception as e:
         check(False, f"{type(e).__name__}: {e}")
         if os.environ.get("WEIR_VERBOSE"):

@@ -27,7 +27,7 @@ postgres() { # port
     [ -e "$dir/pg/data" ] ||
         as "$bin/initdb -D $dir/pg/data -U postgres --locale=C.UTF-8 -E UTF8 -A trust -N >$dir/pg/initdb.log 2>&1"
     as "$bin/pg_ctl -D $dir/pg/data -w -s -l $dir/pg/log -o '-p $1 -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-        -c wal_level=logical -c fsync=off -c shared_buffers=32MB -c timezone=UTC' start"
+        -c wal_level=logical -c max_replication_slots=32 -c max_wal_senders=32 -c fsync=off -c shared_buffers=32MB -c timezone=UTC' start"
 }
 
 mariadb() { # port
