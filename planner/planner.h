@@ -31,8 +31,8 @@ struct planner {
 /* A query (SelectStmt node, VALUES and UNION ALL included) to a bound logical plan. Views are expanded in place. */
 bool wr_plan_bind_query(struct planner *planner, const PgQuery__Node *query, struct plan **plan,
                         struct wr_error *err) WR_MUST;
-/* Does it give no rows whatever it computes, as it reads a catalog that is always empty? Such queries need not be bound:
- * clients ask them in more SQL than there is. */
+/* Does it give no rows whatever it computes, as it reads a catalog that is always empty? Such queries need not be
+ * bound: clients ask them in more SQL than there is. */
 bool wr_plan_reads_nothing(const struct catalog *catalog, const PgQuery__SelectStmt *select);
 /* The text of a stored query, parsed and bound. */
 bool wr_plan_bind_text(struct planner *planner, const char *query, struct plan **plan, struct wr_error *err) WR_MUST;
