@@ -193,7 +193,7 @@ static bool row_keeps(const struct changes *changes, uint32_t row)
 static bool report(struct op *op, const struct batch *row, const char *sqlstate, const char *message)
 {
     struct eval_errors errors = {.arena = &op->worker->arena};
-    wr_eval_error_add(&errors, 0, sqlstate, message);
+    wr_eval_error_add(&errors, 0, sqlstate, "%s", message);
     return wr_op_eval_errors(op, row, &errors);
 }
 
