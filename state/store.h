@@ -135,6 +135,7 @@ struct entry {
 struct version *wr_trace_current(struct trace *trace);
 void wr_version_release(struct version *version);
 bool wr_version_is_empty(const struct version *version);
+bool wr_version_on_disk(const struct version *version); /* some of it */
 
 /* Build a sealed run. Entries must be added in order: by key (memcmp, shorter first), within equal keys of a
  * ZSET by payload. Duplicated identities are allowed for ZSET/APPEND only (weights add); the

@@ -51,3 +51,11 @@ bool wr_version_is_empty(const struct version *version)
 {
     return version->n == 0;
 }
+
+bool wr_version_on_disk(const struct version *version)
+{
+    for (uint32_t i = version->n; i-- > 0;) /* oldest first */
+        if (version->runs[i]->on_disk)
+            return true;
+    return false;
+}

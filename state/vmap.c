@@ -235,6 +235,8 @@ static struct vmap_entry *replace(struct vmap *map, struct vmap_entry *entry, ui
 
 /* ---- reading the trace for keys that are not here */
 
+#define SORTED_LOOKUP_MIN 16
+
 struct fetch {
     struct vmap *map;
     struct key_ref *refs; /* index: ordinal in found, or in wr_vmap_find_one 0 */
@@ -273,8 +275,10 @@ static bool fetch_misses(struct fetch *fetch, struct wr_arena *arena, uint32_t n
     struct vmap *map = fetch->map;
     map->stats.misses += n;
     struct version *version = wr_trace_current(map->options.trace);
-    uint32_t kept = 0; /* most misses are new keys: the filters tell before anything is sorted */
-    for (uint32_t i = 0; i < n; i++)
+    /* Most misses are new keys. Filters in RAM tell so before anything is sorted; those on disk are looked at in order,
+     * each part of them and of the index once. */
+    uint32_t kept = wr_version_on_disk(version) && n >= SORTED_LOOKUP_MIN ? n : 0;
+    for (uint32_t i = kept; i < n; i++)
         if (!wr_version_excludes(version, fetch->refs[i].bytes, fetch->refs[i].len))
             fetch->refs[kept++] = fetch->refs[i];
     bool ok = true;
