@@ -114,6 +114,15 @@ struct bound_scalar {
 
 #define CLAUSE_DEFAULT "DEFAULT expressions"
 
+/* A test that holds for the rows which need what is being bound: in branches of CASE, behind an argument of OR ... */
+struct guard {
+    const struct guard *outer;
+    struct expr *arg;
+    enum expr_kind kind; /* EXPR_IS_BOOL, EXPR_IS_NULL */
+    char bool_test;
+    bool negated;
+};
+
 struct block {
     struct binder *binder;
     struct block *outer;      /* enclosing block whose columns may be used, or NULL */
@@ -121,6 +130,7 @@ struct block {
     struct source from;
     uint16_t npending; /* conditions of WHERE that are bound, but not yet in the plan */
     struct expr **pending;
+    const struct guard *guard; /* innermost; NULL: every row needs what is being bound */
     uint16_t naggs, aggs_cap, nwindows, windows_cap, nscalars, scalars_cap;
     struct bound_agg *aggs;
     struct bound_window *windows;
@@ -213,6 +223,9 @@ bool bind_subquery_apply(struct block *block, const struct subquery_test *test) 
 /* ---- bind_restrict.c: before something that can fail is computed in a correlated subquery */
 /* Leaves only the rows for which the conditions on the outer query hold. */
 void bind_restrict(struct block *block);
+/* An expression that will be computed for every row, where only those of the guard need it: NULL for the others, if it
+ * can fail. */
+struct expr *bind_guarded(struct block *block, struct expr *expr);
 /* The same at `below`, if something above it in the block's plan can fail. */
 void bind_restrict_below(struct block *block, struct plan *below);
 

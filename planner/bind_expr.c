@@ -82,12 +82,23 @@ static bool bind_param(struct binder *binder, const PgQuery__ParamRef *ref, stru
     return true;
 }
 
+/* What is bound from here on is needed only by rows of which the test holds. */
+static void add_guard(struct block *block, struct expr *arg, enum expr_kind kind, char test, bool negated)
+{
+    struct guard *guard = WR_NEW(block->binder->arena, struct guard);
+    *guard = (struct guard){block->guard, arg, kind, test, negated};
+    block->guard = guard;
+}
+
 static bool bind_bool_args(struct block *block, const PgQuery__BoolExpr *node, const char *clause, struct expr **args)
 {
+    const struct guard *guard = block->guard;
     for (size_t i = 0; i < node->n_args; i++) {
         TRY(bind_expr(block, node->args[i], &args[i]));
         TRY(bind_coerce_bool(block->binder, &args[i], clause));
+        add_guard(block, args[i], EXPR_IS_BOOL, *clause == 'O' ? 't' : 'f', true);
     }
+    block->guard = guard;
     return true;
 }
 
@@ -168,11 +179,17 @@ static bool bind_case(struct block *block, const PgQuery__CaseExpr *node, struct
     results[0] = bind_null(binder, TYPE(TYPE_UNKNOWN));
     if (node->defresult)
         TRY(bind_expr(block, node->defresult, &results[0]));
+    const struct guard *guard = block->guard;
     for (uint16_t i = 0; i < n; i++) {
         const PgQuery__CaseWhen *when = node->args[i]->case_when;
         TRY(bind_when(block, node, when, &args[2 * i]));
+        const struct guard *others = block->guard;
+        add_guard(block, args[2 * i], EXPR_IS_BOOL, 't', false);
         TRY(bind_expr(block, when->result, &results[i + 1]));
+        block->guard = others;
+        add_guard(block, args[2 * i], EXPR_IS_BOOL, 't', true);
     }
+    block->guard = guard;
     struct type type;
     TRY(bind_coerce_common(binder, results, (uint16_t)(n + 1), "CASE", &type));
     for (uint16_t i = 0; i < n; i++)
@@ -194,13 +211,27 @@ static bool bind_args(struct block *block, PgQuery__Node *const *nodes, size_t n
     return true;
 }
 
+static bool bind_lazy_args(struct block *block, PgQuery__Node *const *nodes, size_t n, struct expr ***args)
+{
+    const struct guard *guard = block->guard;
+    *args = WR_NEW_ARRAY(block->binder->arena, struct expr *, n);
+    if (n > 1000)
+        return bind_fail(block->binder, -1, "54023", "cannot pass more than 100 arguments to a function");
+    for (size_t i = 0; i < n; i++) {
+        TRY(bind_expr(block, nodes[i], &(*args)[i]));
+        add_guard(block, (*args)[i], EXPR_IS_NULL, 0, false);
+    }
+    block->guard = guard;
+    return true;
+}
+
 static bool bind_coalesce(struct block *block, const PgQuery__CoalesceExpr *node, struct expr **expr)
 {
     struct binder *binder = block->binder;
     struct expr **args;
     struct type type;
     uint16_t n = (uint16_t)node->n_args;
-    TRY(bind_args(block, node->args, node->n_args, &args));
+    TRY(bind_lazy_args(block, node->args, node->n_args, &args));
     TRY(bind_coerce_common(binder, args, n, "COALESCE", &type));
     *expr = wr_expr_nary(binder->arena, EXPR_COALESCE, args, n);
     (*expr)->type = type;

@@ -8,7 +8,7 @@
  *
  * The copy computes nothing new: what fails in it is reported where it was copied from (join.restricts). It costs the
  * state of a semi join, and is made only where something can fail. */
-#include "planner/bind.h"
+#include "planner/passes.h"
 
 struct shift {
     struct wr_arena *arena;
@@ -26,12 +26,55 @@ static struct expr *to_semi(void *context, struct expr *column)
     return copy;
 }
 
+static struct expr *make_guard(struct wr_arena *arena, const struct guard *guard)
+{
+    struct expr **args = WR_NEW_ARRAY(arena, struct expr *, 1);
+    args[0] = guard->arg;
+    struct expr *expr = wr_expr_nary(arena, guard->kind, args, 1);
+    expr->bool_test = guard->bool_test;
+    expr->negated = guard->negated;
+    return expr;
+}
+
+/* Of the guard what the block's plan can tell: aggregates and subqueries are not there yet. */
+static struct expr *known_guard(struct block *block)
+{
+    struct wr_arena *arena = block->binder->arena;
+    uint32_t n = 0, at;
+    for (const struct guard *guard = block->guard; guard; guard = guard->outer)
+        n += !block->grouped && reads_only(guard->arg, 0, COLUMN_OUTER);
+    at = n = WR_MIN(n, (uint32_t)UINT16_MAX);
+    struct expr **tests = WR_NEW_ARRAY(arena, struct expr *, n);
+    for (const struct guard *guard = block->guard; guard && at; guard = guard->outer)
+        if (reads_only(guard->arg, 0, COLUMN_OUTER))
+            tests[--at] = make_guard(arena, guard);
+    return make_and(arena, tests, (uint16_t)n);
+}
+
 static struct plan *copy_outer(struct block *outer)
 {
     struct wr_arena *arena = outer->binder->arena;
     bind_restrict(outer);
     struct plan *copy = wr_plan_copy(arena, outer->from.plan);
-    return outer->npending ? make_filter(arena, copy, make_and(arena, outer->pending, outer->npending)) : copy;
+    if (outer->npending)
+        copy = make_filter(arena, copy, make_and(arena, outer->pending, outer->npending));
+    struct expr *guard = known_guard(outer);
+    return guard ? make_filter(arena, copy, guard) : copy;
+}
+
+struct expr *bind_guarded(struct block *block, struct expr *expr)
+{
+    struct wr_arena *arena = block->binder->arena;
+    struct expr *guard = known_guard(block);
+    if (!guard || !wr_expr_can_fail(expr) || wr_expr_can_fail(guard))
+        return expr;
+    struct expr **args = WR_NEW_ARRAY(arena, struct expr *, 2);
+    args[0] = guard;
+    args[1] = expr;
+    struct expr *guarded = wr_expr_nary(arena, EXPR_CASE, args, 2);
+    guarded->type = expr->type;
+    guarded->location = expr->location;
+    return guarded;
 }
 
 static struct plan *restricted(struct block *block, struct plan *plan)

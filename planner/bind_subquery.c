@@ -231,6 +231,8 @@ bool bind_subquery_lhs(struct block *block, const PgQuery__Node *node, struct su
     test->lhs = WR_NEW_ARRAY(arena, struct expr *, test->nlhs);
     for (uint16_t i = 0; i < test->nlhs; i++)
         TRY(bind_expr(block, row ? lhs->row_expr->args[i] : lhs, &test->lhs[i]));
+    for (uint16_t i = 0; i < test->nlhs; i++)
+        test->lhs[i] = bind_guarded(block, test->lhs[i]);
     return true;
 }
 
