@@ -222,12 +222,12 @@ bool bind_subquery_apply(struct block *block, const struct subquery_test *test) 
 
 /* ---- bind_restrict.c: before something that can fail is computed in a correlated subquery */
 /* Leaves only the rows for which the conditions on the outer query hold. */
-void bind_restrict(struct block *block);
+bool bind_restrict(struct block *block) WR_MUST;
 /* An expression that will be computed for every row, where only those of the guard need it: NULL for the others, if it
  * can fail. */
 struct expr *bind_guarded(struct block *block, struct expr *expr);
 /* The same at `below`, if something above it in the block's plan can fail. */
-void bind_restrict_below(struct block *block, struct plan *below);
+bool bind_restrict_below(struct block *block, struct plan *below) WR_MUST;
 
 /* ---- bind_in.c */
 /* IN, EXISTS, <> ALL as a value. */
@@ -239,6 +239,8 @@ struct plan *make_full_join(struct wr_arena *arena, struct plan *left, struct pl
 /* ---- bind_from.c, bind_query.c */
 bool bind_from(struct block *block, size_t n, PgQuery__Node *const *items) WR_MUST;
 bool bind_from_item(struct block *block, const PgQuery__Node *node, struct source *source) WR_MUST;
+/* The query reads so many more relations: 54001 beyond what is sensible. */
+bool bind_count_relations(struct binder *binder, uint32_t n) WR_MUST;
 bool bind_join(struct block *block, const PgQuery__JoinExpr *node, struct source *source) WR_MUST;
 /* Conditions of WHERE applied in written order; those that use the outer block go to corr. */
 bool bind_where(struct block *block, const PgQuery__Node *where, struct correlation *corr) WR_MUST;

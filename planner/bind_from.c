@@ -202,12 +202,17 @@ static bool bind_subselect(struct block *block, const PgQuery__RangeSubselect *r
     return name_source(binder, source, "", range->alias, -1);
 }
 
+bool bind_count_relations(struct binder *binder, uint32_t n)
+{
+    *binder->relations += (int)WR_MIN(n, RELATIONS_MAX + 1u);
+    return *binder->relations <= RELATIONS_MAX ||
+           bind_fail(binder, -1, ERR_TOO_COMPLEX, "query reads more than %d relations, views expanded", RELATIONS_MAX);
+}
+
 bool bind_from_item(struct block *block, const PgQuery__Node *node, struct source *source)
 {
     struct binder *binder = block->binder;
-    if (++*binder->relations > RELATIONS_MAX)
-        return bind_fail(binder, -1, ERR_TOO_COMPLEX, "query reads more than %d relations, views expanded",
-                         RELATIONS_MAX);
+    TRY(bind_count_relations(binder, 1));
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_RANGE_VAR: {
         const struct cte *cte = find_cte(binder, node->range_var);

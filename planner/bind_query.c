@@ -59,10 +59,9 @@ static bool is_for_join(const struct correlation *corr, const struct expr *expr)
 }
 
 /* In a scalar subquery it cannot: the rows for which those conditions do not hold go first. */
-static void keep_order(struct block *block, const struct expr *expr)
+static bool keep_order(struct block *block, const struct expr *expr)
 {
-    if (wr_expr_can_fail(expr))
-        bind_restrict(block);
+    return !wr_expr_can_fail(expr) || bind_restrict(block);
 }
 
 static bool bind_where_test(struct block *block, const PgQuery__Node *node)
@@ -72,8 +71,7 @@ static bool bind_where_test(struct block *block, const PgQuery__Node *node)
     block->outer_allowed = false;
     TRY(bind_subquery_lhs(block, node, &test));
     TRY(bind_subquery_apply(block, &test));
-    bind_restrict_below(block, below);
-    return true;
+    return bind_restrict_below(block, below);
 }
 
 static bool attach_where_scalars(struct block *block, struct expr **expr)
@@ -81,8 +79,7 @@ static bool attach_where_scalars(struct block *block, struct expr **expr)
     struct expr **exprs[] = {expr};
     struct plan *below = block->from.plan;
     TRY(bind_attach_scalars(block, exprs, 1));
-    bind_restrict_below(block, below);
-    return true;
+    return bind_restrict_below(block, below);
 }
 
 bool bind_where(struct block *block, const PgQuery__Node *where, struct correlation *corr)
@@ -120,7 +117,7 @@ bool bind_where(struct block *block, const PgQuery__Node *where, struct correlat
         }
         if (corr && corr->n && wr_expr_can_fail(expr))
             flush_filter(block, conds, &nconds);
-        keep_order(block, expr);
+        TRY(keep_order(block, expr));
         conds[nconds++] = expr;
     }
     flush_filter(block, conds, &nconds);
@@ -533,7 +530,7 @@ static bool group_correlated(struct select *s)
     for (uint16_t i = 0; i < s->block.naggs; i++) {
         const struct bound_agg *agg = &s->block.aggs[i];
         if ((agg->arg && wr_expr_can_fail(agg->arg)) || (agg->filter && wr_expr_can_fail(agg->filter)))
-            bind_restrict(&s->block);
+            TRY(bind_restrict(&s->block));
     }
     s->group = WR_NEW_ARRAY(binder->arena, struct expr *, corr->n);
     for (uint16_t i = 0; i < corr->n; i++) {
@@ -586,7 +583,7 @@ static bool build_correlated(struct select *s)
     struct correlation *corr = s->mode->corr;
     struct binder *binder = s->block.binder;
     for (uint16_t i = 0; i < s->ntargets + s->nextras; i++)
-        keep_order(&s->block, s->targets[i].expr);
+        TRY(keep_order(&s->block, s->targets[i].expr));
     s->first_per_key = is_first_per_key(s);
     struct plan *input = s->block.from.plan;
     bool simple = !s->block.naggs && !s->grouped && !s->block.nwindows && !s->ndistinct_on &&

@@ -51,15 +51,27 @@ static struct expr *known_guard(struct block *block)
     return make_and(arena, tests, (uint16_t)n);
 }
 
-static struct plan *copy_outer(struct block *outer)
+static uint32_t count_scans(const struct plan *plan)
+{
+    uint32_t n = plan->ninputs == 0;
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        n += count_scans(plan->inputs[i]);
+    return n;
+}
+
+/* Copies hold the copies made for subqueries before: they are counted. */
+static bool copy_outer(struct block *outer, struct plan **copy)
 {
     struct wr_arena *arena = outer->binder->arena;
-    bind_restrict(outer);
-    struct plan *copy = wr_plan_copy(arena, outer->from.plan);
+    TRY(bind_restrict(outer));
+    TRY(bind_count_relations(outer->binder, count_scans(outer->from.plan)));
+    *copy = wr_plan_copy(arena, outer->from.plan);
     if (outer->npending)
-        copy = make_filter(arena, copy, make_and(arena, outer->pending, outer->npending));
+        *copy = make_filter(arena, *copy, make_and(arena, outer->pending, outer->npending));
     struct expr *guard = known_guard(outer);
-    return guard ? make_filter(arena, copy, guard) : copy;
+    if (guard)
+        *copy = make_filter(arena, *copy, guard);
+    return true;
 }
 
 struct expr *bind_guarded(struct block *block, struct expr *expr)
@@ -77,18 +89,19 @@ struct expr *bind_guarded(struct block *block, struct expr *expr)
     return guarded;
 }
 
-static struct plan *restricted(struct block *block, struct plan *plan)
+static bool restrict_plan(struct block *block, struct plan **at)
 {
     struct correlation *corr = block->corr;
+    struct plan *plan = *at, *outer;
     struct shift shift = {block->binder->arena, plan->ncols};
     struct expr **conds = WR_NEW_ARRAY(shift.arena, struct expr *, corr->n);
+    TRY(copy_outer(block->outer, &outer));
     for (uint16_t i = 0; i < corr->n; i++)
         conds[i] = rewrite_columns(shift.arena, corr->conditions[i], to_semi, &shift);
-    struct plan *join =
-        make_join(shift.arena, JOIN_SEMI, plan, copy_outer(block->outer), make_and(shift.arena, conds, corr->n));
-    join->join.restricts = true;
+    *at = make_join(shift.arena, JOIN_SEMI, plan, outer, make_and(shift.arena, conds, corr->n));
+    (*at)->join.restricts = true;
     corr->nrestricting = corr->n;
-    return join;
+    return true;
 }
 
 static bool is_open(const struct block *block)
@@ -97,10 +110,9 @@ static bool is_open(const struct block *block)
     return corr && corr->n > corr->nrestricting && block->binder->planner->version >= 2;
 }
 
-void bind_restrict(struct block *block)
+bool bind_restrict(struct block *block)
 {
-    if (is_open(block))
-        block->from.plan = restricted(block, block->from.plan);
+    return !is_open(block) || restrict_plan(block, &block->from.plan);
 }
 
 /* Nodes were put on top of a plan: does one of them fail? */
@@ -112,12 +124,12 @@ static bool can_fail_above(const struct plan *plan, const struct plan *below)
     return false;
 }
 
-void bind_restrict_below(struct block *block, struct plan *below)
+bool bind_restrict_below(struct block *block, struct plan *below)
 {
     struct plan **at = &block->from.plan;
     if (!is_open(block) || !can_fail_above(*at, below))
-        return;
+        return true;
     while (*at != below)
         at = &(*at)->inputs[0];
-    *at = restricted(block, below);
+    return restrict_plan(block, at);
 }
