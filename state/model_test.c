@@ -422,7 +422,8 @@ static void step_log(void)
         return;
     }
     if (log->n == PARTS || !rnd(20)) {
-        log->upto = WR_MAX(log->upto, last_submitted > 3 ? last_submitted - rnd(3) : 0);
+        uint64_t upto = last_submitted > 3 ? last_submitted - rnd(3) : 0;
+        log->upto = WR_MAX(log->upto, upto);
         wr_commit_log_truncate(open_commit, (uint64_t)(log - logs), log->upto);
         return;
     }
@@ -468,7 +469,7 @@ static bool visit_log(void *context, uint64_t commit, const void *bytes, size_t 
 
 static void check_logs(void)
 {
-    uint64_t id = rnd(LOGS), after = rnd(2) ? 0 : last_submitted - WR_MIN(last_submitted, rnd(20));
+    uint64_t id = rnd(LOGS), back = rnd(20), after = rnd(2) || back > last_submitted ? 0 : last_submitted - back;
     struct log_scan scan = {&logs[id], 0, true};
     uint32_t numbered = 0;
     for (uint32_t i = 0; i < logs[id].n; i++) {
