@@ -94,7 +94,11 @@ static bool install(struct store *store, const struct disk_pick *job, struct run
         for (uint32_t i = 0; i < job->n; i++)
             atomic_store(&job->runs[i]->doomed, true);
         pthread_mutex_lock(&store->lock);
-        wr_trace_set_durable(job->trace, version);
+        wr_version_release(version);
+        /* anew: RAM runs may have been merged while the record was written, and must not come back */
+        version = wr_version_replace(job->trace->durable, job->runs, job->n, out);
+        if (version)
+            wr_trace_set_durable(job->trace, version);
         wr_snapshot_stale(store);
         pthread_mutex_unlock(&store->lock);
     } else {
