@@ -26,6 +26,7 @@ struct object_column {
     struct type type;
     bool not_null; /* declared; of a view: proven, which is not shown as a constraint */
     bool hidden;   /* the row id of a table without a primary key: `_row_id` bigint, always the last column */
+    bool unique;   /* of a system relation: no value comes twice; not stored */
     const char *default_text; /* SQL text of DEFAULT, or NULL */
 };
 

@@ -103,7 +103,8 @@ static void read_columns(const char *list, struct object *object)
             __builtin_trap(); /* a slip in a table of ours: the first start shows it */
         col->id = object->ncols + 1u;
         col->name = strdup(name);
-        if (word(&at, key, sizeof key)) {
+        col->unique = word(&at, key, sizeof key) && !strcmp(key, "unique");
+        if (!strcmp(key, "key")) {
             col->not_null = true;
             object->pk[object->npk++] = object->ncols;
         }

@@ -600,7 +600,7 @@ static void index_views(struct system_rows *rows)
 #define PG "pg_catalog"
 
 static const struct system_relation relations[] = {
-    {PG, "pg_namespace", "oid bigint key, nspname text, nspowner bigint, nspacl text", "Schemas.", namespaces},
+    {PG, "pg_namespace", "oid bigint key, nspname text unique, nspowner bigint, nspacl text", "Schemas.", namespaces},
     {PG, "pg_class",
      "oid bigint key, relname text, relnamespace bigint, reltype bigint, reloftype bigint, relowner bigint, "
      "relam bigint, relfilenode bigint, reltablespace bigint, relpages int, reltuples float8, relallvisible int, "
@@ -650,7 +650,7 @@ static const struct system_relation relations[] = {
      "proargdefaults text, protrftypes text, prosrc text, probin text, prosqlbody text, proconfig text, proacl text",
      "Functions.", procedures},
     {PG, "pg_database",
-     "oid bigint key, datname text, datdba bigint, encoding int, datlocprovider text, datistemplate boolean, "
+     "oid bigint key, datname text unique, datdba bigint, encoding int, datlocprovider text, datistemplate boolean, "
      "datallowconn boolean, datconnlimit int, dattablespace bigint, datcollate text, datctype text, daticulocale text, "
      "datcollversion text, datacl text",
      "The database.", databases},
@@ -663,7 +663,7 @@ static const struct system_relation relations[] = {
      "usename text, usesysid bigint key, usecreatedb boolean, usesuper boolean, userepl boolean, "
      "usebypassrls boolean, passwd text, valuntil timestamptz, useconfig text",
      "The user.", users},
-    {PG, "pg_am", "oid bigint key, amname text, amhandler text, amtype text", "Access methods.", access_methods},
+    {PG, "pg_am", "oid bigint key, amname text unique, amhandler text, amtype text", "Access methods.", access_methods},
     {PG, "pg_collation",
      "oid bigint key, collname text, collnamespace bigint, collowner bigint, collprovider text, "
      "collisdeterministic boolean, collencoding int, collcollate text, collctype text, colliculocale text, "

@@ -89,6 +89,9 @@ static void prove_scan(struct proving *p, struct plan *plan)
             }
     if ((object->npk && n == object->npk) || object->single_row)
         add_key(p, plan, columns, n);
+    for (uint16_t c = 0; c < plan->ncols; c++)
+        if (scanned->cols[plan->scan.columns[c]].unique)
+            add_key(p, plan, &c, 1);
 }
 
 /* column = constant (or parameter) among the conditions */
