@@ -40,8 +40,7 @@ struct object *wr_object_copy(struct wr_arena *arena, const struct object *objec
         __builtin_trap(); /* what we encode we can decode: an invalid object is a caller's bug */
     wr_buf_free(&bytes);
     copy->uncommitted = object->uncommitted;
-    for (uint16_t c = 0; c < object->ncols; c++)
-        copy->cols[c].unique = object->cols[c].unique;
+    copy->unique = object->unique;
     return copy;
 }
 

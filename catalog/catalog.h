@@ -26,7 +26,6 @@ struct object_column {
     struct type type;
     bool not_null; /* declared; of a view: proven, which is not shown as a constraint */
     bool hidden;   /* the row id of a table without a primary key: `_row_id` bigint, always the last column */
-    bool unique;   /* of a system relation: no value comes twice; not stored */
     const char *default_text; /* SQL text of DEFAULT, or NULL */
 };
 
@@ -76,6 +75,7 @@ struct object {
     uint64_t plan_hash;   /* of the physical plan its state was made by */
     bool creating;        /* backfill not finished */
     bool uncommitted;     /* made by the transaction that sees it; not stored */
+    uint64_t unique;      /* of a system relation: bit c: no value comes twice in column c; not stored */
     uint8_t plan_version; /* PLANNER_VERSION (planner/planner.h) when it was created; 0: before there was one */
 };
 

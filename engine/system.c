@@ -103,7 +103,8 @@ static void read_columns(const char *list, struct object *object)
             __builtin_trap(); /* a slip in a table of ours: the first start shows it */
         col->id = object->ncols + 1u;
         col->name = strdup(name);
-        col->unique = word(&at, key, sizeof key) && !strcmp(key, "unique");
+        if (word(&at, key, sizeof key) && !strcmp(key, "unique"))
+            object->unique |= (uint64_t)1 << object->ncols;
         if (!strcmp(key, "key")) {
             col->not_null = true;
             object->pk[object->npk++] = object->ncols;

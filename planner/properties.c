@@ -90,7 +90,7 @@ static void prove_scan(struct proving *p, struct plan *plan)
     if ((object->npk && n == object->npk) || object->single_row)
         add_key(p, plan, columns, n);
     for (uint16_t c = 0; c < plan->ncols; c++)
-        if (scanned->cols[plan->scan.columns[c]].unique)
+        if (plan->scan.columns[c] < 64 && (scanned->unique >> plan->scan.columns[c] & 1))
             add_key(p, plan, &c, 1);
 }
 
