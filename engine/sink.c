@@ -143,8 +143,11 @@ static bool drain(struct sink_runner *runner, uint64_t *seen, struct wr_error *e
         uint64_t durable = wr_store_committed(runner->db->store);
         *seen = durable;
         struct batch_of_records batch = {.after = runner->delivered, .commit = UINT64_MAX};
+        /* The last commit delivered may have more parts, until it was found to have none: then it is truncated, and
+         * its files go, while this thread looks on. */
         uint64_t from = runner->delivered >> 16;
-        wr_store_log_scan(runner->db->store, runner->live->id, from ? from - 1 : 0, pick_record, &batch);
+        uint64_t after = WR_MAX(from ? from - 1 : 0, runner->through);
+        wr_store_log_scan(runner->db->store, runner->live->id, after, pick_record, &batch);
         if (wr_store_failed(runner->db->store, err)) {
             wr_buf_free(&batch.bytes);
             return false;
