@@ -87,7 +87,7 @@ static void init_sync(weir_db *db)
 static void init_memory(weir_db *db)
 {
     /* what no pool counts: code and stacks, buffers of RocksDB, librdkafka and merges, pages the allocator keeps */
-    int64_t reserve = WR_MIN(WR_MAX(db->options.memory_bytes / 5, (int64_t)24 << 20), (int64_t)512 << 20);
+    int64_t reserve = WR_MIN(WR_MAX(db->options.memory_bytes / 5, (int64_t)32 << 20), (int64_t)512 << 20);
     wr_budget_init(&db->budget, db->options.memory_bytes - reserve);
     wr_pool_init(&db->pool_state, &db->budget, "operator state");
     wr_pool_init(&db->pool_scratch, &db->budget, "batches");
