@@ -40,6 +40,8 @@ struct server *wr_cli_serve_start(weir_db *db, const char *address);
 
 /* database.c */
 weir_db *wr_cli_open(const struct cli_options *options); /* NULL: a message has been printed */
+/* Closes; returns the code, or ends the process with it where a broker's client does not let go. */
+int wr_cli_close(weir_db *db, int code);
 
 /* script.c: one file. *stop_asked ends it between statements. False: a message has been printed. */
 bool wr_cli_script(weir_session *session, const char *path, const atomic_bool *stop_asked) WR_MUST;

@@ -29,3 +29,11 @@ weir_db *wr_cli_open(const struct cli_options *options)
         fprintf(stderr, "embedded Kafka broker: %s\n", weir_embedded_broker(db));
     return db;
 }
+
+int wr_cli_close(weir_db *db, int code)
+{
+    if (weir_close(db) == WEIR_OK)
+        return code;
+    fflush(NULL);
+    _exit(code);
+}

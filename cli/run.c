@@ -146,6 +146,5 @@ int wr_cli_run(int argc, char **argv)
     struct server *server = options.listen ? wr_cli_serve_start(db, options.listen) : NULL;
     int code = options.listen && !server ? CLI_FAILED : run(db, &options);
     wr_server_stop(server);
-    weir_close(db);
-    return code;
+    return wr_cli_close(db, code);
 }

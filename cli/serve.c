@@ -61,6 +61,5 @@ int wr_cli_serve(int argc, char **argv)
         wr_cli_signals_wait();
         wr_server_stop(server);
     }
-    weir_close(db);
-    return server ? 0 : CLI_FAILED;
+    return wr_cli_close(db, server ? 0 : CLI_FAILED);
 }

@@ -186,7 +186,7 @@ static bool open_deep(weir_db *db, struct wr_error *err)
     return wr_deep_stack_run(run_open, &job, err) && job.ok;
 }
 
-static void close_steps(weir_db *db)
+static bool close_steps(weir_db *db)
 {
     pthread_mutex_lock(&db->lock);
     db->stopping = true;
@@ -194,7 +194,8 @@ static void close_steps(weir_db *db)
     if (db->loop_started)
         wr_backfill_stop_all(db);
     wr_loop_stop(db);
-    wr_retire_all(db);
+    if (!wr_retire_all(db))
+        return false;
     free(db->live);
     if (db->commit)
         wr_commit_abandon(db->commit);
@@ -217,6 +218,7 @@ static void close_steps(weir_db *db)
     pthread_cond_destroy(&db->progress);
     free(db->dir);
     free(db);
+    return true;
 }
 
 weir_code weir_open(const char *dir, const weir_options *options, weir_db **out, weir_error *error)
@@ -255,10 +257,9 @@ const char *weir_version(void)
     return WEIR_VERSION;
 }
 
-void weir_close(weir_db *db)
+weir_code weir_close(weir_db *db)
 {
-    if (db)
-        close_steps(db);
+    return !db || close_steps(db) ? WEIR_OK : WEIR_ERROR;
 }
 
 const char *weir_embedded_broker(weir_db *db)

@@ -157,8 +157,9 @@ void wr_live_release_source(weir_db *db, struct live *source);
 
 /* ---- ends (retire.c) */
 
-void wr_retire(weir_db *db);      /* loop thread: what was detached ends on a thread of its own, and is freed */
-void wr_retire_all(weir_db *db);  /* the loop has stopped: everything; waits */
+void wr_retire(weir_db *db); /* loop thread: what was detached ends on a thread of its own, and is freed */
+/* The loop has stopped: everything. false: something has not ended within seconds, and uses the database still. */
+bool wr_retire_all(weir_db *db) WR_MUST;
 void wr_sinks_await(weir_db *db); /* not the loop: until detached sinks have ended, or for some seconds */
 
 /* ---- loop (loop.c) */

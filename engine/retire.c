@@ -1,6 +1,6 @@
 /* What has left the live graph ends here, on a thread of its own: sinks and sources, whose brokers may not answer for
  * seconds, and state, which may be gigabytes to free. The loop has taken it out and asked it to stop; it waits for
- * nothing of this. Closing the database does. */
+ * nothing of this. Closing the database does, for a while. */
 #include "engine/engine.h"
 
 #include <time.h>
@@ -10,6 +10,9 @@
 /* DROP SINK waits as long for the last transaction to end: after it nothing is delivered. A broker that is gone may
  * take longer to give up. */
 #define SINK_END_SECONDS 5
+/* Closing waits as long for all that ends. librdkafka 2.0 may never come back from a transaction's call whose broker
+ * has died (rd_kafka_send_offsets_to_transaction), whatever its timeout. */
+#define CLOSE_SECONDS 7
 
 struct retired {
     weir_db *db;
@@ -100,16 +103,20 @@ void wr_retire(weir_db *db)
         retire_main(retired);
 }
 
-void wr_retire_all(weir_db *db)
+bool wr_retire_all(weir_db *db)
 {
     while (db->nlive)
         wr_live_detach(db, db->live[db->nlive - 1]);
-    struct retired retired = take_detached(db);
-    end_all(&retired);
+    wr_retire(db);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += CLOSE_SECONDS;
     pthread_mutex_lock(&db->lock);
-    while (db->retiring)
-        pthread_cond_wait(&db->progress, &db->lock);
+    while (db->retiring && !pthread_cond_timedwait(&db->progress, &db->lock, &until))
+        ;
+    bool ended = !db->retiring;
     pthread_mutex_unlock(&db->lock);
+    return ended;
 }
 
 void wr_sinks_await(weir_db *db)

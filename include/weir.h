@@ -88,8 +88,10 @@ typedef struct weir_options {
  * it is damaged (XX001). */
 WEIR_API weir_code weir_open(const char *dir, const weir_options *options, weir_db **db, weir_error *error);
 /* Commits what is pending, stops, frees. Sessions must be closed before. What a sink has not delivered it delivers when
- * the directory is opened again. */
-WEIR_API void weir_close(weir_db *db);
+ * the directory is opened again. WEIR_ERROR: all is durable, but a call into a broker's client has not come back within
+ * seconds (its broker is gone); the memory and the directory stay taken until the process ends, which it should by
+ * _exit(). */
+WEIR_API weir_code weir_close(weir_db *db);
 /* "127.0.0.1:port" of the embedded broker, or NULL. Valid until weir_close. */
 WEIR_API const char *weir_embedded_broker(weir_db *db);
 /* Has every source reached the end its topics had when this was first called (or the database opened), every sink

@@ -99,11 +99,12 @@ weir_code weir_open(const char *dir, const weir_options *options, weir_db **db, 
     return WEIR_OK;
 }
 
-void weir_close(weir_db *db)
+weir_code weir_close(weir_db *db)
 {
     if (db)
         pthread_mutex_destroy(&db->lock);
     free(db);
+    return WEIR_OK;
 }
 
 weir_code weir_session_open(weir_db *db, weir_session **session, weir_error *error)
