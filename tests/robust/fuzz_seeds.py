@@ -35,7 +35,7 @@ def statements():
                     sql = "\n".join(lines[1:]).split("\n----")[0]
                     if len(sql) > 60:  # the short ones say nothing that the long ones do not
                         yield sql.encode()
-    for path in ("demo/pipeline.sql", "tests/format/content.sql"):
+    for path in ("demo/pipeline.sql", "tests/format/first/content.sql", "tests/format/shared/content.sql"):
         path = os.path.join(ROOT, path)
         if os.path.exists(path):
             with open(path, "rb") as file:

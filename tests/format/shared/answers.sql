@@ -1,0 +1,14 @@
+SELECT * FROM orders ORDER BY id;
+SELECT * FROM priced ORDER BY id;
+SELECT * FROM lines ORDER BY id;
+SELECT * FROM spent ORDER BY id;
+SELECT amount FROM spent WHERE name = 'Bruno';
+SELECT * FROM ranked ORDER BY place;
+SELECT * FROM pairs ORDER BY country, name, currency;
+SELECT * FROM idle ORDER BY name;
+SELECT * FROM above ORDER BY id;
+SELECT * FROM either ORDER BY country;
+SELECT * FROM unsold ORDER BY sku;
+SELECT * FROM lines_read ORDER BY line;
+SELECT * FROM wide_sum ORDER BY n;
+SELECT indexname FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname;
