@@ -59,7 +59,6 @@ void wr_cli_signals_block(void); /* before any thread is made */
 void wr_cli_signals_watch(weir_session *session);
 void wr_cli_signals_forget_session(void);
 extern atomic_bool wr_cli_stop_asked;
-void wr_cli_signals_wait(void); /* until asked to stop */
 
 /* progress.c: one line on the terminal */
 struct progress_display;

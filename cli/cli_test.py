@@ -109,6 +109,11 @@ def test_signals():
     check_equal(process.wait(10), 130, "signal before it is caught up")
 
 
+def test_stopped_by_itself():
+    code, _, err = run("run", "--quiet", script("select 1;"), env={**os.environ, "WEIR_FAKE_DISK_FULL": "1"})
+    check_equal((code, "no space left on device (53100)" in err), (1, True), "run ends when the database stops")
+
+
 def test_serve():
     process = subprocess.Popen([weir, "serve", "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
     lines = [process.stderr.readline(), process.stderr.readline()]
@@ -118,6 +123,8 @@ def test_serve():
     check_equal((code, "Is another weir running?" in err), (1, True), "a port in use")
     process.send_signal(signal.SIGTERM)
     check_equal(process.wait(10), 0, "serve ends")
+    code, _, err = run("serve", "--listen", "127.0.0.1:0", env={**os.environ, "WEIR_FAKE_DISK_FULL": "1"})
+    check_equal((code, "no space left on device (53100)" in err), (1, True), "serve ends when the database stops")
     for address in ["0.0.0.0:0", "[::]:0", ":99999", "nowhere.invalid:1"]:
         code, _, err = run("serve", "--listen", address)
         check_equal((code, "error" in err), (1, True), f"address {address}")
@@ -136,7 +143,7 @@ def test_terminal():
     check_in("memory 0 B of 512 MB  caught up", shown, "progress at the end")
 
 
-for test in [test_usage, test_run, test_errors, test_signals, test_serve, test_terminal]:
+for test in [test_usage, test_run, test_errors, test_signals, test_stopped_by_itself, test_serve, test_terminal]:
     test()
 print(f"cli: {passed} passed, {failed} failed")
 sys.exit(failed != 0)

@@ -85,25 +85,31 @@ static bool print_clickhouse(weir_session *session)
 
 /* ---- */
 
+/* false: the pipelines cannot go on */
+static bool look(weir_db *db, const struct cli_options *options, bool *caught_up, weir_error *error)
+{
+    *caught_up = options->exit_when_caught_up && weir_caught_up(db, error);
+    return !error->sqlstate[0] && weir_check(db, error) == WEIR_OK;
+}
+
 /* Until asked to stop, or caught up where that was wished: to be stopped before is not what was asked for. */
 static int keep_running(weir_db *db, const struct cli_options *options)
 {
     struct progress_display *display = wr_cli_progress_new(db);
-    bool caught_up = false;
-    for (int ms = 0; !caught_up && !atomic_load(&wr_cli_stop_asked); ms += CHECK_MS) {
-        weir_error error = {.sqlstate = ""};
-        caught_up = options->exit_when_caught_up && weir_caught_up(db, &error);
-        if (error.sqlstate[0]) {
-            wr_cli_progress_free(display);
-            wr_cli_report(&error);
-            return CLI_FAILED;
-        }
-        if (!options->quiet && (caught_up || ms % DISPLAY_MS == 0))
+    weir_error error = {.sqlstate = ""};
+    bool caught_up = false, ok = true;
+    for (int ms = 0; ok && !caught_up && !atomic_load(&wr_cli_stop_asked); ms += CHECK_MS) {
+        ok = look(db, options, &caught_up, &error);
+        if (ok && !options->quiet && (caught_up || ms % DISPLAY_MS == 0))
             wr_cli_progress_show(display, caught_up);
-        if (!caught_up)
+        if (ok && !caught_up)
             usleep(CHECK_MS * 1000);
     }
     wr_cli_progress_free(display);
+    if (!ok) {
+        wr_cli_report(&error);
+        return CLI_FAILED;
+    }
     return options->exit_when_caught_up && !caught_up ? CLI_INTERRUPTED : 0;
 }
 

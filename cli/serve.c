@@ -1,11 +1,13 @@
 /* weir serve: a database behind the PostgreSQL protocol, until a signal. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "server/server.h"
 
 #define DEFAULT_PORT 4566
+#define CHECK_MS     100
 
 static void report(const struct wr_error *err)
 {
@@ -44,6 +46,20 @@ struct server *wr_cli_serve_start(weir_db *db, const char *address)
     return NULL;
 }
 
+static int serve_until_asked(weir_db *db)
+{
+    weir_error error = {.sqlstate = ""};
+    wr_cli_signals_watch(NULL);
+    while (!atomic_load(&wr_cli_stop_asked)) {
+        if (weir_check(db, &error) == WEIR_ERROR) {
+            wr_cli_report(&error);
+            return CLI_FAILED;
+        }
+        usleep(CHECK_MS * 1000);
+    }
+    return 0;
+}
+
 int wr_cli_serve(int argc, char **argv)
 {
     struct cli_options options = {.data = "weir-data", .listen = "127.0.0.1:4566"};
@@ -56,10 +72,10 @@ int wr_cli_serve(int argc, char **argv)
     if (!db)
         return CLI_FAILED;
     struct server *server = wr_cli_serve_start(db, options.listen);
+    int code = CLI_FAILED;
     if (server) {
-        wr_cli_signals_watch(NULL);
-        wr_cli_signals_wait();
+        code = serve_until_asked(db);
         wr_server_stop(server);
     }
-    return wr_cli_close(db, server ? 0 : CLI_FAILED);
+    return wr_cli_close(db, code);
 }

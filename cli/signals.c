@@ -8,7 +8,6 @@
 
 atomic_bool wr_cli_stop_asked;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t asked = PTHREAD_COND_INITIALIZER;
 static weir_session *watched; /* cancelled when asked to stop */
 
 static void ending_signals(sigset_t *set)
@@ -40,7 +39,6 @@ static void *watch(void *arg)
         pthread_mutex_lock(&lock);
         if (watched)
             weir_session_cancel(watched);
-        pthread_cond_broadcast(&asked);
         pthread_mutex_unlock(&lock);
     }
     return NULL;
@@ -60,13 +58,5 @@ void wr_cli_signals_forget_session(void)
 {
     pthread_mutex_lock(&lock);
     watched = NULL;
-    pthread_mutex_unlock(&lock);
-}
-
-void wr_cli_signals_wait(void)
-{
-    pthread_mutex_lock(&lock);
-    while (!atomic_load(&wr_cli_stop_asked))
-        pthread_cond_wait(&asked, &lock);
     pthread_mutex_unlock(&lock);
 }

@@ -262,6 +262,16 @@ weir_code weir_close(weir_db *db)
     return !db || close_steps(db) ? WEIR_OK : WEIR_ERROR;
 }
 
+weir_code weir_check(weir_db *db, weir_error *error)
+{
+    pthread_mutex_lock(&db->lock);
+    bool failed = db->failed;
+    if (failed && error)
+        memcpy(error, &db->failure, sizeof *error);
+    pthread_mutex_unlock(&db->lock);
+    return failed ? WEIR_ERROR : WEIR_OK;
+}
+
 const char *weir_embedded_broker(weir_db *db)
 {
     return db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL;

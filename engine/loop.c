@@ -61,6 +61,9 @@ void wr_db_fail(weir_db *db, const struct wr_error *err)
     if (first) {
         db->failed = true;
         db->failure = *err;
+        if (!err->hint[0])
+            snprintf(db->failure.hint, sizeof db->failure.hint,
+                     "What was acknowledged is durable: start weir on the directory again when the cause is gone.");
     }
     pthread_cond_broadcast(&db->progress);
     pthread_cond_signal(&db->wake);

@@ -92,6 +92,9 @@ WEIR_API weir_code weir_open(const char *dir, const weir_options *options, weir_
  * seconds (its broker is gone); the memory and the directory stay taken until the process ends, which it should by
  * _exit(). */
 WEIR_API weir_code weir_close(weir_db *db);
+/* WEIR_ERROR once the database has stopped by itself (the disk is full, state is damaged): every statement fails with
+ * the same error. What was acknowledged is durable: close it, and open the directory again when the cause is gone. */
+WEIR_API weir_code weir_check(weir_db *db, weir_error *error);
 /* "127.0.0.1:port" of the embedded broker, or NULL. Valid until weir_close. */
 WEIR_API const char *weir_embedded_broker(weir_db *db);
 /* Has every source reached the end its topics had when this was first called (or the database opened), every sink

@@ -107,6 +107,12 @@ weir_code weir_close(weir_db *db)
     return WEIR_OK;
 }
 
+weir_code weir_check(weir_db *db, weir_error *error)
+{
+    (void)db;
+    return getenv("WEIR_FAKE_DISK_FULL") ? fail(error, "53100", 0, "no space left on device") : WEIR_OK;
+}
+
 weir_code weir_session_open(weir_db *db, weir_session **session, weir_error *error)
 {
     (void)error;
