@@ -3,20 +3,27 @@
  * the trace) and op_join_table.c (a side that is read from its table).
  *
  * Each side's rows are kept in a multimap under the normalised join key. What comes out is, for ever, a function of the
- * two states L and R alone, whatever way they came about (C1), and a step emits the difference: inner  L x R left   L x
- * R + { l x NULL : M(l) <= 0 }       M(l) = summed weight of the rows of R that match l semi   { l : M(l) > 0 } anti {
- * l : M(l) <= 0 } Without an extra condition M(l) is the total of the key's group. With one it is kept per left row, in
- * `counts`, as the sum of the weights of the pairs that l is part of, w(l) * M(l): that is linear in both sides and
- * leaves with l. */
+ * two states L and R alone, whatever way they came about (C1), and a step emits the difference. M(l) is the summed
+ * weight of the rows of R that match l:
+ *
+ *   inner  L x R
+ *   left   L x R + { l x NULL : M(l) <= 0 }
+ *   semi   { l : M(l) > 0 }
+ *   anti   { l : M(l) <= 0 }
+ *
+ * Without an extra condition M(l) is the total of the key's group. With one it is kept per left row, in `counts`, as
+ * the sum of the weights of the pairs that l is part of, w(l) * M(l): that is linear in both sides and leaves with l.
+ * What exactly is kept of each side: plan/plan_state.h. */
 #ifndef WEIR_EXECUTOR_JOIN_H
 #define WEIR_EXECUTOR_JOIN_H
 
 #include "executor/op.h"
 #include "functions/fn.h"
+#include "plan/plan_state.h"
 #include "state/multimap.h"
 
 enum { LEFT = 0, RIGHT = 1 };
-#define NOT_STORED UINT16_MAX
+#define NOT_STORED PLAN_NO_TWIN
 #define NO_ROW     UINT32_MAX
 
 struct join_side {
@@ -29,7 +36,6 @@ struct join_side {
     uint16_t *slots;           /* input column -> kept column, or NOT_STORED */
     uint16_t *twins;           /* input column -> the other side's column it equals in every match, or NOT_STORED */
     struct key_column *keys;
-    bool final;        /* append-only, and the join key has a unique key in it: one row per key, for ever */
     bool drop_matched; /* a row of this side that has met its match is not needed any more */
 };
 

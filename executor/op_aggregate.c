@@ -141,8 +141,7 @@ static void lay_out(struct aggregate *a, struct wr_arena *arena)
         at += (spec->agg->state_size + 7) & ~7u;
         if (spec->agg->fini)
             a->owners[a->nowners++] = i;
-        bool ordered = spec->agg->agg_class == AGG_ORDERED;
-        a->plain[i] = ordered ? a->append_only : !spec->distinct;
+        a->plain[i] = wr_plan_agg_keeps(plan, i) == AGG_KEEPS_NOTHING;
     }
     a->value_size = at;
 }
@@ -168,9 +167,10 @@ static bool aggregate_open(struct op *op, struct wr_error *err)
                                                    .fini = value_fini,
                                                    .encode = value_encode,
                                                    .decode = value_decode});
-    unsigned state = 1;
-    wr_agg_distinct_open(a, &state);
-    wr_agg_extreme_open(a, &state);
+    uint16_t *states = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(a->naggs, 1));
+    uint16_t ndistinct = wr_plan_agg_states(plan, states);
+    wr_agg_distinct_open(a, states, ndistinct);
+    wr_agg_extreme_open(a, states);
     return true;
 }
 

@@ -13,6 +13,7 @@
 #define WEIR_EXECUTOR_OP_AGGREGATE_H
 
 #include "executor/op.h"
+#include "plan/plan_state.h"
 #include "state/ordered.h"
 #include "state/vmap.h"
 
@@ -114,11 +115,12 @@ struct agg_chunk {
 /* Rows of the chunk that count for (arg, filter): argument not NULL, filter true. Returns how many. */
 uint32_t wr_agg_select(struct wr_arena *arena, const struct batch *batch, int32_t arg, int32_t filter, uint32_t **rows);
 
-bool wr_agg_distinct_open(struct aggregate *a, unsigned *state);
+/* states: wr_plan_agg_states(), the first n of which are these. */
+void wr_agg_distinct_open(struct aggregate *a, const uint16_t *states, uint16_t n);
 bool wr_agg_distinct_step(struct aggregate *a, const struct agg_chunk *chunk) WR_MUST;
 void wr_agg_distinct_close(struct aggregate *a);
 
-bool wr_agg_extreme_open(struct aggregate *a, unsigned *state);
+void wr_agg_extreme_open(struct aggregate *a, const uint16_t *states);
 bool wr_agg_extreme_step(struct aggregate *a, const struct agg_chunk *chunk) WR_MUST;
 /* Bring the accumulators of changed groups up to date. */
 bool wr_agg_extreme_flush(struct aggregate *a) WR_MUST;

@@ -13,11 +13,6 @@ struct distinct_slot {
     char *encodings; /* NULL if equality is identity */
 };
 
-static bool is_distinct(const struct aggregate *a, uint16_t i)
-{
-    return agg_spec(a, i)->distinct && agg_spec(a, i)->agg->agg_class != AGG_ORDERED;
-}
-
 /* ---- codec */
 
 static void slots_fini(void *context, void *value)
@@ -69,14 +64,10 @@ static void add_variant(struct aggregate *a, struct agg_distinct *d, uint16_t ag
     d->variants[v].aggs[d->variants[v].naggs++] = agg;
 }
 
-static struct agg_distinct *distinct_of(struct aggregate *a, int32_t arg)
+static void distinct_init(struct aggregate *a, struct agg_distinct *d, int32_t arg)
 {
-    for (uint16_t i = 0; i < a->ndistinct; i++)
-        if (a->distinct[i].arg == arg)
-            return &a->distinct[i];
     struct wr_arena *arena = &a->op->dataflow->arena;
     struct type type = a->op->plan->inputs[0]->cols[arg].type;
-    struct agg_distinct *d = &a->distinct[a->ndistinct++];
     d->arg = arg;
     d->pool = a->op->worker->state_pool;
     d->identity = wr_type_info(type.id)->equality_is_identity;
@@ -85,27 +76,31 @@ static struct agg_distinct *distinct_of(struct aggregate *a, int32_t arg)
     d->key = WR_NEW_ARRAY(arena, struct key_column, a->ngroup + 1u);
     memcpy(d->key, a->key, a->ngroup * sizeof(*d->key));
     d->key[a->ngroup].column = (uint16_t)arg;
-    return d;
 }
 
-bool wr_agg_distinct_open(struct aggregate *a, unsigned *state)
+void wr_agg_distinct_open(struct aggregate *a, const uint16_t *states, uint16_t n)
 {
-    a->distinct = WR_NEW_ARRAY(&a->op->dataflow->arena, struct agg_distinct, WR_MAX(a->naggs, 1));
-    for (uint16_t i = 0; i < a->naggs; i++)
-        if (is_distinct(a, i))
-            add_variant(a, distinct_of(a, agg_spec(a, i)->arg), i);
-    for (uint16_t i = 0; i < a->ndistinct; i++) {
+    a->ndistinct = n;
+    a->distinct = WR_NEW_ARRAY(&a->op->dataflow->arena, struct agg_distinct, WR_MAX(n, 1));
+    for (uint16_t i = 0; i < a->naggs; i++) {
+        if (!states[i] || states[i] > n)
+            continue;
+        struct agg_distinct *d = &a->distinct[states[i] - 1];
+        if (!d->variants)
+            distinct_init(a, d, agg_spec(a, i)->arg);
+        add_variant(a, d, i);
+    }
+    for (uint16_t i = 0; i < n; i++) {
         struct agg_distinct *d = &a->distinct[i];
         d->values =
             wr_vmap_new(&(struct vmap_options){.pool = a->op->worker->state_pool,
-                                               .trace = wr_op_trace(a->op, (*state)++, TRACE_UPSERT),
+                                               .trace = wr_op_trace(a->op, i + 1u, TRACE_UPSERT),
                                                .fixed_size = d->nvariants * (uint32_t)sizeof(struct distinct_slot),
                                                .context = d,
                                                .fini = d->identity ? NULL : slots_fini,
                                                .encode = slots_encode,
                                                .decode = slots_decode});
     }
-    return true;
 }
 
 void wr_agg_distinct_close(struct aggregate *a)

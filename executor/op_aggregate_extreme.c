@@ -7,21 +7,6 @@
 
 #define WINDOW_SLACK 15
 
-static bool is_extreme(const struct aggregate *a, uint16_t i)
-{
-    return agg_spec(a, i)->agg->agg_class == AGG_ORDERED && !a->append_only;
-}
-
-static struct agg_extreme *find_extreme(struct aggregate *a, const struct plan_agg *spec, bool descending)
-{
-    for (uint16_t i = 0; i < a->nextreme; i++) {
-        struct agg_extreme *x = &a->extreme[i];
-        if (x->arg == spec->arg && x->filter == spec->filter && x->descending == descending)
-            return x;
-    }
-    return NULL;
-}
-
 static void extreme_init(struct aggregate *a, struct agg_extreme *x, const struct plan_agg *spec, unsigned state)
 {
     struct wr_arena *arena = &a->op->dataflow->arena;
@@ -39,21 +24,20 @@ static void extreme_init(struct aggregate *a, struct agg_extreme *x, const struc
                                                          .slack = WINDOW_SLACK});
 }
 
-bool wr_agg_extreme_open(struct aggregate *a, unsigned *state)
+void wr_agg_extreme_open(struct aggregate *a, const uint16_t *states)
 {
+    uint16_t before = a->ndistinct;
     a->extreme = WR_NEW_ARRAY(&a->op->dataflow->arena, struct agg_extreme, WR_MAX(a->naggs, 1));
     for (uint16_t i = 0; i < a->naggs; i++) {
-        if (!is_extreme(a, i))
+        if (states[i] <= before)
             continue;
-        const struct plan_agg *spec = agg_spec(a, i);
-        struct agg_extreme *x = find_extreme(a, spec, !strcmp(spec->agg->name, "max"));
-        if (!x) {
-            x = &a->extreme[a->nextreme++];
-            extreme_init(a, x, spec, (*state)++);
+        struct agg_extreme *x = &a->extreme[states[i] - 1 - before];
+        if (!x->values) {
+            extreme_init(a, x, agg_spec(a, i), states[i]);
+            a->nextreme++;
         }
         x->aggs[x->naggs++] = i;
     }
-    return true;
 }
 
 void wr_agg_extreme_close(struct aggregate *a)

@@ -17,52 +17,23 @@
 
 /* ---- open, close */
 
-/* The column of the other side that a key column always equals byte by byte: rows of a side that only come out
- * with their match need not keep it. */
-static uint16_t twin_of(const struct join *join, unsigned s, uint16_t column)
-{
-    const struct plan *plan = join->op->plan;
-    const uint16_t *columns = s == LEFT ? plan->join.left_keys : plan->join.right_keys;
-    const uint16_t *others = s == LEFT ? plan->join.right_keys : plan->join.left_keys;
-    if (s == LEFT && join->type != JOIN_INNER)
-        return NOT_STORED;
-    for (uint16_t k = 0; k < join->nkeys; k++)
-        if (columns[k] == column && wr_type_info(plan->inputs[s]->cols[column].type.id)->equality_is_identity)
-            return others[k];
-    return NOT_STORED;
-}
-
-/* Does the condition read the column, or name the pairs on which it fails by it? */
-static bool is_read(const struct join *join, unsigned s, uint16_t column)
-{
-    const struct plan *plan = join->op->plan;
-    if (!join->condition)
-        return false;
-    column = (uint16_t)(column + (s == LEFT ? 0 : join->side[LEFT].ncols));
-    for (uint16_t i = 0; i < plan->nerror_key; i++)
-        if (plan->error_key[i] == column)
-            return true;
-    return join->condition_columns[column];
-}
-
-/* Which columns of a side are kept: all but those that the other side tells, or (right side of semi and anti joins)
- * those that the condition needs. */
+/* Where the columns of a side's rows are in what is kept of them (plan/plan_state.h says which are). */
 static void choose_columns(struct join *join, unsigned s, uint16_t ncols)
 {
     struct wr_arena *arena = &join->op->dataflow->arena;
     struct join_side *side = &join->side[s];
     const struct plan *input = join->op->plan->inputs[s];
-    bool all = s == LEFT || join->type == JOIN_INNER || join->type == JOIN_LEFT;
     uint16_t kept = 0;
+    bool *keeps = WR_NEW_ARRAY(arena, bool, WR_MAX(ncols, 1));
     struct type *types = WR_NEW_ARRAY(arena, struct type, WR_MAX(ncols, 1));
     side->ncols = ncols;
     side->columns = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
     side->slots = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
     side->twins = WR_NEW_ARRAY(arena, uint16_t, WR_MAX(ncols, 1));
+    wr_plan_join_columns(join->op->plan, s, keeps, side->twins);
     for (uint16_t c = 0; c < ncols; c++) {
         side->slots[c] = NOT_STORED;
-        side->twins[c] = twin_of(join, s, c);
-        if ((!all && !is_read(join, s, c)) || side->twins[c] != NOT_STORED)
+        if (!keeps[c])
             continue;
         side->slots[c] = kept;
         side->columns[kept] = c;
@@ -71,51 +42,16 @@ static void choose_columns(struct join *join, unsigned s, uint16_t ncols)
     side->layout = wr_row_layout_new(arena, types, kept);
 }
 
-static bool has_key_within(const struct plan_props *props, const uint16_t *columns, uint16_t n)
-{
-    for (uint16_t k = 0; k < props->nkeys; k++) {
-        bool within = true;
-        for (uint16_t c = 0; c < props->keys[k].n && within; c++) {
-            bool in = false;
-            for (uint16_t j = 0; j < n; j++)
-                in |= props->keys[k].columns[c] == columns[j];
-            within = in;
-        }
-        if (within)
-            return true;
-    }
-    return false;
-}
-
-/* Keys are compared by SQL equality, uniqueness is over SQL equality too: a key of the input within the join key
- * means at most one row per join key. */
 static void open_side(struct join *join, unsigned s)
 {
     const struct plan *plan = join->op->plan;
-    const struct plan *input = plan->inputs[s];
     struct join_side *side = &join->side[s];
     const uint16_t *columns = s == LEFT ? plan->join.left_keys : plan->join.right_keys;
-    choose_columns(join, s, input->ncols);
+    choose_columns(join, s, plan->inputs[s]->ncols);
     side->keys = WR_NEW_ARRAY(&join->op->dataflow->arena, struct key_column, WR_MAX(join->nkeys, 1));
     for (uint16_t k = 0; k < join->nkeys; k++)
         side->keys[k].column = columns[k];
-    side->final = input->props.append_only && has_key_within(&input->props, columns, join->nkeys);
-}
-
-/* Which matches end a row's use:
- * inner: the other side can have no second row for this key, and the one it has stays;
- * semi, anti without condition over a right side that only grows: what is decided stays decided. */
-static void choose_drops(struct join *join)
-{
-    const struct plan *plan = join->op->plan;
-    if (join->one_shot)
-        return;
-    if (join->type == JOIN_INNER) {
-        join->side[LEFT].drop_matched = join->side[RIGHT].final;
-        join->side[RIGHT].drop_matched = join->side[LEFT].final;
-    } else if (join->counting && !join->null_aware && plan->inputs[RIGHT]->props.append_only) {
-        join->side[LEFT].drop_matched = true;
-    }
+    side->drop_matched = !join->one_shot && wr_plan_join_forgets(plan, s);
 }
 
 static int64_t memory_limit(const struct worker *worker)
@@ -136,14 +72,11 @@ static void open_maps(struct join *join)
     join->load_max = WR_MIN(limit / LOAD_SHARE, LOAD_MAX);
     join->copy_max = WR_MIN(limit / COPY_SHARE, COPY_MAX);
     for (unsigned s = 0; s < 2; s++) {
-        struct join_side *side = &join->side[s];
-        /* match counts want equal left rows summed, which an append trace does not do */
-        bool sums = side->drop_matched || (s == LEFT && join->condition && join->type != JOIN_INNER);
-        bool append = op->plan->inputs[s]->props.append_only && !sums;
-        struct trace *trace = wr_op_trace(op, s, append ? TRACE_APPEND : TRACE_ZSET);
-        side->map = wr_multimap_new(worker->state_pool, trace, s == RIGHT && join->counting, huge);
+        enum trace_kind kind = wr_plan_join_only_adds(op->plan, s) ? TRACE_APPEND : TRACE_ZSET;
+        struct trace *trace = wr_op_trace(op, s, kind);
+        join->side[s].map = wr_multimap_new(worker->state_pool, trace, s == RIGHT && join->counting, huge);
     }
-    if (join->null_aware || (join->condition && join->type != JOIN_INNER && !join->one_shot))
+    if (join->null_aware || (wr_plan_join_counts_matches(op->plan) && !join->one_shot))
         join->counts = wr_multimap_new(worker->state_pool, wr_op_trace(op, 2, TRACE_ZSET), true, huge);
 }
 
@@ -188,7 +121,7 @@ static bool join_open(struct op *op, struct wr_error *err)
         op->impl = NULL;
         return wr_fail(err, ERR_INTERNAL, "null-aware join must be an anti join on one key without condition");
     }
-    join->counting = !join->emit_pairs && !plan->join.condition;
+    join->counting = wr_plan_join_counts_right(plan);
     size_t ncols = (size_t)plan->inputs[LEFT]->ncols + plan->inputs[RIGHT]->ncols;
     join->condition_columns = WR_NEW_ARRAY(arena, bool, WR_MAX(ncols, 1));
     if (plan->join.condition) {
@@ -199,7 +132,6 @@ static bool join_open(struct op *op, struct wr_error *err)
     open_side(join, LEFT);
     open_side(join, RIGHT);
     wr_frontier_meet_init(&join->frontiers, arena, 2, join->nkeys);
-    choose_drops(join);
     open_maps(join);
     return true;
 }

@@ -46,18 +46,17 @@ static bool topn_open(struct op *op, struct wr_error *err)
     struct wr_arena *arena = &op->dataflow->arena;
     struct topn *t = WR_NEW(arena, struct topn);
     const struct plan *plan = op->plan;
-    bool append_only = plan->inputs[0]->props.append_only;
     op->impl = t;
     t->op = op;
     wr_arena_init(&t->epoch, op->worker->state_pool);
     lay_out(t, arena);
     uint64_t need = rows_needed(plan);
-    t->is_first = append_only && plan->topn.limit == 1 && plan->topn.offset == 0;
+    t->is_first = plan->inputs[0]->props.append_only && plan->topn.limit == 1 && plan->topn.offset == 0;
     if (t->is_first) {
         wr_topn_first_open(t);
         return true;
     }
-    bool discard = append_only && need != UINT64_MAX;
+    bool discard = wr_plan_topn_keeps(plan) != UINT64_MAX;
     t->is_sorted = op->worker->one_shot && !discard;
     t->ordered = wr_ordered_new(&(struct ordered_options){
         .pool = op->worker->state_pool,
@@ -259,7 +258,7 @@ static bool flush_changed(struct topn *t)
 static void pick_rows(struct topn *t, const struct keys *keys, const struct keys *prefixes, struct ordered_found *found,
                       bool *picked)
 {
-    bool discard = t->op->plan->inputs[0]->props.append_only && t->op->plan->topn.limit >= 0;
+    bool discard = wr_plan_topn_keeps(t->op->plan) != UINT64_MAX;
     for (uint32_t i = 0; i < keys->n; i++) {
         struct ordered_group *group = found->groups[found->of[i]];
         uint32_t len = wr_key_len(prefixes, i);

@@ -9,6 +9,7 @@
 #define WEIR_EXECUTOR_OP_TOPN_H
 
 #include "executor/op.h"
+#include "plan/plan_state.h"
 #include "state/ordered.h"
 #include "state/vmap.h"
 

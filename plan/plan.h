@@ -152,10 +152,13 @@ struct plan {
 };
 
 /* How many state tables a node owns:
- *   join       3  (left rows, right rows, match counts)
- *   aggregate  1  (the groups) + 1 per entry of `aggs` that is `distinct`, + 1 per entry whose class is AGG_ORDERED or
- * AGG_BASIC, in the order of `aggs`; an entry that is both has 1. It is an upper bound: distinct entries over the same
- * argument may share the first one's table, and min/max over append-only input need none. topn, distinct  1 others 0 */
+ *
+ *   join            3: left rows, right rows, match counts
+ *   aggregate       1 for the groups, and 1 per entry of `aggs` that is `distinct` or not AGG_INVERTIBLE
+ *   topn, distinct  1
+ *   others          0
+ *
+ * Of an aggregate it is an upper bound: entries may share a table or need none (plan_state.h). */
 uint16_t wr_plan_state_count(const struct plan *plan);
 /* Left plus right columns: what a join's condition sees. */
 uint16_t wr_plan_join_width(const struct plan *plan);
@@ -169,6 +172,11 @@ const char *wr_plan_kind_name(enum plan_kind kind); /* "Join" ... */
 void wr_plan_describe(struct wr_buf *buf, const struct plan *plan);
 /* The tree with indentation, root first. */
 void wr_plan_print(struct wr_buf *buf, const struct plan *plan);
+/* The same, with what each node keeps (plan/plan_state.h) in lines of its own below it. For physical, streaming plans:
+ * what a query that is asked once keeps goes with it. */
+void wr_plan_print_dataflow(struct wr_buf *buf, const struct plan *plan);
+/* The same, of a materialized view of that name: with the view's own rows on top. */
+void wr_plan_print_view(struct wr_buf *buf, const struct plan *plan, const char *name);
 /* Checks invariants (columns in range, types match, keys valid); false + err = a planner bug (XX000). */
 bool wr_plan_verify(const struct plan *plan, struct wr_error *err) WR_MUST;
 

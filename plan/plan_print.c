@@ -1,7 +1,7 @@
 /* Plans as text for EXPLAIN and golden tests: one line per node, SQL-like, with column names. */
 #include <string.h>
 
-#include "plan/plan.h"
+#include "plan/plan_print.h"
 
 /* Names of the columns a node's expressions see, for wr_expr_print; heap, freed by the caller. For joins a name that
  * both sides have is shown as l.name / r.name. */
@@ -38,13 +38,13 @@ static void names_init(struct names *names, const struct plan *plan)
     }
 }
 
-static void put_columns(struct wr_buf *buf, const struct plan_column *cols, const uint16_t *columns, uint16_t n)
+void plan_put_columns(struct wr_buf *buf, const struct plan_column *cols, const uint16_t *columns, uint16_t n)
 {
     for (uint16_t i = 0; i < n; i++)
         wr_buf_printf(buf, "%s%s", i ? ", " : "", cols[columns[i]].name);
 }
 
-static void put_order(struct wr_buf *buf, const struct plan_column *cols, const struct plan_order *order, uint16_t n)
+void plan_put_order(struct wr_buf *buf, const struct plan_column *cols, const struct plan_order *order, uint16_t n)
 {
     for (uint16_t i = 0; i < n; i++) {
         wr_buf_printf(buf, "%s%s%s", i ? ", " : "", cols[order[i].column].name, order[i].descending ? " desc" : "");
@@ -126,19 +126,24 @@ static void put_join(struct wr_buf *buf, const struct plan *plan)
     wr_arena_reset(&names.arena);
 }
 
+void plan_put_agg(struct wr_buf *buf, const struct plan_column *cols, const struct plan_agg *agg)
+{
+    wr_buf_printf(buf, "%s(%s%s)", agg->agg->name, agg->distinct ? "distinct " : "",
+                  agg->arg < 0 ? "*" : cols[agg->arg].name);
+    if (agg->filter >= 0)
+        wr_buf_printf(buf, " filter %s", cols[agg->filter].name);
+}
+
 static void put_aggregate(struct wr_buf *buf, const struct plan *plan)
 {
     const struct plan_column *in = plan->inputs[0]->cols;
     for (uint16_t i = 0; i < plan->aggregate.naggs; i++) {
-        const struct plan_agg *agg = &plan->aggregate.aggs[i];
-        wr_buf_printf(buf, "%s%s(%s%s)", i ? ", " : " ", agg->agg->name, agg->distinct ? "distinct " : "",
-                      agg->arg < 0 ? "*" : in[agg->arg].name);
-        if (agg->filter >= 0)
-            wr_buf_printf(buf, " filter %s", in[agg->filter].name);
+        wr_buf_puts(buf, i ? ", " : " ");
+        plan_put_agg(buf, in, &plan->aggregate.aggs[i]);
     }
     if (plan->aggregate.ngroup) {
         wr_buf_puts(buf, " by ");
-        put_columns(buf, in, plan->aggregate.group, plan->aggregate.ngroup);
+        plan_put_columns(buf, in, plan->aggregate.group, plan->aggregate.ngroup);
     } else if (plan->aggregate.grouped) {
         wr_buf_puts(buf, " by ()");
     }
@@ -153,11 +158,11 @@ static void put_topn(struct wr_buf *buf, const struct plan *plan)
         wr_buf_printf(buf, " offset %lld", (long long)plan->topn.offset);
     if (plan->topn.npartition) {
         wr_buf_puts(buf, " per ");
-        put_columns(buf, in, plan->topn.partition, plan->topn.npartition);
+        plan_put_columns(buf, in, plan->topn.partition, plan->topn.npartition);
     }
     if (plan->topn.norder) {
         wr_buf_puts(buf, " order by ");
-        put_order(buf, in, plan->topn.order, plan->topn.norder);
+        plan_put_order(buf, in, plan->topn.order, plan->topn.norder);
     }
     if (plan->topn.emit_rank)
         wr_buf_printf(buf, " rank as %s", plan->cols[plan->ncols - 1].name);
@@ -170,10 +175,10 @@ static void put_exchange(struct wr_buf *buf, const struct plan *plan)
         return;
     }
     wr_buf_puts(buf, " by ");
-    put_columns(buf, plan->inputs[0]->cols, plan->exchange.keys, plan->exchange.nkeys);
+    plan_put_columns(buf, plan->inputs[0]->cols, plan->exchange.keys, plan->exchange.nkeys);
 }
 
-static void put_props(struct wr_buf *buf, const struct plan *plan)
+void plan_put_props(struct wr_buf *buf, const struct plan *plan)
 {
     const struct plan_props *props = &plan->props;
     if (!props->nkeys && !props->append_only)
@@ -181,7 +186,7 @@ static void put_props(struct wr_buf *buf, const struct plan *plan)
     wr_buf_puts(buf, " [");
     if (props->nkeys) {
         wr_buf_puts(buf, "key: ");
-        put_columns(buf, plan->cols, props->keys[0].columns, props->keys[0].n);
+        plan_put_columns(buf, plan->cols, props->keys[0].columns, props->keys[0].n);
         if (!props->keys[0].n)
             wr_buf_puts(buf, "()");
     }
@@ -217,7 +222,7 @@ static void put_details(struct wr_buf *buf, const struct plan *plan)
         break;
     case PLAN_SORT:
         wr_buf_puts(buf, " by ");
-        put_order(buf, plan->cols, plan->sort.order, plan->sort.norder);
+        plan_put_order(buf, plan->cols, plan->sort.order, plan->sort.norder);
         break;
     case PLAN_EXCHANGE:
         put_exchange(buf, plan);
@@ -233,7 +238,7 @@ void wr_plan_describe(struct wr_buf *buf, const struct plan *plan)
 {
     wr_buf_puts(buf, wr_plan_kind_name((enum plan_kind)plan->kind));
     put_details(buf, plan);
-    put_props(buf, plan);
+    plan_put_props(buf, plan);
 }
 
 static void print(struct wr_buf *buf, const struct plan *plan, int depth)

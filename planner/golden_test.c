@@ -6,11 +6,12 @@
  *
  * A file is blocks separated by empty lines; each file starts with an empty catalog:
  *   # comment
- *   @adhoc @multi @trace @raw @disable=prune,merge      optional; default: streaming, one worker
+ *   @adhoc @multi @trace @raw @state @disable=prune,merge      optional; default: streaming, one worker
  *   CREATE TABLE / SOURCE / VIEW / MATERIALIZED VIEW ...;   goes into the catalog; expected part only for errors
  *   SELECT, INSERT, UPDATE, DELETE ...;
  *   ----
- *   the physical plan (@raw: the bound one), or "error <SQLSTATE> at <position>: ...", "hint: ..." */
+ *   the physical plan (@raw: the bound one; @state: with what nodes keep), or "error <SQLSTATE> at <position>: ...",
+ * "hint: ..." */
 #include <dirent.h>
 #include <stdlib.h>
 
@@ -28,7 +29,7 @@ struct block {
     char *head; /* comments and options, as written */
     char *sql;
     char *want;
-    bool adhoc, multi, trace, raw;
+    bool adhoc, multi, trace, raw, state;
     char disabled[200];
 };
 
@@ -148,7 +149,9 @@ static bool execute(struct test *t, struct planner *planner, const struct statem
     if (block->trace)
         planner->trace = out;
     TRY(wr_plan_optimize(planner, &plan, err));
-    if (!block->trace)
+    if (block->state)
+        wr_plan_print_view(out, plan, "v");
+    else if (!block->trace)
         wr_plan_print(out, plan);
     return true;
 }
@@ -202,6 +205,7 @@ static void read_options(struct block *block, const char *line)
     block->multi |= strstr(line, "@multi") != NULL;
     block->trace |= strstr(line, "@trace") != NULL;
     block->raw |= strstr(line, "@raw") != NULL;
+    block->state |= strstr(line, "@state") != NULL;
     const char *disable = strstr(line, "@disable=");
     if (disable)
         sscanf(disable + 9, "%199s", block->disabled);
