@@ -227,10 +227,8 @@ uint64_t wr_commit_submit(struct commit *commit, commit_done done, void *context
         commit->runs[i].run->commit = number;
         commit->runs[i].run->seq = i;
     }
-    /* From now on the id is free for a new trace. */
     for (uint32_t i = 0; i < commit->drops_n; i++)
-        if (!commit->drops[i]->dropped)
-            wr_trace_remove(commit->drops[i]);
+        commit->drops[i]->leaving = true;
     store->in_flight++;
     commit->next = NULL;
     *store->queue_end = commit;

@@ -236,6 +236,7 @@ static void publish_traces(struct store *store, struct commit *commit)
         for (uint32_t r = 0; r < durable->n; r++)
             atomic_store(&durable->runs[r]->doomed, true);
         wr_trace_set_durable(commit->drops[i], wr_version_new(store, commit->drops[i]->kind, 0));
+        wr_trace_remove(commit->drops[i]);
     }
 }
 

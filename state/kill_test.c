@@ -235,6 +235,61 @@ static void remove_dir(void)
         fprintf(stderr, "could not remove %s\n", dir);
 }
 
+/* ---- a commit that drops a trace never happened, but a checkpoint did while it was under way */
+
+#define DROP_ROWS 200u
+
+static void stop_commits(void *context, uint64_t number, bool ok, const struct wr_error *err)
+{
+    (void)context, (void)number, (void)ok, (void)err;
+    for (;;)
+        pause();
+}
+
+static void submit_wait(struct store *store, struct commit *commit)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    if (!wr_store_wait(store, wr_commit_submit(commit, NULL, NULL), &err))
+        _exit(4);
+}
+
+/* Killed at the end of the checkpoint; the commit that drops waits behind one whose caller is told for ever. */
+static void drop_child(void)
+{
+    setenv("WEIR_FAILPOINT", "file-deleted", 1);
+    if (!wr_failpoint_init())
+        _exit(2);
+    struct store *store = open_store();
+    struct trace *going = wr_trace_open(store, 1, TRACE_UPSERT), *bag = wr_trace_open(store, 2, TRACE_APPEND);
+    for (uint64_t i = 0; i < DROP_ROWS / HOT_KEYS; i++) {
+        struct commit *commit = wr_commit_begin(store);
+        for (uint64_t key = 0; key < HOT_KEYS; key++)
+            add_hot(commit, going, i * HOT_KEYS + key);
+        submit_wait(store, commit);
+    }
+    struct commit *full = wr_commit_begin(store), *drop = wr_commit_begin(store);
+    add_bag(full, bag, 13); /* more than a checkpoint leaves in RAM */
+    wr_commit_drop_trace(drop, going);
+    wr_commit_submit(full, stop_commits, NULL);
+    wr_commit_submit(drop, NULL, NULL);
+    pause();
+}
+
+static void check_undone_drop(void)
+{
+    remove_dir();
+    int status = 0;
+    pid_t pid = fork();
+    if (!pid)
+        drop_child();
+    waitpid(pid, &status, 0);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    struct store *store = open_store();
+    CHECK_INT(wr_store_committed(store), DROP_ROWS / HOT_KEYS + 1);
+    check_hot(store, DROP_ROWS - 1);
+    wr_store_close(store);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const points[] = {"delta-written", "ingested",        "commit-record-written",
@@ -256,6 +311,7 @@ int main(int argc, char **argv)
         fflush(stdout);
         CHECK_INT(killed, rounds);
     }
+    check_undone_drop();
     remove_dir();
     return check_report("kill");
 }

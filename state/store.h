@@ -79,7 +79,8 @@ void wr_commit_delete(struct commit *commit, const void *key, size_t key_len);
 void wr_commit_log(struct commit *commit, uint64_t log_id, const void *bytes, size_t len);
 /* Log records of log_id with commit number <= upto are no longer needed. */
 void wr_commit_log_truncate(struct commit *commit, uint64_t log_id, uint64_t upto);
-/* Drop a trace with all its data (files go once no snapshot needs them). */
+/* Drop a trace with all its data (files go once no snapshot needs them). Its id is free when the commit is submitted;
+ * until that is durable, snapshots show it. */
 void wr_commit_drop_trace(struct commit *commit, struct trace *trace);
 bool wr_commit_is_empty(const struct commit *commit);
 int64_t wr_commit_bytes(const struct commit *commit); /* RAM and early-written bytes of runs it holds */

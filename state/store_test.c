@@ -411,6 +411,48 @@ static void test_drop(void)
     wr_store_close(store);
 }
 
+static void wait_for_lock(void *context, uint64_t number, bool ok, const struct wr_error *err)
+{
+    (void)number, (void)ok, (void)err;
+    pthread_mutex_lock(context);
+    pthread_mutex_unlock(context);
+}
+
+/* Until the commit that drops it is there, a snapshot shows the trace; its id is free at once. */
+static void test_drop_under_way(void)
+{
+    struct store *store = open_store();
+    struct trace *trace = wr_trace_open(store, 20, TRACE_ZSET);
+    struct commit *commit = wr_commit_begin(store), *drop = wr_commit_begin(store);
+    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+    struct wr_error err = WR_ERROR_INIT;
+    ADD(commit, trace, {"a", "1", 1});
+    pthread_mutex_lock(&held);
+    uint64_t added = wr_commit_submit(commit, wait_for_lock, &held);
+    wr_commit_drop_trace(drop, trace);
+    uint64_t dropped = wr_commit_submit(drop, NULL, NULL);
+    struct trace *again = wr_trace_open(store, 20, TRACE_ZSET);
+    CHECK(again != trace);
+    commit = wr_commit_begin(store);
+    ADD(commit, again, {"b", "1", 1});
+    while (wr_store_committed(store) < added)
+        usleep(1000);
+    struct snapshot *snapshot = wr_store_snapshot(store);
+    CHECK_INT(wr_snapshot_commit(snapshot), added);
+    CHECK_STR(dump_version(wr_snapshot_version(snapshot, trace)), "a=1*1 ");
+    pthread_mutex_unlock(&held);
+    CHECK(wr_store_wait(store, dropped, &err));
+    wr_snapshot_release(snapshot);
+    snapshot = wr_store_snapshot(store);
+    CHECK_STR(dump_version(wr_snapshot_version(snapshot, trace)), "");
+    wr_snapshot_release(snapshot);
+    submit_wait(store, commit);
+    snapshot = wr_store_snapshot(store);
+    CHECK_STR(dump_version(wr_snapshot_version(snapshot, again)), "b=1*1 ");
+    wr_snapshot_release(snapshot);
+    wr_store_close(store);
+}
+
 /* A snapshot that alone holds a quarter of the budget is asked to go. */
 static void test_expiry(void)
 {
@@ -521,9 +563,17 @@ static void test_refusals(void)
 
 static void run_tests(void)
 {
-    static void (*const tests[])(void) = {test_zset,           test_upsert,      test_schema_versions, test_meta,
-                                          test_truncated_logs, test_dropped_log, test_detached,        test_drop,
-                                          test_expiry,         test_big};
+    static void (*const tests[])(void) = {test_zset,
+                                          test_upsert,
+                                          test_schema_versions,
+                                          test_meta,
+                                          test_truncated_logs,
+                                          test_dropped_log,
+                                          test_detached,
+                                          test_drop,
+                                          test_drop_under_way,
+                                          test_expiry,
+                                          test_big};
     for (size_t i = 0; i < WR_COUNT(tests); i++) {
         remove_dir(test_dir);
         tests[i]();

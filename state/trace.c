@@ -11,7 +11,7 @@ static struct trace **slot_of(struct store *store, uint64_t id)
 struct trace *wr_trace_find(struct store *store, uint64_t id)
 {
     struct trace *trace = store->traces_cap ? *slot_of(store, id) : NULL;
-    while (trace && trace->id != id)
+    while (trace && (trace->id != id || trace->leaving))
         trace = trace->next;
     return trace;
 }
