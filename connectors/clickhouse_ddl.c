@@ -11,6 +11,7 @@
 
 #include "connectors/formats.h"
 #include "connectors/kafka_config.h"
+#include "connectors/options.h"
 
 static void put_quoted(struct wr_buf *out, char quote, const char *text)
 {
@@ -134,10 +135,7 @@ bool wr_sink_clickhouse_ddl(const struct sink_config *config, struct wr_buf *out
 {
     struct encoder encoder;
     const struct object *object = config->object;
-    const char *connector = NULL;
-    for (uint16_t i = 0; i < object->noptions; i++)
-        if (!strcmp(object->options[i].key, "connector"))
-            connector = object->options[i].value;
+    const char *connector = wr_option_get(object, "connector");
     if (!connector || strcasecmp(connector, "kafka") || !object->format || strcasecmp(object->format, "CHANGELOG")) {
         wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "sink \"%s\" is not a kafka sink with FORMAT CHANGELOG", object->name);
         return wr_fail_hint(err,

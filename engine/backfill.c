@@ -18,6 +18,7 @@
 
 #include "base/failpoint.h"
 #include "base/thread.h"
+#include "connectors/options.h"
 
 #include <time.h>
 
@@ -386,10 +387,7 @@ static bool scan_source(struct backfill *bf, const struct live *live, uint32_t o
                         const struct tap_point *point, struct wr_error *err)
 {
     weir_db *db = bf->db;
-    const char *connector = NULL;
-    for (uint16_t i = 0; i < object->noptions; i++)
-        if (!strcmp(object->options[i].key, "connector"))
-            connector = object->options[i].value;
+    const char *connector = wr_option_get(object, "connector");
     const struct source_class *cls = wr_source_class(connector);
     struct source_config config = {.object = object,
                                    .pool = &db->pool_queues,

@@ -3,9 +3,8 @@
  * An index is an object with a query like a view, SELECT its columns FROM the relation, made by a backfill and changed
  * with every epoch; only its root differs (executor/op_index.c). Its columns have the ids they have in the relation. */
 #include "catalog/indexes.h"
-#include "engine/ddl.h"
+#include "engine/create.h"
 #include "engine/relations_read.h"
-#include "engine/session.h"
 
 #include <stdio.h>
 

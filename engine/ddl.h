@@ -28,12 +28,4 @@ bool wr_ddl_add_dependents(const struct catalog *catalog, uint32_t *ids, size_t 
 
 #define DROPPED_MAX 1024
 
-/* ---- create.c: what all forms of CREATE share */
-
-/* True: nothing to create, a notice was given. *failed: it is there, and that is an error. */
-bool wr_create_exists(struct weir_session *session, bool if_not_exists, const struct object *wanted, bool *failed,
-                      struct wr_error *err);
-/* An object with a query: at once, in the background, or with the session's transaction. */
-bool wr_create_streaming(struct weir_session *session, const struct object *object, struct wr_error *err);
-
 #endif

@@ -1,5 +1,6 @@
 /* Live objects: what the catalog says, running. A live object has a dataflow per worker whose root is its relation
  * (table, source, materialized view) or its sink; dataflows hang on the roots of what they read. */
+#include "connectors/options.h"
 #include "engine/engine.h"
 #include "engine/sink_key.h"
 
@@ -47,14 +48,6 @@ struct relation *wr_relation_of(struct wr_arena *arena, const struct object *obj
         relation->is_table && relation->has_row_id && object->format && !strcmp(object->format, "DEBEZIUM");
     relation_key(arena, relation, object->pk, object->npk);
     return relation;
-}
-
-static const char *object_option(const struct object *object, const char *key)
-{
-    for (uint16_t i = 0; i < object->noptions; i++)
-        if (!strcmp(object->options[i].key, key))
-            return object->options[i].value;
-    return NULL;
 }
 
 struct relation *wr_relation_of_sink(struct wr_arena *arena, const struct object *object, const struct plan *plan)
@@ -236,7 +229,7 @@ bool wr_live_new(weir_db *db, struct catalog *catalog, const struct object *obje
         ok = wr_live_plan(db, catalog, object, &live->arena, &live->plan, NULL, err);
     live->query_plan = live->plan;
     if (ok && object->kind == OBJECT_SINK) {
-        const struct sink_class *cls = wr_sink_class(object_option(object, "connector"));
+        const struct sink_class *cls = wr_sink_class(wr_option_get(object, "connector"));
         ok = sink_plan(db, live, cls && cls->needs_log, err);
         live->sink_input =
             (struct sink_input){.relation = live->relation, .log_id = object->id, .needs_log = cls && cls->needs_log};
@@ -309,7 +302,7 @@ static bool load_offset(void *context, const void *key, size_t key_len, const vo
 
 bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err)
 {
-    const char *connector = object_option(live->object, "connector");
+    const char *connector = wr_option_get(live->object, "connector");
     if (!connector || live->input)
         return true;
     const struct source_class *cls = wr_source_class(connector);

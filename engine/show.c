@@ -1,4 +1,4 @@
-/* SHOW, DESCRIBE, EXPLAIN, FLUSH. */
+/* SHOW, DESCRIBE, FLUSH. */
 #include "catalog/indexes.h"
 #include "engine/session.h"
 
@@ -265,111 +265,6 @@ bool wr_describe_run(struct weir_statement *statement, const struct datum *param
         wr_result_row(result, (const char *const[]){"primary key", wr_buf_cstr(&key), NULL, NULL});
     wr_buf_free(&key);
     wr_catalog_release(catalog);
-    return ok;
-}
-
-/* ---- EXPLAIN */
-
-bool wr_explain_describe(struct weir_statement *statement, struct wr_error *err)
-{
-    wr_text_columns(statement, 1, (const char *const[]){"QUERY PLAN"});
-    return true;
-}
-
-static bool explain_option(const struct statement *parsed, const char *name)
-{
-    for (int i = 0; i < parsed->explain_options.n; i++)
-        if (!strcasecmp(parsed->explain_options.items[i].key, name)) {
-            const char *value = parsed->explain_options.items[i].value;
-            return !value || (strcasecmp(value, "false") && strcasecmp(value, "off") && strcmp(value, "0"));
-        }
-    return false;
-}
-
-static const PgQuery__Node *explained_query(const struct statement *inner, bool *streaming)
-{
-    *streaming = true;
-    if (inner->kind == STMT_CREATE_MATERIALIZED_VIEW)
-        return inner->node->create_table_as_stmt->query;
-    if (inner->kind == STMT_CREATE_SINK)
-        return inner->node;
-    if (inner->kind == STMT_POSTGRES && inner->node->node_case == PG_QUERY__NODE__NODE_VIEW_STMT)
-        return inner->node->view_stmt->query;
-    *streaming = false;
-    return inner->kind == STMT_POSTGRES && inner->node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT ? inner->node
-                                                                                                      : NULL;
-}
-
-static void lines_to_rows(struct weir_result *result, char *text)
-{
-    while (*text) {
-        char *end = strchr(text, '\n');
-        if (end)
-            *end = '\0';
-        const char *row = text;
-        wr_result_row(result, &row);
-        if (!end)
-            return;
-        text = end + 1;
-    }
-}
-
-/* Only the text form, without running anything: other options are refused, not ignored. */
-static bool explain_supported(const struct statement *parsed, struct wr_error *err)
-{
-    static const char *const known[] = {"stages", "trace", "verbose", "costs", "type", "logical", "physical"};
-    for (int i = 0; i < parsed->explain_options.n; i++) {
-        const struct option *option = &parsed->explain_options.items[i];
-        bool found = !strcasecmp(option->key, "format") && option->value && !strcasecmp(option->value, "text");
-        for (size_t k = 0; k < WR_COUNT(known); k++)
-            found |= !strcasecmp(option->key, known[k]);
-        if (!found && explain_option(parsed, option->key))
-            return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN option \"%s\" is not supported yet",
-                           option->value && *option->value ? option->value : option->key);
-    }
-    return true;
-}
-
-bool wr_explain_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
-                    struct wr_error *err)
-{
-    const struct statement *inner = statement->parsed->inner;
-    struct weir_session *session = statement->session;
-    TRY(explain_supported(statement->parsed, err));
-    wr_begin_texts(statement, result, "EXPLAIN");
-    bool streaming;
-    const PgQuery__Node *query = explained_query(inner, &streaming);
-    struct statement *from = NULL;
-    if (!query && inner->kind == STMT_CREATE_SINK && inner->from_relation) {
-        char *text = wr_arena_printf(&result->arena, "SELECT * FROM \"%s\"", inner->from_relation);
-        size_t offset = 0;
-        TRY(wr_parse_next(&result->arena, text, strlen(text), &offset, &from, err));
-        query = from->node;
-    }
-    if (!query)
-        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
-    struct read_view view;
-    wr_read_view_begin(session, &view);
-    struct planner planner;
-    wr_planner_of(session, &result->arena, view.catalog, statement->text, &planner);
-    planner.streaming = streaming;
-    planner.multi_worker = streaming && session->db->nworkers > 1;
-    planner.n_params = statement->nparams;
-    planner.param_types = statement->param_types;
-    struct wr_buf text = WR_BUF_INIT;
-    if (explain_option(statement->parsed, "stages") || explain_option(statement->parsed, "trace"))
-        planner.trace = &text;
-    struct plan *plan = NULL;
-    bool ok = wr_plan_bind_query(&planner, query, &plan, err) && wr_plan_optimize(&planner, &plan, err);
-    if (ok) {
-        if (!planner.trace) /* else the last stage is the physical plan */
-            wr_plan_print(&text, plan);
-        lines_to_rows(result, wr_buf_cstr(&text));
-    }
-    wr_buf_free(&text);
-    if (from)
-        wr_statement_free(from);
-    wr_read_view_end(session, &view);
     return ok;
 }
 

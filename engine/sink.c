@@ -3,6 +3,7 @@
  * A thread per sink reads the output log behind the last delivered record and hands what waits to the connector, as one
  * transaction: a sink slower than the commits makes bigger ones. A record's number is commit << 16 | part: the last one
  * is the marker in the Kafka transaction, and each, on top of a base found once, is the version of its messages. */
+#include "connectors/options.h"
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -277,10 +278,7 @@ static void *runner_main(void *argument)
 
 bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **out, struct wr_error *err)
 {
-    const char *connector = NULL;
-    for (uint16_t i = 0; i < live->object->noptions; i++)
-        if (!strcmp(live->object->options[i].key, "connector"))
-            connector = live->object->options[i].value;
+    const char *connector = wr_option_get(live->object, "connector");
     const struct sink_class *cls = connector ? wr_sink_class(connector) : NULL;
     if (!cls)
         return wr_fail(err, ERR_INVALID_PARAMETER, "connector \"%s\" does not exist for sinks",

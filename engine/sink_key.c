@@ -5,17 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "connectors/options.h"
+
 /* Planner versions: before, rows of FORMAT PLAIN had __key and __ordinal too, and columns might have any name. */
 #define BAGS_SINCE    2
 #define CHECKED_SINCE 2
-
-static const char *option(const struct object *object, const char *key)
-{
-    for (uint16_t i = 0; i < object->noptions; i++)
-        if (!strcmp(object->options[i].key, key))
-            return object->options[i].value;
-    return NULL;
-}
 
 static bool is_blank(char c)
 {
@@ -118,7 +112,7 @@ static bool names_are_free(const struct object *object, const struct plan *plan,
 static bool find_key(struct wr_arena *arena, const struct object *object, const struct plan *plan, struct sink_key *key,
                      struct wr_error *err)
 {
-    const char *text = option(object, "primary_key");
+    const char *text = wr_option_get(object, "primary_key");
     *key = (struct sink_key){.kind = SINK_KEY_COLUMNS};
     if (text) {
         TRY(claimed(arena, plan, text, key, err));

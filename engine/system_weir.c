@@ -2,6 +2,7 @@
 #include "engine/system.h"
 
 #include "catalog/indexes.h"
+#include "connectors/options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,14 +105,6 @@ static void sources(struct system_rows *rows)
     wr_system_from_loop(rows, sources_on_loop);
 }
 
-static const char *option_value(const struct object *object, const char *key)
-{
-    for (uint16_t i = 0; i < object->noptions; i++)
-        if (!strcmp(object->options[i].key, key))
-            return object->options[i].value;
-    return NULL;
-}
-
 static void sinks_on_loop(struct system_rows *rows)
 {
     for (uint32_t i = 0; i < rows->db->nlive; i++) {
@@ -122,7 +115,7 @@ static void sinks_on_loop(struct system_rows *rows)
         if (live->sink)
             wr_sink_runner_status(live->sink, &status);
         const struct datum values[] = {sys_text(live->object->name),
-                                       sys_text(option_value(live->object, "connector")),
+                                       sys_text(wr_option_get(live->object, "connector")),
                                        sys_int8((int64_t)status.delivered_commit),
                                        sys_int8(status.messages),
                                        sys_int8(status.backlog),

@@ -177,6 +177,15 @@ void wr_plan_print(struct wr_buf *buf, const struct plan *plan);
 void wr_plan_print_dataflow(struct wr_buf *buf, const struct plan *plan);
 /* The same, of a materialized view of that name: with the view's own rows on top. */
 void wr_plan_print_view(struct wr_buf *buf, const struct plan *plan, const char *name);
+/* The same, of a sink: its key, and what is kept to have one. */
+struct plan_sink {
+    const char *name;
+    struct plan_key key;
+    bool is_keyed;    /* by columns */
+    bool is_claimed;  /* the statement says so, it is not proven: of the rows of a key one is sent */
+    bool counts_rows; /* no columns are a key: the row and how often it is there are */
+};
+void wr_plan_print_sink(struct wr_buf *buf, const struct plan *plan, const struct plan_sink *sink);
 /* Checks invariants (columns in range, types match, keys valid); false + err = a planner bug (XX000). */
 bool wr_plan_verify(const struct plan *plan, struct wr_error *err) WR_MUST;
 

@@ -12,6 +12,8 @@
 
 enum { LEFT, RIGHT };
 
+#define ROOT_INDENT 4
+
 static const char *const side_names[] = {"left", "right"};
 
 static void begin(struct wr_buf *buf, int indent)
@@ -238,7 +240,7 @@ void wr_plan_print_view(struct wr_buf *buf, const struct plan *plan, const char 
     wr_buf_printf(buf, "Materialize %s", name);
     plan_put_props(buf, plan);
     wr_buf_byte(buf, '\n');
-    begin(buf, 4);
+    begin(buf, ROOT_INDENT);
     wr_buf_puts(buf, "rows");
     if (props->nkeys)
         put_by(buf, plan->cols, props->keys[0].columns, props->keys[0].n);
@@ -246,5 +248,30 @@ void wr_plan_print_view(struct wr_buf *buf, const struct plan *plan, const char 
         wr_buf_puts(buf, " by hash");
     put_kept(buf, plan->cols, NULL, plan->ncols);
     end(buf, props->append_only, "");
+    print(buf, plan, 1);
+}
+
+/* Of the rows that share a claimed key one is sent. */
+void wr_plan_print_sink(struct wr_buf *buf, const struct plan *plan, const struct plan_sink *sink)
+{
+    bool append_only = plan->props.append_only;
+    wr_buf_printf(buf, "Sink %s", sink->name);
+    if (sink->is_keyed) {
+        wr_buf_puts(buf, sink->key.n ? " [key: " : " [key: ()");
+        plan_put_columns(buf, plan->cols, sink->key.columns, sink->key.n);
+        wr_buf_byte(buf, ']');
+    }
+    wr_buf_byte(buf, '\n');
+    if (sink->is_claimed) {
+        begin(buf, ROOT_INDENT);
+        wr_buf_puts(buf, append_only ? "first row" : "rows");
+        put_by(buf, plan->cols, sink->key.columns, sink->key.n);
+        put_kept(buf, plan->cols, NULL, plan->ncols);
+        end(buf, append_only, "");
+    } else if (sink->counts_rows) {
+        begin(buf, ROOT_INDENT);
+        wr_buf_puts(buf, "row counts by hash");
+        end(buf, append_only, "");
+    }
     print(buf, plan, 1);
 }
