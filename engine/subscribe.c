@@ -4,7 +4,7 @@
  * their commit is durable. Begins like a backfill: at a commit, with a snapshot of exactly that commit. */
 #include "engine/session.h"
 
-#include "executor/change_buffer.h"
+#include "state/change_log.h"
 
 #include <time.h>
 
@@ -30,7 +30,7 @@ struct weir_subscription {
     struct version *version;
     struct cursor *cursor; /* over the snapshot */
     /* the commit being handed out */
-    struct change_buffer changes;
+    struct change_log changes;
     uint32_t at;
     bool inserting; /* retractions of a commit come first */
     uint64_t commit;
@@ -110,7 +110,7 @@ weir_code weir_subscribe(weir_session *session, const char *name, bool snapshot,
         s->relation = wr_relation_of(&s->arena, wr_object_copy(&s->arena, object));
         s->texts = WR_NEW_ARRAY(&s->arena, struct wr_buf, s->relation->ncols + 1);
         pthread_mutex_init(&s->lock, NULL);
-        wr_change_buffer_init(&s->changes, &db->pool_queues);
+        wr_change_log_init(&s->changes, &db->pool_queues);
         readable = wr_loop_call(db, hang, s, false, &err) && wr_loop_pinned(db, &s->pin, &err);
     }
     wr_catalog_release(catalog);
@@ -142,7 +142,7 @@ static void end_snapshot(struct weir_subscription *s)
 /* Collect all recorded deltas of the oldest durable commit. */
 static bool next_commit(struct weir_subscription *s)
 {
-    wr_change_buffer_clear(&s->changes);
+    wr_change_log_clear(&s->changes);
     s->at = 0;
     s->inserting = false;
     uint64_t durable = wr_store_committed(s->db->store);
@@ -159,13 +159,13 @@ static bool next_commit(struct weir_subscription *s)
         wr_row_encode_all(&s->scratch, s->relation->layout, batch, NULL, rows, sizes);
         struct keys keys;
         wr_relation_keys(&s->scratch, s->relation, batch, rows, sizes, &keys);
-        wr_change_buffer_add(&s->changes, &keys, rows, sizes, batch);
+        wr_change_log_add_batch(&s->changes, &keys, rows, sizes, batch);
         wr_arena_release(&s->scratch, (struct wr_mark){0});
         wr_held_release(item->batch);
         free(item);
     }
     pthread_mutex_unlock(&s->lock);
-    wr_change_buffer_consolidate(&s->changes);
+    wr_change_log_sort(&s->changes);
     s->commit = commit;
     return commit != 0;
 }
@@ -213,10 +213,10 @@ weir_code weir_subscription_next(weir_subscription *s, int timeout_ms, int64_t *
             s->inserting = true;
         }
         if (s->at < s->changes.n) {
-            const struct buffered_change *change = &s->changes.items[s->at++];
+            const struct change_record *change = s->changes.records[s->at++];
             if ((change->weight > 0) != s->inserting)
                 continue;
-            s->row = change->key + change->key_len;
+            s->row = wr_change_payload(change);
             *weight = change->weight;
             *commit = s->commit;
             return WEIR_ROW;
@@ -284,7 +284,7 @@ void weir_subscription_close(weir_subscription *s)
         wr_held_release(item->batch);
         free(item);
     }
-    wr_change_buffer_fini(&s->changes);
+    wr_change_log_clear(&s->changes);
     if (s->texts)
         for (uint16_t c = 0; c < s->relation->ncols; c++)
             wr_buf_free(&s->texts[c]);

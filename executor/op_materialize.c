@@ -6,15 +6,15 @@
  * State table number: the one behind the plan's own (see wr_materialize_state). */
 #include "executor/relations.h"
 
-#include "executor/change_buffer.h"
+#include "state/change_log.h"
 
 /* Changes are sealed early when a commit collects more than this. */
-#define BUFFER_BYTES_MAX ((int64_t)16 << 20)
+#define CHANGES_BYTES_MAX ((int64_t)16 << 20)
 
 struct materialize {
     const struct relation *relation;
     struct trace *trace;
-    struct change_buffer buffer;
+    struct change_log changes;
 };
 
 void wr_relation_keys(struct wr_arena *arena, const struct relation *relation, const struct batch *batch,
@@ -45,7 +45,7 @@ static bool materialize_open(struct op *op, struct wr_error *err)
     struct materialize *m = wr_calloc(1, sizeof *m);
     m->relation = relation;
     m->trace = wr_relation_trace(op->worker, relation);
-    wr_change_buffer_init(&m->buffer, op->worker->state_pool);
+    wr_change_log_init(&m->changes, op->worker->state_pool);
     op->impl = m;
     return true;
 }
@@ -53,7 +53,7 @@ static bool materialize_open(struct op *op, struct wr_error *err)
 static bool materialize_seal(struct op *op, struct commit *commit)
 {
     struct materialize *m = op->impl;
-    return wr_change_buffer_seal(&m->buffer, m->trace, commit, &op->worker->error);
+    return wr_change_log_seal(&m->changes, m->trace, commit, &op->worker->error);
 }
 
 static bool materialize_advance(struct op *op, unsigned port, const struct frontier *frontier)
@@ -70,9 +70,9 @@ static bool materialize_step(struct op *op, unsigned port, const struct batch *b
     wr_row_encode_all(arena, m->relation->layout, batch, NULL, rows, sizes);
     struct keys keys;
     wr_relation_keys(arena, m->relation, batch, rows, sizes, &keys);
-    wr_change_buffer_add(&m->buffer, &keys, rows, sizes, batch);
+    wr_change_log_add_batch(&m->changes, &keys, rows, sizes, batch);
     op->stats.touched += batch->nrows;
-    if (m->buffer.bytes > BUFFER_BYTES_MAX)
+    if (m->changes.bytes > CHANGES_BYTES_MAX)
         TRY(materialize_seal(op, op->worker->commit));
     return wr_op_emit(op, batch);
 }
@@ -85,14 +85,14 @@ static void materialize_relieve(struct op *op, int64_t bytes)
 static void materialize_stats(struct op *op, struct op_stats *stats)
 {
     struct materialize *m = op->impl;
-    stats->state_rows = m->buffer.n;
-    stats->state_bytes = m->buffer.bytes;
+    stats->state_rows = m->changes.n;
+    stats->state_bytes = m->changes.bytes;
 }
 
 static void materialize_close(struct op *op)
 {
     struct materialize *m = op->impl;
-    wr_change_buffer_fini(&m->buffer);
+    wr_change_log_clear(&m->changes);
     free(m);
 }
 

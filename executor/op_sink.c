@@ -2,83 +2,83 @@
  *
  * SQL: CREATE SINK. Input: the delta of the sink's query, already on the worker of its key. Output: none.
  * State: none beyond the commit: the log record is part of the commit's atomic write. Cost: the delta.
- * A commit larger than BUFFER_BYTES_MAX is logged in parts; parts have growing versions, so a key may change in
+ * A commit larger than CHANGES_BYTES_MAX is logged in parts; parts have growing versions, so a key may change in
  * several.
  *
  * Log record: per change: op 'c' | 'u' | 'd'; row as blob (of 'd': the old row); for 'u' the old row as blob. */
 #include "executor/relations.h"
 
-#include "executor/change_buffer.h"
+#include "state/change_log.h"
 
-#define BUFFER_BYTES_MAX ((int64_t)16 << 20)
+#define CHANGES_BYTES_MAX ((int64_t)16 << 20)
 
 struct sink_op {
     const struct sink_input *input;
-    struct change_buffer buffer;
+    struct change_log changes;
 };
 
 static bool sink_open(struct op *op, struct wr_error *err)
 {
     struct sink_op *sink = wr_calloc(1, sizeof *sink);
     sink->input = op->impl;
-    wr_change_buffer_init(&sink->buffer, op->worker->state_pool);
+    wr_change_log_init(&sink->changes, op->worker->state_pool);
     op->impl = sink;
     return true;
 }
 
-static bool same_key(const struct buffered_change *a, const struct buffered_change *b)
+static bool same_key(const struct change_record *a, const struct change_record *b)
 {
-    return a->key_len == b->key_len && !memcmp(a->key, b->key, a->key_len);
+    return a->key_len == b->key_len && !memcmp(a->bytes, b->bytes, a->key_len);
 }
 
 /* The entries of one key after consolidation: rows that went (negative) and rows that came. */
-static void log_key(struct wr_buf *log, const struct buffered_change *items, uint32_t n)
+static void log_key(struct wr_buf *log, struct change_record *const *records, uint32_t n)
 {
-    const struct buffered_change *gone = NULL, *came = NULL;
+    const struct change_record *gone = NULL, *came = NULL;
     for (uint32_t i = 0; i < n; i++) {
-        if (items[i].weight < 0)
-            gone = gone ? gone : &items[i];
+        if (records[i]->weight < 0)
+            gone = gone ? gone : records[i];
         else
-            came = came ? came : &items[i]; /* several: the smallest encoding */
+            came = came ? came : records[i]; /* several: the smallest encoding */
     }
-    const struct buffered_change *shown = came ? came : gone;
+    const struct change_record *shown = came ? came : gone;
     wr_buf_byte(log, came ? (gone ? 'u' : 'c') : 'd');
-    wr_buf_blob(log, shown->key + shown->key_len, shown->row_len);
+    wr_buf_blob(log, wr_change_payload(shown), shown->payload_len);
     if (came && gone)
-        wr_buf_blob(log, gone->key + gone->key_len, gone->row_len);
+        wr_buf_blob(log, wr_change_payload(gone), gone->payload_len);
 }
 
 /* Without a key every row is a change by itself, as often as it came or went. */
-static void log_rows(struct wr_buf *log, const struct buffered_change *item)
+static void log_rows(struct wr_buf *log, const struct change_record *record)
 {
-    for (int64_t i = item->weight; i; i += item->weight < 0 ? 1 : -1) {
-        wr_buf_byte(log, item->weight < 0 ? 'd' : 'c');
-        wr_buf_blob(log, item->key + item->key_len, item->row_len);
+    for (int64_t i = record->weight; i; i += record->weight < 0 ? 1 : -1) {
+        wr_buf_byte(log, record->weight < 0 ? 'd' : 'c');
+        wr_buf_blob(log, wr_change_payload(record), record->payload_len);
     }
 }
 
 static bool sink_seal(struct op *op, struct commit *commit)
 {
     struct sink_op *sink = op->impl;
-    struct change_buffer *buffer = &sink->buffer;
-    if (!buffer->n)
+    struct change_log *changes = &sink->changes;
+    if (!changes->n)
         return true;
-    wr_change_buffer_consolidate(buffer);
+    wr_change_log_sort(changes);
     struct wr_buf log = WR_BUF_INIT;
     bool keyed = sink->input->relation->nkey || sink->input->relation->single_row;
-    for (uint32_t i = 0; !keyed && i < buffer->n; i++)
-        log_rows(&log, &buffer->items[i]);
-    for (uint32_t i = 0; keyed && i < buffer->n;) {
+    for (uint32_t i = 0; !keyed && i < changes->n; i++)
+        log_rows(&log, changes->records[i]);
+    for (uint32_t i = 0; keyed && i < changes->n;) {
         uint32_t end = i + 1;
-        while (end < buffer->n && same_key(&buffer->items[i], &buffer->items[end]))
+        while (end < changes->n && same_key(changes->records[i], changes->records[end]))
             end++;
-        log_key(&log, &buffer->items[i], end - i);
+        log_key(&log, &changes->records[i], end - i);
         i = end;
     }
     if (log.len)
         wr_commit_log(commit, sink->input->log_id, log.data, log.len);
     wr_buf_free(&log);
-    wr_change_buffer_clear(buffer);
+    wr_change_log_clear(changes);
     return true;
 }
 
@@ -94,8 +94,8 @@ static bool sink_step(struct op *op, unsigned port, const struct batch *batch)
     wr_row_encode_all(arena, relation->layout, batch, NULL, rows, sizes);
     struct keys keys;
     wr_relation_keys(arena, relation, batch, rows, sizes, &keys);
-    wr_change_buffer_add(&sink->buffer, &keys, rows, sizes, batch);
-    if (sink->buffer.bytes > BUFFER_BYTES_MAX)
+    wr_change_log_add_batch(&sink->changes, &keys, rows, sizes, batch);
+    if (sink->changes.bytes > CHANGES_BYTES_MAX)
         return sink_seal(op, op->worker->commit);
     return true;
 }
@@ -108,14 +108,14 @@ static void sink_relieve(struct op *op, int64_t bytes)
 static void sink_stats(struct op *op, struct op_stats *stats)
 {
     struct sink_op *sink = op->impl;
-    stats->state_rows = sink->buffer.n;
-    stats->state_bytes = sink->buffer.bytes;
+    stats->state_rows = sink->changes.n;
+    stats->state_bytes = sink->changes.bytes;
 }
 
 static void sink_close(struct op *op)
 {
     struct sink_op *sink = op->impl;
-    wr_change_buffer_fini(&sink->buffer);
+    wr_change_log_clear(&sink->changes);
     free(sink);
 }
 

@@ -67,6 +67,20 @@ void wr_change_log_add(struct change_log *log, const struct entry *entry)
     log->records[log->n++] = record;
 }
 
+void wr_change_log_add_batch(struct change_log *log, const struct keys *keys, char *const *rows, const uint32_t *sizes,
+                             const struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->nrows; i++) {
+        uint32_t key_len = wr_key_len(keys, i);
+        wr_change_log_add(log, &(struct entry){.key = wr_key_at(keys, i),
+                                               .key_len = key_len,
+                                               .prefix_len = key_len,
+                                               .payload = rows[i],
+                                               .payload_len = sizes[i],
+                                               .weight = wr_weight(batch, i)});
+    }
+}
+
 /* No key is the beginning of another one, so the order of key|payload is that of (key, payload). */
 void wr_change_log_sort(struct change_log *log)
 {
