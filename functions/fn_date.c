@@ -57,7 +57,8 @@ static void make_date(struct fn_call *call)
         int64_t year = call->args[0].i32[i];
         int32_t month = call->args[1].i32[i], day = call->args[2].i32[i];
         int64_t astronomical = year < 0 && year > INT32_MIN ? year + 1 : year;
-        bool valid = year != 0 && month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
+        /* the lowest year has no counterpart after Christ: PostgreSQL takes it for year 0 */
+        bool valid = year != 0 && year > INT32_MIN && month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
                      wr_civil_valid_date(astronomical, month, day);
         int64_t days = valid && astronomical > -5000 && astronomical < 6000000
                            ? wr_days_from_civil(astronomical, month, day)
