@@ -184,5 +184,8 @@ void wr_join_keep(struct join *join, unsigned port, const struct batch *batch, c
 /* ---- op_join_outer.c, op_join_notin.c */
 bool wr_join_outer_step(struct join *join, unsigned port, const struct batch *batch) WR_MUST;
 bool wr_join_notin_step(struct join *join, unsigned port, const struct batch *batch) WR_MUST;
+/* All left rows of the runs' keys go out (sign 1) or are taken back (-1); sign: by first row of the key's run. */
+bool wr_join_emit_keys(struct join *join, const struct keys *keys, const struct key_runs *runs,
+                       const int8_t *sign) WR_MUST;
 
 #endif

@@ -147,22 +147,6 @@ static bool scan_left(struct join *join, enum right_mode mode, const struct str 
 
 /* ---- keys that come or go */
 
-struct flips {
-    struct left_rows left;
-    const int8_t *sign; /* by first row of the key's run */
-};
-
-static bool visit_flip(struct row_visitor *visitor, uint32_t first, const char *row, uint32_t len, int64_t weight)
-{
-    struct flips *flips = visitor->context;
-    return wr_left_rows_add(&flips->left, row, weight * flips->sign[first]);
-}
-
-static bool drain_flips(struct row_visitor *visitor)
-{
-    return wr_left_rows_flush(&((struct flips *)visitor->context)->left);
-}
-
 static bool emit_flips(struct join *join, const struct keys *keys, const struct key_runs *runs, const int64_t *before,
                        const int64_t *after)
 {
@@ -176,13 +160,7 @@ static bool emit_flips(struct join *join, const struct keys *keys, const struct 
         sign[runs->first[r]] = after[r] > 0 ? -1 : 1;
         flipped.first[flipped.n++] = runs->first[r];
     }
-    if (!flipped.n)
-        return true;
-    struct flips flips = {.sign = sign};
-    wr_left_rows_init(&flips.left, join);
-    struct row_visitor visitor = {
-        .visit = visit_flip, .drain = drain_flips, .context = &flips, .join = join, .keys = keys, .runs = &flipped};
-    return wr_join_visit(&visitor, LEFT, false);
+    return wr_join_emit_keys(join, keys, &flipped, sign);
 }
 
 /* ---- steps */

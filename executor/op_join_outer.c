@@ -172,20 +172,35 @@ static bool left_step(struct join *join, const struct batch *batch)
 
 /* ---- a right batch without a condition: keys appear and disappear */
 
-struct flips {
+struct signed_keys {
     struct left_rows left;
     const int8_t *sign; /* by first row of the key's run */
 };
 
-static bool visit_flip(struct row_visitor *visitor, uint32_t first, const char *row, uint32_t len, int64_t weight)
+static bool visit_signed(struct row_visitor *visitor, uint32_t first, const char *row, uint32_t len, int64_t weight)
 {
-    struct flips *flips = visitor->context;
-    return wr_left_rows_add(&flips->left, row, weight * flips->sign[first]);
+    struct signed_keys *signed_keys = visitor->context;
+    return wr_left_rows_add(&signed_keys->left, row, weight * signed_keys->sign[first]);
 }
 
-static bool drain_flips(struct row_visitor *visitor)
+static bool drain_signed(struct row_visitor *visitor)
 {
-    return wr_left_rows_flush(&((struct flips *)visitor->context)->left);
+    return wr_left_rows_flush(&((struct signed_keys *)visitor->context)->left);
+}
+
+bool wr_join_emit_keys(struct join *join, const struct keys *keys, const struct key_runs *runs, const int8_t *sign)
+{
+    if (!runs->n)
+        return true;
+    struct signed_keys signed_keys = {.sign = sign};
+    wr_left_rows_init(&signed_keys.left, join);
+    struct row_visitor visitor = {.visit = visit_signed,
+                                  .drain = drain_signed,
+                                  .context = &signed_keys,
+                                  .join = join,
+                                  .keys = keys,
+                                  .runs = runs};
+    return wr_join_visit(&visitor, LEFT, false);
 }
 
 /* Left rows of keys that appeared need no keeping if they cannot disappear again. */
@@ -218,13 +233,7 @@ static bool emit_flips(struct join *join, const struct batch *batch, const struc
         sign[runs->first[r]] = (int8_t)(after > 0 ? appear : -appear);
         flipped.first[flipped.n++] = runs->first[r];
     }
-    if (!flipped.n)
-        return true;
-    struct flips flips = {.sign = sign};
-    wr_left_rows_init(&flips.left, join);
-    struct row_visitor visitor = {
-        .visit = visit_flip, .drain = drain_flips, .context = &flips, .join = join, .keys = keys, .runs = &flipped};
-    TRY(wr_join_visit(&visitor, LEFT, false));
+    TRY(wr_join_emit_keys(join, keys, &flipped, sign));
     if (join->side[LEFT].drop_matched)
         forget_left(join, keys, &flipped);
     return true;

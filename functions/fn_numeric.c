@@ -42,36 +42,15 @@ static void numeric_least(struct fn_call *call)
     extreme(call, -1);
 }
 
-#define BINARY_KERNEL(name, operation)                                                      \
-    static void name(struct fn_call *call)                                                  \
-    {                                                                                       \
-        const struct str *a = call->args[0].str, *b = call->args[1].str;                    \
-        struct wr_error err;                                                                \
-        FN_EACH(call, i)                                                                    \
-        {                                                                                   \
-            if (WR_UNLIKELY(!operation(call->arena, a[i], b[i], &call->out->str[i], &err))) \
-                fn_fail(call, i, err.sqlstate, "%s", err.message);                          \
-        }                                                                                   \
-    }
-BINARY_KERNEL(numeric_add, wr_numeric_add)
-BINARY_KERNEL(numeric_sub, wr_numeric_sub)
-BINARY_KERNEL(numeric_mul, wr_numeric_mul)
-BINARY_KERNEL(numeric_div, wr_numeric_div)
-BINARY_KERNEL(numeric_mod, wr_numeric_mod)
-BINARY_KERNEL(numeric_div_trunc, wr_numeric_div_trunc)
+KERNEL_NUMERIC_BINARY(numeric_add, wr_numeric_add)
+KERNEL_NUMERIC_BINARY(numeric_sub, wr_numeric_sub)
+KERNEL_NUMERIC_BINARY(numeric_mul, wr_numeric_mul)
+KERNEL_NUMERIC_BINARY(numeric_div, wr_numeric_div)
+KERNEL_NUMERIC_BINARY(numeric_mod, wr_numeric_mod)
+KERNEL_NUMERIC_BINARY(numeric_div_trunc, wr_numeric_div_trunc)
 
-#define UNARY_KERNEL(name, operation)                                                                 \
-    static void name(struct fn_call *call)                                                            \
-    {                                                                                                 \
-        struct wr_error err;                                                                          \
-        FN_EACH(call, i)                                                                              \
-        {                                                                                             \
-            if (WR_UNLIKELY(!operation(call->arena, call->args[0].str[i], &call->out->str[i], &err))) \
-                fn_fail(call, i, err.sqlstate, "%s", err.message);                                    \
-        }                                                                                             \
-    }
-UNARY_KERNEL(numeric_ceil, wr_numeric_ceil)
-UNARY_KERNEL(numeric_floor, wr_numeric_floor)
+KERNEL_NUMERIC_UNARY(numeric_ceil, wr_numeric_ceil)
+KERNEL_NUMERIC_UNARY(numeric_floor, wr_numeric_floor)
 
 KERNEL_UNARY(numeric_neg, struct str, str, struct str, str, wr_numeric_neg(call->arena, x))
 KERNEL_UNARY(numeric_same_value, struct str, str, struct str, str, x)

@@ -2,33 +2,12 @@
 #include "functions/kernel.h"
 #include "types/numeric.h"
 
-#define BINARY_KERNEL(name, operation)                                                      \
-    static void name(struct fn_call *call)                                                  \
-    {                                                                                       \
-        const struct str *a = call->args[0].str, *b = call->args[1].str;                    \
-        struct wr_error err;                                                                \
-        FN_EACH(call, i)                                                                    \
-        {                                                                                   \
-            if (WR_UNLIKELY(!operation(call->arena, a[i], b[i], &call->out->str[i], &err))) \
-                fn_fail(call, i, err.sqlstate, "%s", err.message);                          \
-        }                                                                                   \
-    }
-BINARY_KERNEL(numeric_power, wr_numeric_power)
-BINARY_KERNEL(numeric_log, wr_numeric_log)
+KERNEL_NUMERIC_BINARY(numeric_power, wr_numeric_power)
+KERNEL_NUMERIC_BINARY(numeric_log, wr_numeric_log)
 
-#define UNARY_KERNEL(name, operation)                                                                 \
-    static void name(struct fn_call *call)                                                            \
-    {                                                                                                 \
-        struct wr_error err;                                                                          \
-        FN_EACH(call, i)                                                                              \
-        {                                                                                             \
-            if (WR_UNLIKELY(!operation(call->arena, call->args[0].str[i], &call->out->str[i], &err))) \
-                fn_fail(call, i, err.sqlstate, "%s", err.message);                                    \
-        }                                                                                             \
-    }
-UNARY_KERNEL(numeric_sqrt, wr_numeric_sqrt)
-UNARY_KERNEL(numeric_exp, wr_numeric_exp)
-UNARY_KERNEL(numeric_ln, wr_numeric_ln)
+KERNEL_NUMERIC_UNARY(numeric_sqrt, wr_numeric_sqrt)
+KERNEL_NUMERIC_UNARY(numeric_exp, wr_numeric_exp)
+KERNEL_NUMERIC_UNARY(numeric_ln, wr_numeric_ln)
 
 static void numeric_log10(struct fn_call *call)
 {

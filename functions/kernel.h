@@ -75,6 +75,30 @@
         }                                                                             \
     }
 
+/* Over numeric: bool operation(arena, x[, y], &result, &err), whose error is the row's. */
+#define KERNEL_NUMERIC_UNARY(name, operation)                                                         \
+    static void name(struct fn_call *call)                                                            \
+    {                                                                                                 \
+        struct wr_error err;                                                                          \
+        FN_EACH(call, i)                                                                              \
+        {                                                                                             \
+            if (WR_UNLIKELY(!operation(call->arena, call->args[0].str[i], &call->out->str[i], &err))) \
+                fn_fail(call, i, err.sqlstate, "%s", err.message);                                    \
+        }                                                                                             \
+    }
+
+#define KERNEL_NUMERIC_BINARY(name, operation)                                              \
+    static void name(struct fn_call *call)                                                  \
+    {                                                                                       \
+        const struct str *a = call->args[0].str, *b = call->args[1].str;                    \
+        struct wr_error err;                                                                \
+        FN_EACH(call, i)                                                                    \
+        {                                                                                   \
+            if (WR_UNLIKELY(!operation(call->arena, a[i], b[i], &call->out->str[i], &err))) \
+                fn_fail(call, i, err.sqlstate, "%s", err.message);                          \
+        }                                                                                   \
+    }
+
 /* PostgreSQL's order of doubles: NaN equals NaN and is above everything. */
 static inline bool wr_f64_eq(double x, double y)
 {

@@ -157,6 +157,8 @@ void wr_numeric_quotient(const struct numeric *a, const struct numeric *b, int d
 int wr_numeric_div_scale(const struct numeric *a, const struct numeric *b);
 /* 22003 "value overflows numeric format" if there are too many whole digits; else stores. Cuts dscale to 16383. */
 bool wr_numeric_finish(struct wr_arena *arena, struct numeric *value, struct str *out, struct wr_error *err) WR_MUST;
+/* Decimal digits of v, right-aligned to `end`, without leading zeros (none for 0); returns how many, at most 39. */
+int wr_numeric_text_u128(wr_u128 v, char *end);
 /* Weight of the first base-10000 digit, as PostgreSQL counts it; 0 for zero. *digit is that digit. */
 int wr_numeric_weight(const struct numeric *value, int *digit);
 

@@ -42,24 +42,12 @@ static void put_digits(struct wr_buf *buf, const char *digits, int n, int dscale
     wr_buf_byte(buf, 0);
 }
 
-static int text_u128(wr_u128 v, char *end)
-{
-    char *at = end;
-    while (v >> 64) {
-        *--at = (char)('0' + (int)(v % 10));
-        v /= 10;
-    }
-    for (uint64_t low = (uint64_t)v; low; low /= 10)
-        *--at = (char)('0' + low % 10);
-    return (int)(end - at);
-}
-
 static void put_coefficient(struct wr_buf *buf, const struct numeric *value)
 {
     if (!value->big) {
         char text[40];
         wr_u128 magnitude = value->small < 0 ? -(wr_u128)value->small : (wr_u128)value->small;
-        int n = text_u128(magnitude, text + sizeof text);
+        int n = wr_numeric_text_u128(magnitude, text + sizeof text);
         put_digits(buf, text + sizeof text - n, n, value->dscale);
         return;
     }

@@ -246,7 +246,7 @@ static void print_digits(struct wr_buf *buf, const char *digits, int n, int dsca
     wr_buf_put(buf, digits + whole, (size_t)(n - whole));
 }
 
-static int text_u128(wr_u128 v, char *end)
+int wr_numeric_text_u128(wr_u128 v, char *end)
 {
     char *at = end;
     while (v >> 64) {
@@ -265,7 +265,7 @@ static void print_decoded(struct wr_buf *buf, const struct numeric *value)
     } else if (!value->big) {
         char text[40];
         wr_u128 magnitude = value->small < 0 ? -(wr_u128)value->small : (wr_u128)value->small;
-        int n = text_u128(magnitude, text + sizeof text);
+        int n = wr_numeric_text_u128(magnitude, text + sizeof text);
         print_digits(buf, text + sizeof text - n, n, value->dscale, value->small < 0);
     } else {
         char *text = wr_malloc(mpz_sizeinbase(value->z, 10) + 2);
