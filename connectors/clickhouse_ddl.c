@@ -78,7 +78,9 @@ static void put_queue(struct wr_buf *out, const struct sink_config *config)
     const char *brokers = wr_kafka_brokers(config->object);
     if (!strcasecmp(brokers, KAFKA_EMBEDDED) && config->embedded_broker)
         brokers = config->embedded_broker;
-    wr_buf_puts(out, "CREATE TABLE ");
+    wr_buf_puts(out,
+                "-- Kafka remembers what the group has read: tables made again, or on another server, need another "
+                "kafka_group_name\nCREATE TABLE ");
     put_name(out, config, "_queue");
     wr_buf_puts(out, "\n(\n");
     put_columns(out, config);

@@ -20,13 +20,15 @@
 #include "connectors/formats.h"
 #include "connectors/kafka_config.h"
 #include "connectors/kafka_marker.h"
+#include "connectors/options.h"
 
-#define CALL_MS      1000  /* one blocking call, resumed by the next; *stop is looked at between them */
-#define RECOVER_MS   15000 /* recover() gives up after this */
-#define RETRY_MS     200
-#define CREATE_CALLS 5
-#define ENCODE_CHUNK 1024 /* changes encoded before they are handed to librdkafka */
-#define QUEUE_KBYTES "16384"
+#define CALL_MS        1000  /* one blocking call, resumed by the next; *stop is looked at between them */
+#define RECOVER_MS     15000 /* recover() gives up after this */
+#define RETRY_MS       200
+#define CREATE_CALLS   5
+#define ENCODE_CHUNK   1024 /* changes encoded before they are handed to librdkafka */
+#define QUEUE_KBYTES   "16384"
+#define TRANSACTION_MS "300000"
 
 struct sink {
     struct sink_config config;
@@ -42,12 +44,6 @@ struct sink {
 };
 
 enum outcome { OUTCOME_DONE, OUTCOME_AGAIN, OUTCOME_NEW_PRODUCER, OUTCOME_STOPPED, OUTCOME_FAILED };
-
-static bool kafka_check(const struct object *object, struct wr_error *err)
-{
-    TRY(wr_kafka_options_check(object, KAFKA_PRODUCER, err));
-    return wr_encoder_check(object, err);
-}
 
 static bool stopped(const atomic_bool *stop)
 {
@@ -82,16 +78,17 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     }
 }
 
-static bool open_producer(struct sink *sink, struct wr_error *err)
+static bool producer_conf(const struct object *object, const char *embedded_broker, struct kafka_log *log,
+                          const char *transactional_id, rd_kafka_conf_t **out, struct wr_error *err)
 {
-    const struct object *object = sink->config.object;
     rd_kafka_conf_t *conf;
-    char reason[256];
-    TRY(wr_kafka_conf(object, KAFKA_PRODUCER, sink->config.embedded_broker, &sink->log, &conf, err));
-    rd_kafka_conf_set(conf, "transactional.id", sink->transactional_id, NULL, 0);
+    TRY(wr_kafka_conf(object, KAFKA_PRODUCER, embedded_broker, log, &conf, err));
+    /* A message may not wait longer than its transaction lives. */
+    const char *timeout = wr_option_get(object, "properties.transaction.timeout.ms");
+    rd_kafka_conf_set(conf, "transactional.id", transactional_id, NULL, 0);
     rd_kafka_conf_set(conf, "partitioner", "murmur2_random", NULL, 0);
-    wr_kafka_set(conf, object, "transaction.timeout.ms", "300000");
-    wr_kafka_set(conf, object, "message.timeout.ms", "300000");
+    wr_kafka_set(conf, object, "transaction.timeout.ms", TRANSACTION_MS);
+    wr_kafka_set(conf, object, "message.timeout.ms", timeout ? timeout : TRANSACTION_MS);
     wr_kafka_set(conf, object, "queue.buffering.max.kbytes", QUEUE_KBYTES);
     wr_kafka_set(conf, object, "linger.ms", "2");
     /* The broker refuses the next transaction while it still writes the markers of the last one; librdkafka's 100 ms
@@ -100,11 +97,17 @@ static bool open_producer(struct sink *sink, struct wr_error *err)
     wr_kafka_set(conf, object, "compression.codec", "lz4");
     wr_kafka_set(conf, object, "reconnect.backoff.max.ms", "2000");
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    sink->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
-    if (sink->rk)
-        return true;
-    rd_kafka_conf_destroy(conf);
-    return wr_fail(err, ERR_INVALID_PARAMETER, "could not make a Kafka producer: %s", reason);
+    *out = conf;
+    return true;
+}
+
+static bool open_producer(struct sink *sink, struct wr_error *err)
+{
+    rd_kafka_conf_t *conf;
+    TRY(producer_conf(sink->config.object, sink->config.embedded_broker, &sink->log, sink->transactional_id, &conf,
+                      err));
+    sink->rk = wr_kafka_new(RD_KAFKA_PRODUCER, conf, err);
+    return sink->rk;
 }
 
 /* ---- the topic */
@@ -414,6 +417,18 @@ static bool kafka_recover(struct sink *sink, uint64_t committed, uint64_t *last_
 
 /* ---- the class */
 
+static bool kafka_check(const struct object *object, struct wr_error *err)
+{
+    struct kafka_log log;
+    rd_kafka_conf_t *conf;
+    TRY(wr_encoder_check(object, err));
+    wr_kafka_log_init(&log, "sink", object->name, NULL, NULL);
+    bool done = producer_conf(object, "", &log, "weir", &conf, err) && wr_kafka_try(RD_KAFKA_PRODUCER, conf, err) &&
+                wr_kafka_marker_check(object, &log, err);
+    wr_kafka_log_fini(&log);
+    return done;
+}
+
 static bool ready(struct sink *sink, const atomic_bool *stop, struct wr_error *err)
 {
     if (!sink->rk)
@@ -490,7 +505,6 @@ static void new_session(char *to, size_t size)
 
 static bool kafka_open(const struct sink_config *config, struct sink **out, struct wr_error *err)
 {
-    TRY(kafka_check(config->object, err));
     struct sink *sink = wr_calloc(1, sizeof *sink);
     sink->config = *config;
     wr_kafka_log_init(&sink->log, "sink", config->object->name, config->log, config->log_context);

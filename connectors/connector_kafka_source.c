@@ -460,7 +460,7 @@ static bool open_consumer(struct source *source, struct wr_error *err)
 {
     const struct object *object = source->config.object;
     rd_kafka_conf_t *conf;
-    char group[256], reason[256];
+    char group[256];
     TRY(wr_kafka_conf(object, KAFKA_CONSUMER, source->config.embedded_broker, &source->log, &conf, err));
     const char *prefix = wr_option_get(object, "group.id.prefix");
     snprintf(group, sizeof group, "%s-%s-%u", prefix ? prefix : "weir", object->name, object->id);
@@ -470,11 +470,9 @@ static bool open_consumer(struct source *source, struct wr_error *err)
     rd_kafka_conf_set(conf, "auto.offset.reset", "error", NULL, 0);
     wr_kafka_set(conf, object, "enable.auto.commit", "false");
     cap_queues(conf, &source->config);
-    source->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
-    if (!source->rk) {
-        rd_kafka_conf_destroy(conf);
-        return wr_fail(err, ERR_INVALID_PARAMETER, "could not make a Kafka consumer: %s", reason);
-    }
+    source->rk = wr_kafka_new(RD_KAFKA_CONSUMER, conf, err);
+    if (!source->rk)
+        return false;
     rd_kafka_poll_set_consumer(source->rk);
     source->messages = rd_kafka_queue_get_consumer(source->rk);
     return true;

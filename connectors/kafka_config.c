@@ -240,3 +240,24 @@ bool wr_kafka_conf(const struct object *object, enum kafka_role role, const char
     *out = conf;
     return true;
 }
+
+rd_kafka_t *wr_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct wr_error *err)
+{
+    char reason[256];
+    rd_kafka_t *rk = rd_kafka_new(type, conf, reason, sizeof reason);
+    if (rk)
+        return rk;
+    rd_kafka_conf_destroy(conf);
+    wr_fail(err, ERR_INVALID_PARAMETER, "could not make a Kafka %s: %s",
+            type == RD_KAFKA_PRODUCER ? "producer" : "consumer", reason);
+    return NULL;
+}
+
+bool wr_kafka_try(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct wr_error *err)
+{
+    rd_kafka_conf_set(conf, "bootstrap.servers", NULL, NULL, 0);
+    rd_kafka_t *rk = wr_kafka_new(type, conf, err);
+    if (rk)
+        rd_kafka_destroy(rk);
+    return rk;
+}

@@ -40,6 +40,11 @@ bool wr_kafka_options_check(const struct object *object, enum kafka_role role, s
 /* A configuration with bootstrap servers, properties and the log set. */
 bool wr_kafka_conf(const struct object *object, enum kafka_role role, const char *embedded_broker,
                    struct kafka_log *log, rd_kafka_conf_t **conf, struct wr_error *err) WR_MUST;
+/* Makes an instance that connects to nobody, and drops it: settings that exclude each other, files and mechanisms that
+ * are not there are found by nothing else. Takes `conf`. */
+bool wr_kafka_try(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct wr_error *err) WR_MUST;
+/* An instance from `conf`, which it takes; NULL: err says why. */
+rd_kafka_t *wr_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct wr_error *err) WR_MUST;
 /* For settings of our own, which are always valid; where the user has set the property, his value stays. */
 void wr_kafka_set(rd_kafka_conf_t *conf, const struct object *object, const char *key, const char *value);
 int64_t wr_kafka_clock_ns(clockid_t clock);

@@ -205,25 +205,36 @@ static bool read_tails(struct marker_reader *reader)
     return true;
 }
 
-static bool open_reader(struct marker_reader *reader, const struct sink_config *config, struct kafka_log *log,
-                        const char *group)
+static bool reader_conf(const struct object *object, const char *embedded_broker, struct kafka_log *log,
+                        const char *group, rd_kafka_conf_t **out, struct wr_error *err)
 {
     rd_kafka_conf_t *conf;
-    char reason[256];
-    TRY(wr_kafka_conf(config->object, KAFKA_PRODUCER, config->embedded_broker, log, &conf, reader->err));
+    TRY(wr_kafka_conf(object, KAFKA_PRODUCER, embedded_broker, log, &conf, err));
     rd_kafka_conf_set(conf, "group.id", group, NULL, 0);
     rd_kafka_conf_set(conf, "isolation.level", "read_committed", NULL, 0);
     rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
     rd_kafka_conf_set(conf, "enable.auto.commit", "false", NULL, 0);
     rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", NULL, 0);
     rd_kafka_conf_set(conf, "queued.max.messages.kbytes", "1024", NULL, 0);
-    reader->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
-    if (reader->rk) {
+    *out = conf;
+    return true;
+}
+
+bool wr_kafka_marker_check(const struct object *object, struct kafka_log *log, struct wr_error *err)
+{
+    rd_kafka_conf_t *conf;
+    return reader_conf(object, "", log, "weir", &conf, err) && wr_kafka_try(RD_KAFKA_CONSUMER, conf, err);
+}
+
+static bool open_reader(struct marker_reader *reader, const struct sink_config *config, struct kafka_log *log,
+                        const char *group)
+{
+    rd_kafka_conf_t *conf;
+    TRY(reader_conf(config->object, config->embedded_broker, log, group, &conf, reader->err));
+    reader->rk = wr_kafka_new(RD_KAFKA_CONSUMER, conf, reader->err);
+    if (reader->rk)
         rd_kafka_poll_set_consumer(reader->rk);
-        return true;
-    }
-    rd_kafka_conf_destroy(conf);
-    return wr_fail(reader->err, ERR_INVALID_PARAMETER, "could not make a Kafka consumer: %s", reason);
+    return reader->rk;
 }
 
 bool wr_kafka_marker_read(const struct sink_config *config, struct kafka_log *log, const char *group,

@@ -29,6 +29,8 @@ void wr_kafka_marker_format(char *to, size_t size, uint64_t commit, uint64_t ver
 void wr_kafka_header_format(char *to, size_t size, uint64_t commit, uint64_t version, const char *origin);
 bool wr_kafka_marker_parse(const char *text, size_t len, struct kafka_marker *marker);
 
+/* The options of a sink allow the consumer that reads the marker. */
+bool wr_kafka_marker_check(const struct object *object, struct kafka_log *log, struct wr_error *err) WR_MUST;
 /* Read the marker, or the tails. origin: "<instance>/<sink>". Fails with 08006 where the broker does not answer within
  * the timeout. */
 bool wr_kafka_marker_read(const struct sink_config *config, struct kafka_log *log, const char *group,

@@ -446,6 +446,20 @@ static void test_options(void)
     CHECK(!wr_sink_class("kafka")->check(&f.object, &err));
     f.options[3] = (struct object_option){"properties.security.protocol", "plaintext"};
     CHECK(wr_sink_class("kafka")->check(&f.object, &err));
+    /* Only librdkafka itself knows what goes together. */
+    f.options[3] = (struct object_option){"properties.transaction.timeout.ms", "5000"};
+    CHECK(wr_sink_class("kafka")->check(&f.object, &err));
+    f.options[3] = (struct object_option){"properties.message.timeout.ms", "400000"};
+    CHECK(!wr_sink_class("kafka")->check(&f.object, &err));
+    CHECK_STR(err.sqlstate, "22023");
+    f.options[3] = (struct object_option){"properties.acks", "0"};
+    CHECK(!wr_sink_class("kafka")->check(&f.object, &err));
+    CHECK_STR(err.message,
+              "could not make a Kafka producer: `acks` must be set to `all` when `enable.idempotence` is true");
+    f.options[3] = (struct object_option){"properties.fetch.max.bytes", "1"};
+    CHECK(!wr_sink_class("kafka")->check(&f.object, &err));
+    CHECK_STR(err.message, "could not make a Kafka consumer: `fetch.max.bytes` must be >= `message.max.bytes`");
+    f.options[3] = (struct object_option){"properties.security.protocol", "plaintext"};
     f.object.format = "AVRO";
     CHECK(!wr_sink_class("kafka")->check(&f.object, &err));
     CHECK_STR(err.sqlstate, "0A000");

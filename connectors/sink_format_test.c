@@ -179,7 +179,9 @@ static void test_clickhouse(void)
     CHECK(wr_sink_clickhouse_ddl(&config, &out, &err));
     CHECK_STR(
         wr_buf_cstr(&out),
-        "CREATE TABLE `s_queue`\n(\n    `id` Int64,\n    `b` Nullable(Bool),\n    `f` Nullable(Float64),\n"
+        "-- Kafka remembers what the group has read: tables made again, or on another server, need another "
+        "kafka_group_name\nCREATE TABLE `s_queue`\n(\n    `id` Int64,\n    `b` Nullable(Bool),\n    `f` "
+        "Nullable(Float64),\n"
         "    `n` Nullable(Decimal(10, 2)),\n    `t` Nullable(String),\n    `d` Nullable(Date32),\n"
         "    `ts` Nullable(DateTime64(6, 'UTC')),\n    `tz` Nullable(DateTime64(6, 'UTC')),\n    `j` "
         "Nullable(String),\n"
