@@ -88,6 +88,10 @@ void wr_eval_error_add(struct eval_errors *errors, uint32_t row, const char *sql
  * words: "function f(integer) does not exist" / "operator does not exist: integer + text", with its hint. */
 const struct fn *wr_fn_resolve(const char *name, bool is_operator, const struct type *args, uint16_t nargs,
                                struct type *casts, struct wr_error *err);
+/* known_functions.c: is it one of PostgreSQL's that is not there yet? */
+bool wr_fn_is_missing(const char *name);
+bool wr_fn_is_missing_aggregate(const char *name);
+bool wr_fn_is_missing_operator(const char *name, const struct type *args, uint16_t nargs);
 enum cast_context { CAST_IMPLICIT, CAST_ASSIGNMENT, CAST_EXPLICIT };
 /* The cast function between two types, NULL if there is none in this context. Same type: NULL and *same = true
  * (typmod coercion numeric -> numeric(p,s) is a cast of its own: returned when `to` has a typmod that differs). */

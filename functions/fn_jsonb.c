@@ -88,6 +88,53 @@ static void has_key(struct fn_call *call)
     }
 }
 
+static uint32_t count_items(struct str value)
+{
+    return wr_jsonb_kind(value) == JSONB_ARRAY ? wr_jsonb_count(value) : 1;
+}
+
+static uint32_t put_items(struct str value, struct str *items)
+{
+    uint32_t n = count_items(value);
+    for (uint32_t k = 0; k < n; k++)
+        items[k] = wr_jsonb_kind(value) == JSONB_ARRAY ? wr_jsonb_child(value, k) : value;
+    return n;
+}
+
+static struct str merge_objects(struct wr_arena *arena, struct str a, struct str b)
+{
+    uint32_t na = wr_jsonb_count(a), n = na + wr_jsonb_count(b);
+    struct str *keys = WR_NEW_ARRAY(arena, struct str, n), *values = WR_NEW_ARRAY(arena, struct str, n);
+    for (uint32_t k = 0; k < n; k++) {
+        struct str from = k < na ? a : b;
+        keys[k] = wr_jsonb_key_of(from, k < na ? k : k - na);
+        values[k] = wr_jsonb_child(from, k < na ? k : k - na);
+    }
+    return wr_jsonb_of_object(arena, keys, values, n);
+}
+
+/* Two objects are merged; else each is a list, an array of its elements, anything else of itself. */
+static void concat(struct fn_call *call)
+{
+    FN_EACH(call, i)
+    {
+        struct str a = call->args[0].str[i], b = call->args[1].str[i];
+        if ((uint64_t)a.len + b.len > JSONB_TEXT_MAX) {
+            fn_fail(call, i, "54000", "total size of jsonb array elements exceeds the maximum of %d bytes",
+                    JSONB_TEXT_MAX);
+            continue;
+        }
+        if (wr_jsonb_kind(a) == JSONB_OBJECT && wr_jsonb_kind(b) == JSONB_OBJECT) {
+            call->out->str[i] = merge_objects(call->arena, a, b);
+            continue;
+        }
+        struct str *items = WR_NEW_ARRAY(call->arena, struct str, (size_t)count_items(a) + count_items(b));
+        uint32_t n = put_items(a, items);
+        n += put_items(b, items + n);
+        call->out->str[i] = wr_jsonb_of_array(call->arena, items, n);
+    }
+}
+
 static const char *kind_name(enum jsonb_kind kind)
 {
     switch (kind) {
@@ -225,6 +272,17 @@ static const struct fn rows[] = {
      "Element of an array as text.",
      "'[1.50, 2]'::jsonb ->> 0",
      "1.50",
+     NULL,
+     NULL},
+    {"||",
+     J,
+     2,
+     {J, J},
+     S | FN_CAN_FAIL,
+     concat,
+     "Objects merged, the right one's members win; else lists one behind the other.",
+     "'{\"a\": 1, \"b\": 2}'::jsonb || '{\"b\": 3}'",
+     "{\"a\": 1, \"b\": 3}",
      NULL,
      NULL},
     {"?",

@@ -24,9 +24,13 @@
 /* Nested expressions and subqueries allowed: what the stack holds is a limit, not a crash (law L8). */
 #define BIND_DEPTH_MAX 6000
 
+struct block;
+
 struct cte {
     const char *name;
     const PgQuery__CommonTableExpr *node;
+    struct block *outer; /* around the query that has it, or NULL */
+    bool used;
     struct cte *next; /* those visible to this one */
 };
 
@@ -58,6 +62,8 @@ struct select_mode {
     bool top;                 /* its ORDER BY is the result's */
     bool keep_unknown;        /* untyped literals stay so: the caller decides their type */
     bool exists;              /* of EXISTS: only whether it has rows is asked */
+    const PgQuery__SelectStmt *limit; /* if it has an ORDER BY, the LIMIT of this query is carried out in it: */
+    bool *limited;                    /* done */
 };
 
 struct scope_column {
@@ -131,6 +137,8 @@ struct block {
     uint16_t npending; /* conditions of WHERE that are bound, but not yet in the plan */
     struct expr **pending;
     const struct guard *guard; /* innermost; NULL: every row needs what is being bound */
+    struct select_mode sole;   /* of the subquery that is all of FROM (bind_order.c) */
+    bool limited;              /* which has carried out LIMIT */
     uint16_t naggs, aggs_cap, nwindows, windows_cap, nscalars, scalars_cap;
     struct bound_agg *aggs;
     struct bound_window *windows;
@@ -231,6 +239,14 @@ bool bind_restrict_below(struct block *block, struct plan *below) WR_MUST;
 
 /* ---- bind_in.c */
 /* IN, EXISTS, <> ALL as a value. */
+/* ---- bind_clauses.c */
+bool bind_check_clauses(struct binder *binder, const struct statement *statement) WR_MUST;
+/* WITH (...) of a table without connector, of a materialized view: PostgreSQL's storage parameters. */
+bool bind_check_storage_options(struct binder *binder, const struct statement *statement) WR_MUST;
+
+/* ---- bind_order.c: what the order and LIMIT of a query ask of the subquery that is all of its FROM */
+void bind_pass_order(struct block *block, const PgQuery__SelectStmt *node, const struct select_mode *mode);
+
 bool bind_subquery_value(struct block *block, const PgQuery__Node *node, struct expr **expr) WR_MUST;
 
 /* ---- bind_full.c */
@@ -257,9 +273,12 @@ bool has_outer(const struct expr *expr);
 bool bind_scan(struct binder *binder, const struct object *object, const char *alias, struct source *source) WR_MUST;
 /* UNION ALL of two plans with the same types. */
 struct plan *make_union(struct wr_arena *arena, struct plan *left, struct plan *right);
-bool bind_values(struct binder *binder, const PgQuery__SelectStmt *select, struct plan **plan) WR_MUST;
+bool bind_values(struct binder *binder, const PgQuery__SelectStmt *select, struct block *outer,
+                 struct plan **plan) WR_MUST;
 /* WITH: names added to binder->ctes; the caller restores them. */
-bool bind_with(struct binder *binder, const PgQuery__WithClause *with) WR_MUST;
+bool bind_with(struct binder *binder, const PgQuery__WithClause *with, struct block *outer) WR_MUST;
+/* Those of WITH, up to `end`, that nothing reads: their errors count as well. */
+bool bind_unused_ctes(struct binder *binder, const struct cte *end) WR_MUST;
 
 /* error_key.c: can an expression of the node itself fail? */
 bool plan_can_fail(const struct plan *plan);

@@ -232,7 +232,9 @@ static bool check_clauses(struct create *c, const PgQuery__CreateStmt *node)
         return bind_unsupported(c->binder, -1, "a temporary table");
     if (node->n_inh_relations || node->partspec || node->partbound)
         return bind_unsupported(c->binder, -1, "inheritance or partitioning");
-    return true;
+    if (!has_connector(st) && st->kind == STMT_CREATE_TABLE)
+        TRY(bind_check_storage_options(c->binder, st));
+    return bind_check_clauses(c->binder, st);
 }
 
 /* A table without a key is a bag: its rows are told apart by a hidden id. */

@@ -233,7 +233,7 @@ static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, 
     in.defaults = WR_NEW_ARRAY(binder->arena, struct expr *, in.nvisible);
     TRY(insert_targets(&in, node));
     if (node->with_clause)
-        TRY(bind_with(binder, node->with_clause));
+        TRY(bind_with(binder, node->with_clause, NULL));
     const PgQuery__SelectStmt *select = node->select_stmt ? node->select_stmt->select_stmt : NULL;
     bool values = !select || (select->n_values_lists && !select->n_sort_clause && !select->limit_count &&
                               !select->limit_offset && !select->with_clause);
@@ -334,7 +334,7 @@ static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, 
         return bind_unsupported(binder, -1, "RETURNING");
     TRY(check_target(binder, node->relation, "update", table));
     if (node->with_clause)
-        TRY(bind_with(binder, node->with_clause));
+        TRY(bind_with(binder, node->with_clause, NULL));
     TRY(open_table(&block, *table, node->relation, &others, node->where_clause));
     uint16_t nold = (*table)->ncols, nnew = visible_columns(*table), n = (uint16_t)(nold + nnew);
     struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
@@ -364,7 +364,7 @@ static bool bind_delete(struct binder *binder, const PgQuery__DeleteStmt *node, 
         return bind_unsupported(binder, -1, "RETURNING");
     TRY(check_target(binder, node->relation, "delete from", table));
     if (node->with_clause)
-        TRY(bind_with(binder, node->with_clause));
+        TRY(bind_with(binder, node->with_clause, NULL));
     TRY(open_table(&block, *table, node->relation, &others, node->where_clause));
     uint16_t n = (*table)->ncols;
     if (block.from.plan->ncols == n) {

@@ -130,7 +130,7 @@ static bool bind_object(struct binder *binder, const PgQuery__RangeVar *range, s
            rename_columns(binder, &source->scope, alias, range->alias->n_colnames, range->alias->colnames);
 }
 
-static struct cte *find_cte(const struct binder *binder, const PgQuery__RangeVar *range)
+static struct cte *find_cte(struct binder *binder, const PgQuery__RangeVar *range)
 {
     if (range->schemaname && *range->schemaname)
         return NULL;
@@ -140,17 +140,29 @@ static struct cte *find_cte(const struct binder *binder, const PgQuery__RangeVar
     return NULL;
 }
 
-static bool bind_cte(struct binder *binder, const struct cte *cte, const PgQuery__RangeVar *range,
-                     struct source *source)
+static bool bind_cte_query(struct binder *binder, struct cte *cte, struct select_mode mode, struct plan **plan)
 {
-    const PgQuery__Node *query = cte->node->ctequery;
     struct cte *saved = binder->ctes;
-    if (query->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
-        return bind_unsupported(binder, cte->node->location, "a data-modifying statement in WITH");
+    cte->used = true;
+    mode.outer = cte->outer;
     binder->ctes = cte->next;
-    bool ok = bind_select(binder, query->select_stmt, &(struct select_mode){0}, &source->plan);
+    bool ok = bind_select(binder, cte->node->ctequery->select_stmt, &mode, plan);
     binder->ctes = saved;
-    TRY(ok);
+    return ok;
+}
+
+bool bind_unused_ctes(struct binder *binder, const struct cte *end)
+{
+    struct plan *plan;
+    for (struct cte *cte = binder->ctes; cte != end; cte = cte->next)
+        TRY(cte->used || bind_cte_query(binder, cte, (struct select_mode){0}, &plan));
+    return true;
+}
+
+static bool bind_cte(struct block *block, struct cte *cte, const PgQuery__RangeVar *range, struct source *source)
+{
+    struct binder *binder = block->binder;
+    TRY(bind_cte_query(binder, cte, block->sole, &source->plan));
     TRY(name_source(binder, source, cte->name, NULL, range->location));
     TRY(rename_columns(binder, &source->scope, cte->name, cte->node->n_aliascolnames, cte->node->aliascolnames));
     for (uint16_t i = 0; i < source->scope.n; i++)
@@ -158,7 +170,7 @@ static bool bind_cte(struct binder *binder, const struct cte *cte, const PgQuery
     return name_source(binder, source, cte->name, range->alias, range->location);
 }
 
-bool bind_with(struct binder *binder, const PgQuery__WithClause *with)
+bool bind_with(struct binder *binder, const PgQuery__WithClause *with, struct block *outer)
 {
     if (with->recursive) /* only a query that does refer to itself is out of reach, yet which one does is not known here
                           */
@@ -169,7 +181,10 @@ bool bind_with(struct binder *binder, const PgQuery__WithClause *with)
             if (!strcmp(with->ctes[k]->common_table_expr->ctename, node->ctename))
                 return bind_fail(binder, node->location, ERR_DUPLICATE_ALIAS,
                                  "WITH query name \"%s\" specified more than once", node->ctename);
+        if (node->ctequery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+            return bind_unsupported(binder, node->location, "a data-modifying statement in WITH");
         struct cte *cte = WR_NEW(binder->arena, struct cte);
+        cte->outer = outer;
         cte->name = wr_arena_strdup(binder->arena, node->ctename);
         cte->node = node;
         cte->next = binder->ctes;
@@ -197,7 +212,8 @@ static bool bind_subselect(struct block *block, const PgQuery__RangeSubselect *r
     struct binder *binder = block->binder;
     if (range->lateral)
         return bind_unsupported(binder, -1, "LATERAL");
-    struct select_mode mode = {.outer = block->outer};
+    struct select_mode mode = block->sole;
+    mode.outer = block->outer;
     TRY(bind_select(binder, range->subquery->select_stmt, &mode, &source->plan));
     return name_source(binder, source, "", range->alias, -1);
 }
@@ -215,8 +231,8 @@ bool bind_from_item(struct block *block, const PgQuery__Node *node, struct sourc
     TRY(bind_count_relations(binder, 1));
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_RANGE_VAR: {
-        const struct cte *cte = find_cte(binder, node->range_var);
-        return cte ? bind_cte(binder, cte, node->range_var, source) : bind_object(binder, node->range_var, source);
+        struct cte *cte = find_cte(binder, node->range_var);
+        return cte ? bind_cte(block, cte, node->range_var, source) : bind_object(binder, node->range_var, source);
     }
     case PG_QUERY__NODE__NODE_RANGE_SUBSELECT:
         return bind_subselect(block, node->range_subselect, source);

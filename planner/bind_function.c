@@ -36,6 +36,8 @@ static bool bind_plain(struct block *block, const char *name, const PgQuery__Fun
         return false;
     if (is_table_function(name))
         return bind_unsupported(binder, call->location, "the set-returning function %s()", name);
+    if (wr_fn_is_missing(name))
+        return bind_unsupported(binder, call->location, "the function %s()", name);
     if (call->n_args != 1 || !wr_type_by_name(name, &type))
         return false;
     wr_error_clear(binder->err); /* date(x): a cast written as a function */
@@ -56,10 +58,14 @@ bool bind_function(struct block *block, const PgQuery__FuncCall *call, struct ex
         return bind_aggregate_call(block, name, call, expr);
     if (call->agg_star)
         return bind_fail(binder, call->location, ERR_UNDEFINED_FUNCTION, "function %s() does not exist", name);
+    if (call->agg_within_group)
+        return bind_unsupported(binder, call->location, "WITHIN GROUP");
     if (!strcmp(name, "row_number") || !strcmp(name, "rank") || !strcmp(name, "dense_rank") || !strcmp(name, "lag") ||
         !strcmp(name, "lead"))
         return bind_fail(binder, call->location, ERR_WRONG_OBJECT_TYPE, "window function %s requires an OVER clause",
                          name);
+    if (wr_fn_is_missing_aggregate(name))
+        return bind_unsupported(binder, call->location, "the aggregate %s()", name);
     if (call->agg_distinct || call->n_agg_order || call->agg_filter || call->agg_within_group)
         return bind_fail(binder, call->location, ERR_WRONG_OBJECT_TYPE,
                          "%s specified, but %s is not an aggregate function",

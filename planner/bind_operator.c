@@ -15,6 +15,8 @@ bool bind_call(struct block *block, const char *name, bool is_operator, struct e
     for (uint16_t i = 0; i < nargs; i++)
         types[i] = args[i]->type;
     const struct fn *fn = wr_fn_resolve(name, is_operator, types, nargs, casts, binder->err);
+    if (!fn && is_operator && wr_fn_is_missing_operator(name, types, nargs))
+        return bind_unsupported(binder, location, "the operator %s of jsonb", name);
     if (!fn)
         return bind_at(binder, location);
     if (binder->planner->streaming && (fn->flags & FN_VOLATILE)) {

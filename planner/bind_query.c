@@ -64,21 +64,26 @@ static bool keep_order(struct block *block, const struct expr *expr)
     return !wr_expr_can_fail(expr) || bind_restrict(block);
 }
 
-static bool bind_where_test(struct block *block, const PgQuery__Node *node)
+/* Subqueries in expressions of the conditions so far become columns of the plan. */
+static bool attach_where_scalars(struct block *block, struct expr ***exprs, size_t n)
 {
-    struct subquery_test test;
     struct plan *below = block->from.plan;
-    block->outer_allowed = false;
-    TRY(bind_subquery_lhs(block, node, &test));
-    TRY(bind_subquery_apply(block, &test));
+    TRY(bind_attach_scalars(block, exprs, n));
     return bind_restrict_below(block, below);
 }
 
-static bool attach_where_scalars(struct block *block, struct expr **expr)
+static bool bind_where_test(struct block *block, const PgQuery__Node *node)
 {
-    struct expr **exprs[] = {expr};
+    struct wr_arena *arena = block->binder->arena;
+    struct subquery_test test;
+    block->outer_allowed = false;
+    TRY(bind_subquery_lhs(block, node, &test));
+    struct expr ***lhs = WR_NEW_ARRAY(arena, struct expr **, test.nlhs);
+    for (uint16_t i = 0; i < test.nlhs; i++)
+        lhs[i] = &test.lhs[i];
+    TRY(attach_where_scalars(block, lhs, test.nlhs));
     struct plan *below = block->from.plan;
-    TRY(bind_attach_scalars(block, exprs, 1));
+    TRY(bind_subquery_apply(block, &test));
     return bind_restrict_below(block, below);
 }
 
@@ -109,7 +114,7 @@ bool bind_where(struct block *block, const PgQuery__Node *where, struct correlat
         TRY(bind_coerce_bool(binder, &expr, n > 1 ? "AND" : block->clause));
         if (block->nscalars) {
             flush_filter(block, conds, &nconds);
-            TRY(attach_where_scalars(block, &expr));
+            TRY(attach_where_scalars(block, (struct expr **[]){&expr}, 1));
         }
         if (has_outer(expr) || is_for_join(corr, expr)) {
             TRY(add_correlated(block, corr, expr));
@@ -484,6 +489,10 @@ static bool build_order(struct binder *binder, const PgQuery__SelectStmt *node, 
                         const struct plan_order *order, uint16_t norder, const struct scope *scope, struct plan **plan)
 {
     TRY(bind_limit(binder, node, plan, order, norder, scope));
+    if (norder && mode->limit) {
+        TRY(bind_limit(binder, mode->limit, plan, order, norder, scope));
+        *mode->limited = true;
+    }
     if (norder && mode->top && !binder->planner->streaming)
         *plan = build_sort(binder, *plan, order, norder);
     return true;
@@ -655,6 +664,7 @@ static void drop_targets(struct select *s)
 static bool bind_clauses(struct select *s)
 {
     struct block *block = &s->block;
+    bind_pass_order(block, s->node, s->mode);
     TRY(bind_from(block, s->node->n_from_clause, s->node->from_clause));
     block->clause = "WHERE";
     block->scalars_allowed = true;
@@ -692,7 +702,7 @@ static bool bind_simple(struct binder *binder, const PgQuery__SelectStmt *node, 
         *plan = make_distinct(binder->arena, *plan);
     if (s->ndistinct_on)
         *plan = build_distinct_on(s, *plan);
-    if (!s->first_per_key)
+    if (!s->first_per_key && !s->block.limited)
         TRY(build_order(binder, node, mode, plan_orders(s), s->norder, &s->block.from.scope, plan));
     *plan = drop_extras(binder->arena, *plan, s->ntargets);
     return true;
@@ -740,7 +750,7 @@ static bool bind_body(struct binder *binder, const PgQuery__SelectStmt *node, co
     if (set)
         TRY(bind_set_operation(binder, node, mode, plan));
     else
-        TRY(bind_values(binder, node, plan));
+        TRY(bind_values(binder, node, mode->outer, plan));
     if (!mode->keep_unknown || node->n_sort_clause) {
         struct type *types = WR_NEW_ARRAY(binder->arena, struct type, (*plan)->ncols);
         for (uint16_t i = 0; i < (*plan)->ncols; i++)
@@ -756,8 +766,9 @@ bool bind_select(struct binder *binder, const PgQuery__SelectStmt *node, const s
     struct cte *saved = binder->ctes;
     TRY(bind_enter(binder));
     if (node->with_clause)
-        TRY(bind_with(binder, node->with_clause));
+        TRY(bind_with(binder, node->with_clause, mode->outer));
     TRY(bind_body(binder, node, mode, plan));
+    TRY(bind_unused_ctes(binder, saved));
     binder->ctes = saved;
     binder->depth--;
     return true;

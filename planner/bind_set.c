@@ -153,9 +153,9 @@ static bool bind_row(struct block *block, const PgQuery__List *list, uint16_t nc
     return true;
 }
 
-bool bind_values(struct binder *binder, const PgQuery__SelectStmt *node, struct plan **plan)
+bool bind_values(struct binder *binder, const PgQuery__SelectStmt *node, struct block *outer, struct plan **plan)
 {
-    struct block block = {.binder = binder, .clause = "VALUES"};
+    struct block block = {.binder = binder, .outer = outer, .clause = "VALUES"};
     uint32_t nrows = (uint32_t)node->n_values_lists;
     size_t width = node->values_lists[0]->list->n_items;
     if (width > 1664)

@@ -47,7 +47,7 @@ bool wr_plan_check_statement(struct planner *planner, const struct statement *st
         return bind_unsupported(&binder, statement->emit_location, "EMIT %s", statement->emit);
     if (statement->as_of_proctime)
         return bind_unsupported(&binder, statement->as_of_proctime_location, "FOR SYSTEM_TIME AS OF PROCTIME()");
-    return true;
+    return bind_check_clauses(&binder, statement);
 }
 
 const char *wr_plan_input_name(struct wr_arena *arena, const PgQuery__RangeVar *name)

@@ -10,7 +10,7 @@
 #include "types/datetime.h"
 #include "types/float_io.h"
 
-enum result { DONE, BAD_FORMAT, FIELD_OVERFLOW, MD_OVERFLOW, ZONE_OVERFLOW, BAD_ZONE };
+enum result { DONE, BAD_FORMAT, FIELD_OVERFLOW, MD_OVERFLOW, ZONE_OVERFLOW, BAD_ZONE, RELATIVE };
 
 #define FIELD_MAX 64
 #define TEXT_MAX  128 /* as PostgreSQL: longer is a syntax error */
@@ -406,6 +406,9 @@ static enum result zone_named(struct stamp *s, const char *text)
     return DONE;
 }
 
+/* Words that mean another time each day. */
+static const char *const relative_days[] = {"now", "today", "tomorrow", "yesterday"};
+
 static enum result word_field(struct stamp *s, const char *text)
 {
     int month = month_named(text, strlen(text));
@@ -423,6 +426,9 @@ static enum result word_field(struct stamp *s, const char *text)
     }
     if (!strcasecmp(text, "epoch"))
         return special(s, 0);
+    for (size_t i = 0; i < WR_COUNT(relative_days); i++)
+        if (!strcasecmp(text, relative_days[i]))
+            return RELATIVE;
     if (!strcasecmp(text, "infinity"))
         return special(s, TIMESTAMP_INFINITY);
     if (!strcasecmp(text, "-infinity"))
@@ -573,6 +579,9 @@ static bool fail(enum result result, const struct stamp *s, const char *text, si
         return wr_fail(err, "22009", "time zone displacement out of range: \"%.*s\"", shown, text);
     case FIELD_OVERFLOW:
         return wr_fail(err, ERR_DATETIME_OVERFLOW, "date/time field value out of range: \"%.*s\"", shown, text);
+    case RELATIVE:
+        wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "\"now\", \"today\" and the like in type %s are not supported yet", type);
+        return wr_fail_hint(err, "Use now() or CURRENT_DATE.");
     case MD_OVERFLOW:
         wr_fail(err, ERR_DATETIME_OVERFLOW, "date/time field value out of range: \"%.*s\"", shown, text);
         return wr_fail_hint(err, "Perhaps you need a different \"datestyle\" setting.");

@@ -499,7 +499,7 @@ static bool power_real(const struct numeric *base, const struct numeric *exponen
     double ln_base = log10_of(base) / LOG10_E;
     double unit = fabs(ln_base) >= 1 ? pow(10, WR_MAX(8 - (int)log10(fabs(ln_base)), 0)) : 1e15;
     double x = round(round(ln_base * unit) / unit * approximate(exponent) * unit) / unit;
-    if (fabs(x) >= MAX_RESULT_SCALE * 3) {
+    if (fabs(x) > MAX_RESULT_SCALE * 3.01) {
         *out = wr_numeric_of_small(0, MAX_DISPLAY_SCALE);
         return x < 0 || fail_overflow(err);
     }
@@ -514,10 +514,13 @@ static bool power_real(const struct numeric *base, const struct numeric *exponen
     to_fixed(factor, exponent, bits);
     mpz_mul(ln, ln, factor);
     mpz_fdiv_q_2exp(ln, ln, (mp_bitcnt_t)bits);
-    *out = exp_fixed(ln, bits, scale);
+    long places;
+    double mantissa = mpz_get_d_2exp(&places, ln), power = ldexp(mantissa, (int)(places - bits));
+    bool fits = fabs(power) < MAX_RESULT_SCALE * 3; /* the estimate may be off there: what exp() allows decides */
+    *out = fits ? exp_fixed(ln, bits, scale) : wr_numeric_of_small(0, scale);
     mpz_clear(ln);
     mpz_clear(factor);
-    return true;
+    return fits || power < 0 || fail_overflow(err);
 }
 
 static bool power_finite(const struct numeric *base, const struct numeric *exponent, struct numeric *out,
