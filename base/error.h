@@ -12,12 +12,17 @@
 
 #include "base/base.h"
 
+#define WR_CONSTRAINT_MAX 80 /* a table's name and what is put behind it */
+
 struct wr_error {
     char sqlstate[6]; /* five characters and NUL; "" = no error */
     int position;     /* 1-based, in characters of the statement text; 0 = none */
     char message[1024];
     char detail[512];
     char hint[512];
+    char context[512];          /* where in data that is read: a line of COPY */
+    char table[64], column[64]; /* whose constraint a row violates; "" = none */
+    char constraint[WR_CONSTRAINT_MAX];
 };
 
 #define WR_ERROR_INIT  \
@@ -96,11 +101,14 @@ struct wr_error {
 #define ERR_INTERNAL                 "XX000"
 
 /* Fill `err` and return false, so that `return wr_fail(...)` reads well.
- * Clears position, detail and hint. */
+ * Clears all else. */
 bool wr_fail(struct wr_error *err, const char *sqlstate, const char *fmt, ...) WR_PRINTF(3, 4);
 /* Add to an error just filled; both return false for the same reason. */
 bool wr_fail_hint(struct wr_error *err, const char *fmt, ...) WR_PRINTF(2, 3);
 bool wr_fail_detail(struct wr_error *err, const char *fmt, ...) WR_PRINTF(2, 3);
+bool wr_fail_context(struct wr_error *err, const char *fmt, ...) WR_PRINTF(2, 3);
+/* Whose constraint it is; NULL = none. */
+bool wr_fail_constraint(struct wr_error *err, const char *table, const char *column, const char *constraint);
 /* wr_fail with a 1-based character position in the statement. */
 bool wr_fail_at(struct wr_error *err, int position, const char *sqlstate, const char *fmt, ...) WR_PRINTF(4, 5);
 void wr_error_clear(struct wr_error *err);

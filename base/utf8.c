@@ -22,7 +22,7 @@ static int character_bytes(const unsigned char *at, const unsigned char *end)
 static bool report(const unsigned char *at, const unsigned char *end, struct wr_error *err)
 {
     char bytes[4 * 5 + 1] = "";
-    int claimed = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc0 ? 2 : 1;
+    int claimed = *at >= 0xf8 ? 1 : *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc0 ? 2 : 1;
     for (int i = 0; i < claimed && at + i < end; i++)
         snprintf(bytes + strlen(bytes), sizeof bytes - strlen(bytes), "%s0x%02x", i ? " " : "", at[i]);
     return wr_fail(err, ERR_BAD_ENCODING, "invalid byte sequence for encoding \"UTF8\": %s", bytes);

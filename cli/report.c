@@ -17,6 +17,8 @@ static void report_rest(const weir_error *error)
         fprintf(stderr, "detail: %s\n", error->detail);
     if (error->hint[0])
         fprintf(stderr, "hint: %s\n", error->hint);
+    if (error->context[0])
+        fprintf(stderr, "context: %s\n", error->context);
 }
 
 void wr_cli_report(const weir_error *error)

@@ -7,6 +7,18 @@
 #define ROWS_PER_BATCH 1024
 #define LINE_BYTES_MAX ((size_t)512 << 10) /* of a batch: rows may be wide */
 
+enum copy_forced { COPY_NOT_NULL = 1, COPY_NULL = 2 };
+
+/* The first line decides how lines end; another end in the data is an error, as PostgreSQL has it. */
+enum line_end { LINE_END_UNKNOWN, LINE_END_NL, LINE_END_CR, LINE_END_CRNL };
+
+/* How far lines have been looked for in what is pending. */
+struct line_scan {
+    size_t at; /* behind the last byte that was looked at */
+    enum line_end end;
+    bool in_quotes, escaped;
+};
+
 struct copy_in {
     struct weir_session *session;
     struct wr_arena arena;     /* columns, options */
@@ -15,14 +27,14 @@ struct copy_in {
     const struct relation *relation;
     uint16_t nvisible, nfields;
     uint16_t *fields; /* table column of each field */
+    uint8_t *forced;  /* COPY_* of each field */
     struct expr **defaults;
-    bool csv, binary, header, header_match, skip_line;
+    bool csv, binary, header_match, skip_line;
     char delimiter, quote, escape;
     const char *null_text;
     struct wr_buf pending; /* bytes not yet made into a line */
-    size_t scanned;
-    bool in_quotes;
-    int64_t line;
+    struct line_scan scan;
+    int64_t line, more_lines; /* those of the row under way beyond its first: within quotes */
     struct batch *batch;
     size_t line_bytes;        /* of its rows as they came */
     bool ended, blind, begun; /* begun: the binary form's header has been read */
@@ -36,7 +48,13 @@ bool wr_copy_end_row(struct copy_in *copy, size_t bytes, struct wr_error *err) W
 /* Adds where it happened to the error; false. */
 bool wr_copy_at(const struct copy_in *copy, const char *column, struct wr_error *err);
 
-/* copy_binary.c: rows of what is pending. */
+/* copy_options.c: the options, checked; fields must be known. And the column of a name. */
+bool wr_copy_options(struct copy_in *copy, const struct object *table, const PgQuery__CopyStmt *stmt,
+                     const char *statement, struct wr_error *err) WR_MUST;
+bool wr_copy_column(const struct copy_in *copy, const struct object *table, const char *name, uint16_t *column,
+                    struct wr_error *err) WR_MUST;
+/* copy_lines.c, copy_binary.c: rows of what is pending. `last`: nothing comes behind it. */
+bool wr_copy_lines(struct copy_in *copy, bool last, struct wr_error *err) WR_MUST;
 bool wr_copy_binary(struct copy_in *copy, bool last, struct wr_error *err) WR_MUST;
 
 #endif

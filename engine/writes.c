@@ -224,7 +224,7 @@ static bool null_violation(const struct relation *relation, const struct batch *
     }
     wr_fail_detail(err, "Failing row contains (%.400s).", wr_buf_cstr(&text));
     wr_buf_free(&text);
-    return false;
+    return wr_fail_constraint(err, relation->name, relation->names[c], NULL);
 }
 
 /* The first row with a NULL where there must be none, and its first such column; nrows: none. */
@@ -335,7 +335,9 @@ static void split_by_worker(struct apply *apply, struct loaded *item)
 
 bool wr_duplicate_key(const struct relation *relation, const char *row, struct wr_error *err)
 {
-    wr_fail(err, ERR_UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"%s_pkey\"", relation->name);
+    char constraint[WR_CONSTRAINT_MAX];
+    snprintf(constraint, sizeof constraint, "%s_pkey", relation->name);
+    wr_fail(err, ERR_UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"%s\"", constraint);
     struct wr_buf names = WR_BUF_INIT, values = WR_BUF_INIT;
     struct io_settings io = {NULL};
     for (uint16_t k = 0; k < relation->nkey; k++) {
@@ -349,7 +351,7 @@ bool wr_duplicate_key(const struct relation *relation, const char *row, struct w
     wr_fail_detail(err, "Key (%s)=(%.300s) already exists.", wr_buf_cstr(&names), wr_buf_cstr(&values));
     wr_buf_free(&names);
     wr_buf_free(&values);
-    return false;
+    return wr_fail_constraint(err, relation->name, NULL, constraint);
 }
 
 static bool conflict_error(const struct loaded *item, const struct table_write *write, bool exists,

@@ -7,7 +7,8 @@ weir = c.CDLL(sys.argv[1])
 
 class Error(c.Structure):
     _fields_ = [("sqlstate", c.c_char * 6), ("position", c.c_int), ("message", c.c_char * 1024),
-                ("detail", c.c_char * 512), ("hint", c.c_char * 512)]
+                ("detail", c.c_char * 512), ("hint", c.c_char * 512), ("context", c.c_char * 512),
+                ("table", c.c_char * 64), ("column", c.c_char * 64), ("constraint", c.c_char * 80)]
 
 
 error = Error()

@@ -64,8 +64,11 @@ typedef struct weir_error {
     int position;     /* of the mistake in the text given to weir_prepare, weir_exec or weir_query: characters, from 1;
                          0 = none */
     char message[1024]; /* one line, without "ERROR:" */
-    char detail[512];   /* "" = none; so is hint */
+    char detail[512];   /* "" = none; so are the others */
     char hint[512];
+    char context[512];          /* where in the data of a COPY */
+    char table[64], column[64]; /* of the constraint that a row violates, or of the column that may not be NULL */
+    char constraint[80];
 } weir_error;
 
 /* WEIR_VERSION of the library that was loaded. */

@@ -80,6 +80,12 @@ static void report(struct connection *connection, char type, const char *severit
     field(connection, 'D', error->detail);
     field(connection, 'H', error->hint);
     field(connection, 'P', position);
+    field(connection, 'W', error->context);
+    if (error->table[0])
+        field(connection, 's', "public"); /* no other schema has tables */
+    field(connection, 't', error->table);
+    field(connection, 'c', error->column);
+    field(connection, 'n', error->constraint);
     wr_buf_byte(&connection->out, 0);
     wr_reply_end(connection, mark);
 }

@@ -121,8 +121,9 @@ def copy(weir, link):
     before = time.monotonic()
     link._send(b"d" + struct.pack("!i", 8) + b"1\t1\n")
     link._send(b"c" + struct.pack("!i", 4))
-    while link._more()[:1] not in (b"E",):  # CopyInResponse comes first
-        pass
+    replies = b""
+    while b"C57014\0" not in replies:  # CopyInResponse comes first, perhaps with the error behind it
+        replies += link._more()
     check(time.monotonic() - before < PROMPT * 3, "cancel COPY: late")
     link.close()
     again = weir.link(timeout=120)

@@ -133,6 +133,28 @@ def bad_binary(weir):
     print("binary parameters:", answers)
 
 
+def diagnostics(weir):
+    """What an error says beyond its message: whose constraint, where in the data."""
+    with connect(weir) as c:
+        c.execute("CREATE TABLE diagnosed (id int PRIMARY KEY, v text NOT NULL)")
+        c.execute("INSERT INTO diagnosed VALUES (1, 'a')")
+        for sql, want in (("INSERT INTO diagnosed VALUES (1, 'b')", ("public", "diagnosed", None, "diagnosed_pkey")),
+                          ("INSERT INTO diagnosed (id) VALUES (2)", ("public", "diagnosed", "v", None)),
+                          ("SELECT nope", (None, None, None, None))):
+            try:
+                c.execute(sql)
+                check(False, f"{sql}: no error")
+            except psycopg.Error as e:
+                equal((e.diag.schema_name, e.diag.table_name, e.diag.column_name, e.diag.constraint_name), want, sql)
+        try:
+            with c.cursor().copy("COPY diagnosed FROM STDIN") as copy:
+                copy.write(b"2\tb\nx\tc\n")
+            check(False, "COPY of a bad line: no error")
+        except psycopg.Error as e:
+            equal((e.diag.context, e.diag.message_detail), ('COPY diagnosed, line 2, column id: "x"', None), "COPY of a bad line")
+        c.execute("DROP TABLE diagnosed")
+
+
 def prepared(weir):
     with connect(weir, prepare_threshold=1) as c:
         c.execute("CREATE TABLE p (id int PRIMARY KEY, v text)")
@@ -448,7 +470,7 @@ def at_connect(weir):
 
 def main():
     weir = Weir()
-    for part in (types, bad_binary, prepared, cursors, portals, copying, copying_binary, lists_and_pools, transactions, at_connect):
+    for part in (types, bad_binary, diagnostics, prepared, cursors, portals, copying, copying_binary, lists_and_pools, transactions, at_connect):
         try:
             part(weir)
         except (psycopg.Error, OSError, Exception) as e:
