@@ -1,6 +1,5 @@
-/* lower, upper, initcap; and md5, which is as short. ASCII is done by bytes, the rest by libc's tables for C.UTF-8. */
+/* lower, upper, initcap. ASCII is done by bytes, the rest by libc's tables for C.UTF-8. */
 #include <locale.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <wctype.h>
 
@@ -94,22 +93,6 @@ KERNEL_UNARY(lower, struct str, str, struct str, str, wr_text_lower(call->arena,
 KERNEL_UNARY(upper, struct str, str, struct str, str, wr_text_upper(call->arena, x))
 KERNEL_UNARY(initcap, struct str, str, struct str, str, wr_text_initcap(call->arena, x))
 
-static struct str md5_of(struct wr_arena *arena, struct str bytes)
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int len = 0;
-    char *hex = wr_arena_bytes(arena, 32);
-    EVP_Digest(bytes.len ? bytes.data : "", bytes.len, digest, &len, EVP_md5(), NULL);
-    for (unsigned int i = 0; i < len && i < 16; i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 15];
-    }
-    return wr_str(hex, 32);
-}
-
-KERNEL_UNARY(md5, struct str, str, struct str, str, md5_of(call->arena, x))
-
 #define T TYPE_TEXT
 
 static const struct fn rows[] = {
@@ -124,28 +107,6 @@ static const struct fn rows[] = {
      "Words with a capital first.",
      "initcap('hi THOMAS-x')",
      "Hi Thomas-X",
-     NULL,
-     NULL},
-    {"md5",
-     T,
-     1,
-     {T},
-     FN_STRICT,
-     md5,
-     "MD5 digest in hexadecimal.",
-     "md5('abc')",
-     "900150983cd24fb0d6963f7d28e17f72",
-     NULL,
-     NULL},
-    {"md5",
-     T,
-     1,
-     {TYPE_BYTEA},
-     FN_STRICT,
-     md5,
-     "MD5 digest in hexadecimal.",
-     "md5('abc'::bytea)",
-     "900150983cd24fb0d6963f7d28e17f72",
      NULL,
      NULL},
 };

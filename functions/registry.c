@@ -9,7 +9,7 @@ static const struct fn_family *const families[] = {
     &wr_fn_cast_text_family, &wr_fn_text_family,         &wr_fn_text_edit_family, &wr_fn_text_case_family,
     &wr_fn_like_family,      &wr_fn_regex_family,        &wr_fn_jsonb_family,     &wr_fn_cast_datetime_family,
     &wr_fn_date_family,      &wr_fn_date_part_family,    &wr_fn_to_char_family,   &wr_fn_session_family,
-    &wr_fn_catalog_family,
+    &wr_fn_catalog_family,   &wr_fn_bytes_family,
 };
 
 #define SLOTS    2048 /* power of two, well above the number of names */

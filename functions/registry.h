@@ -22,6 +22,7 @@ extern const struct fn_family wr_fn_cast_text_family;
 extern const struct fn_family wr_fn_text_family;
 extern const struct fn_family wr_fn_text_edit_family;
 extern const struct fn_family wr_fn_text_case_family;
+extern const struct fn_family wr_fn_bytes_family;
 extern const struct fn_family wr_fn_like_family;
 extern const struct fn_family wr_fn_regex_family;
 extern const struct fn_family wr_fn_jsonb_family;

@@ -92,7 +92,14 @@ static const char *const jsons[] = {"null",  "true",
                                     "[]",    "[1, \"b\", null, [2]]",
                                     "{}",    "{\"a\": 1, \"abc\": \"x\", \"b\": null, \"häuser\": {\"c\": [1.0]}}",
                                     "\"\""};
-static const char *const bytes[] = {"\\x", "\\x00", "\\x00ff", "\\x616263", "\\x7fffffff"};
+static const char *const bytes[] = {"\\x",
+                                    "\\x00",
+                                    "\\x00ff",
+                                    "\\x616263",
+                                    "\\x7fffffff",
+                                    "\\x5c20c3a4",
+                                    "a text of fifty-seven bytes, one full line of base64 of it",
+                                    "a text that is longer than a line of base64: 80 bytes of it, more or less, so"};
 
 static const char *const units[] = {"microseconds",  "milliseconds",
                                     "second",        "minute",
@@ -142,16 +149,40 @@ static const char *const formats[] = {"YYYY-MM-DD HH24:MI:SS.US",
                                       "",
                                       "häDD"};
 
+static const char *const byte_forms[] = {"hex", "base64", "escape", "HEX", "Base64", "", "hexa", "größe"};
+static const char *const formed[] = {
+    "616263",
+    "61 62\t63",
+    "6",
+    "6x",
+    "x6",
+    "6é",
+    "YWJj",
+    "YW Jj\nYQ==",
+    "YQ=",
+    "YQ==YQ==",
+    "YQ=a",
+    "Y===",
+    "YWI=",
+    "YW",
+    "Y*Jj",
+    "Yé==",
+    "ab\\\\c\\001\\377",
+    "a\\b",
+    "a\\400",
+    "\\",
+    "abc",
+    "",
+    "VGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5IGRvZywgYW5kIHRoZW4gaXQg\ncmVzdHMu"};
+
 /* Functions with an argument that is a word of a small language. */
 static const struct vocabulary {
     const char *name;
     uint16_t arg;
     struct values words;
-} vocabularies[] = {{"date_trunc", 0, LIST(units)},
-                    {"extract", 0, LIST(units)},
-                    {"date_part", 0, LIST(units)},
-                    {"timezone", 0, LIST(zones)},
-                    {"to_char", 1, LIST(formats)}};
+} vocabularies[] = {{"date_trunc", 0, LIST(units)}, {"extract", 0, LIST(units)},    {"date_part", 0, LIST(units)},
+                    {"timezone", 0, LIST(zones)},   {"to_char", 1, LIST(formats)},  {"encode", 1, LIST(byte_forms)},
+                    {"decode", 0, LIST(formed)},    {"decode", 1, LIST(byte_forms)}};
 
 static uint64_t seed = 20240229;
 

@@ -159,16 +159,11 @@ static size_t scan_word(const char *text, size_t len, double *out)
     return 0;
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 bool wr_double_parse(const char *text, size_t len, double *out, struct wr_error *err)
 {
     const char *at = text, *end = text + len;
     bool range = false;
-    while (at < end && is_space(*at))
+    while (at < end && wr_is_space(*at))
         at++;
     const char *number = at;
     bool sign = at < end && (*at == '-' || *at == '+');
@@ -181,7 +176,7 @@ bool wr_double_parse(const char *text, size_t len, double *out, struct wr_error 
     if (range)
         return wr_fail(err, ERR_NUMERIC_OUT_OF_RANGE, "\"%.*s\" is out of range for type double precision",
                        (int)WR_MIN(at - number, 900), number);
-    while (n && at < end && is_space(*at))
+    while (n && at < end && wr_is_space(*at))
         at++;
     if (!n || at < end)
         return wr_fail(err, ERR_INVALID_TEXT, "invalid input syntax for type double precision: \"%.*s\"",

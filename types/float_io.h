@@ -6,6 +6,12 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* White space around numbers, as C's isspace() in the C locale. */
+static inline bool wr_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /* As PostgreSQL shows a float8 with extra_float_digits = 1: 0.1, 1e+15, -Infinity. */
 void wr_double_print(struct wr_buf *buf, double value);
 /* 22P02, or 22003 where the number is too large or too small. */

@@ -11,11 +11,6 @@ static bool fail_format(struct wr_error *err)
     return wr_fail(err, ERR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -38,7 +33,7 @@ static bool scan_exponent(struct scan *s)
     bool negative = false;
     long value = 0;
     s->at++;
-    while (s->at < s->end && is_space(*s->at)) /* as PostgreSQL, whose strtol() skips it */
+    while (s->at < s->end && wr_is_space(*s->at)) /* as PostgreSQL, whose strtol() skips it */
         s->at++;
     if (s->at < s->end && (*s->at == '+' || *s->at == '-'))
         negative = *s->at++ == '-';
@@ -195,9 +190,9 @@ bool wr_numeric_parse(struct wr_arena *arena, const char *text, size_t len, stru
 {
     struct numeric value;
     const char *from = text, *end = text + len;
-    while (from < end && is_space(*from))
+    while (from < end && wr_is_space(*from))
         from++;
-    while (end > from && is_space(end[-1]))
+    while (end > from && wr_is_space(end[-1]))
         end--;
     struct scan s = {.at = from, .end = end};
     bool number = scan_number(&s);

@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "types/bytea.h"
 #include "types/datetime.h"
 #include "types/float_io.h"
 #include "types/jsonb.h"
@@ -14,11 +15,6 @@
 static const struct timezone *zone_of(const struct io_settings *io)
 {
     return io ? io->timezone : NULL;
-}
-
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static bool fail_syntax(uint8_t type_id, const char *text, size_t len, struct wr_error *err)
@@ -43,13 +39,8 @@ static void int_out(struct wr_buf *buf, int64_t value)
 
 static void bytea_out(struct wr_buf *buf, struct str bytes)
 {
-    static const char hex[] = "0123456789abcdef";
     wr_buf_put(buf, "\\x", 2);
-    char *to = wr_buf_reserve(buf, 2 * (size_t)bytes.len);
-    for (uint32_t i = 0; i < bytes.len; i++) {
-        to[2 * (size_t)i] = hex[(uint8_t)bytes.data[i] >> 4];
-        to[2 * (size_t)i + 1] = hex[bytes.data[i] & 15];
-    }
+    wr_bytea_put_hex(wr_buf_reserve(buf, 2 * (size_t)bytes.len), bytes);
     buf->len += 2 * (size_t)bytes.len;
 }
 
@@ -105,7 +96,7 @@ static bool int_in(uint8_t type_id, const char *text, size_t len, int64_t *out, 
     const char *at = text, *end = text + len;
     int64_t value = 0; /* kept negative: the range is one larger there */
     bool overflow = false;
-    while (at < end && is_space(*at))
+    while (at < end && wr_is_space(*at))
         at++;
     bool negative = at < end && *at == '-';
     at += at < end && (*at == '-' || *at == '+');
@@ -114,7 +105,7 @@ static bool int_in(uint8_t type_id, const char *text, size_t len, int64_t *out, 
         overflow |= __builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, *at - '0', &value);
     bool any = at > digits;
     const char *stop = at;
-    while (at < end && is_space(*at))
+    while (at < end && wr_is_space(*at))
         at++;
     if (any && overflow && stop <= end)
         return fail_int_range(type_id, text, len, err);
@@ -137,9 +128,9 @@ static bool bool_in(const char *text, size_t len, uint8_t *out, struct wr_error 
     } words[] = {{"true", 1, 1}, {"false", 1, 0}, {"yes", 1, 1}, {"no", 1, 0},
                  {"on", 2, 1},   {"off", 2, 0},   {"1", 1, 1},   {"0", 1, 0}};
     const char *at = text, *end = text + len;
-    while (at < end && is_space(*at))
+    while (at < end && wr_is_space(*at))
         at++;
-    while (end > at && is_space(end[-1]))
+    while (end > at && wr_is_space(end[-1]))
         end--;
     size_t n = (size_t)(end - at);
     for (size_t i = 0; i < WR_COUNT(words); i++) {
@@ -173,68 +164,11 @@ static bool text_in(struct wr_arena *arena, struct type type, const char *text, 
     return true;
 }
 
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static bool bytea_hex(const char *text, size_t len, char *to, size_t *n, struct wr_error *err)
-{
-    *n = 0;
-    for (size_t i = 2; i < len; i++) {
-        if (is_space(text[i]))
-            continue;
-        int high = hex_value(text[i]);
-        if (high < 0)
-            return wr_fail(err, ERR_INVALID_PARAMETER, "invalid hexadecimal digit: \"%.*s\"",
-                           (int)WR_MIN(len - i, (size_t)((uint8_t)text[i] < 0x80 ? 1 : 4)), text + i);
-        if (i + 1 == len)
-            return wr_fail(err, ERR_INVALID_PARAMETER, "invalid hexadecimal data: odd number of digits");
-        int low = hex_value(text[++i]);
-        if (low < 0)
-            return wr_fail(err, ERR_INVALID_PARAMETER, "invalid hexadecimal digit: \"%.*s\"",
-                           (int)WR_MIN(len - i, (size_t)((uint8_t)text[i] < 0x80 ? 1 : 4)), text + i);
-        to[(*n)++] = (char)(high << 4 | low);
-    }
-    return true;
-}
-
-static bool is_octal(const char *at, size_t left)
-{
-    return left >= 3 && at[0] >= '0' && at[0] <= '3' && at[1] >= '0' && at[1] <= '7' && at[2] >= '0' && at[2] <= '7';
-}
-
-static bool bytea_escape(const char *text, size_t len, char *to, size_t *n, struct wr_error *err)
-{
-    *n = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] != '\\') {
-            to[(*n)++] = text[i];
-        } else if (is_octal(text + i + 1, len - i - 1)) {
-            to[(*n)++] = (char)((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 | (text[i + 3] - '0'));
-            i += 3;
-        } else if (i + 1 < len && text[i + 1] == '\\') {
-            to[(*n)++] = text[i++];
-        } else {
-            return wr_fail(err, ERR_INVALID_TEXT, "invalid input syntax for type bytea");
-        }
-    }
-    return true;
-}
-
 static bool bytea_in(struct wr_arena *arena, const char *text, size_t len, struct str *out, struct wr_error *err)
 {
-    size_t n;
-    char *to = wr_arena_bytes(arena, len + 1);
     if (len >= 2 && text[0] == '\\' && text[1] == 'x')
-        TRY(bytea_hex(text, len, to, &n, err));
-    else
-        TRY(bytea_escape(text, len, to, &n, err));
-    *out = wr_str(to, n);
-    return true;
+        return wr_bytea_parse_hex(arena, wr_str(text + 2, len - 2), out, err);
+    return wr_bytea_parse_escape(arena, wr_str(text, len), out, err);
 }
 
 /* The bytes of a literal may lie anywhere; the strings in the parsed value must outlive them. */
