@@ -72,7 +72,8 @@ static bool find_column(const struct making *m, const PgQuery__Node *node, uint1
     if (elem->expr)
         return fail_here(m, at, ERR_FEATURE_NOT_SUPPORTED, "%s is not supported yet", "an index on an expression", err);
     if (elem->n_opclassopts)
-        return fail_here(m, at, ERR_FEATURE_NOT_SUPPORTED, "%s is not supported yet", "an operator class's option", err);
+        return fail_here(m, at, ERR_FEATURE_NOT_SUPPORTED, "%s is not supported yet", "an operator class's option",
+                         err);
     for (uint16_t c = 0; c < m->of->ncols; c++)
         if (!m->of->cols[c].hidden && !strcmp(m->of->cols[c].name, elem->name)) {
             *column = c;

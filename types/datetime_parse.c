@@ -580,7 +580,8 @@ static bool fail(enum result result, const struct stamp *s, const char *text, si
     case FIELD_OVERFLOW:
         return wr_fail(err, ERR_DATETIME_OVERFLOW, "date/time field value out of range: \"%.*s\"", shown, text);
     case RELATIVE:
-        wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "\"now\", \"today\" and the like in type %s are not supported yet", type);
+        wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "\"now\", \"today\" and the like in type %s are not supported yet",
+                type);
         return wr_fail_hint(err, "Use now() or CURRENT_DATE.");
     case MD_OVERFLOW:
         wr_fail(err, ERR_DATETIME_OVERFLOW, "date/time field value out of range: \"%.*s\"", shown, text);
