@@ -135,10 +135,10 @@ struct plan {
             struct plan_order *order; /* ties: the row's encoding decides */
             int64_t limit;            /* -1 = none */
             int64_t offset;
-            uint16_t limit_param,
-                offset_param; /* $n whose value wr_plan_set_params() puts into limit / offset; 0 = none */
-            bool emit_rank;   /* last output column is row_number() as bigint; a row whose rank changes is retracted and
-                                 emitted again */
+            struct expr *limit_expr, *offset_expr; /* bigint, with parameters: what limit and offset will be once those
+                                                      are known (wr_plan_set_params, wr_plan_set_bounds); NULL = none */
+            bool emit_rank; /* last output column is row_number() as bigint; a row whose rank changes is retracted and
+                               emitted again */
         } topn;
         struct {
             uint16_t norder;

@@ -205,9 +205,9 @@ static const struct expr *first_column(const struct expr *expr)
     return column;
 }
 
-/* A constant or a parameter. NULL: no bound. */
+/* A constant, or what has parameters: *later. NULL: no bound. */
 static bool bind_bound(struct binder *binder, const PgQuery__Node *node, const char *clause, const char *sqlstate,
-                       const struct scope *scope, int64_t *value, uint16_t *param)
+                       const struct scope *scope, int64_t *value, struct expr **later)
 {
     struct block block = {.binder = binder, .clause = clause, .from.scope = *scope};
     struct expr *expr;
@@ -218,12 +218,10 @@ static bool bind_bound(struct binder *binder, const PgQuery__Node *node, const c
         return bind_fail(binder, column->location, ERR_INVALID_COLUMN_REFERENCE,
                          "argument of %s must not contain variables", clause);
     TRY(bind_coerce(binder, &expr, TYPE(TYPE_INT8), CAST_ASSIGNMENT));
-    if (expr->kind == EXPR_PARAM) {
-        *param = expr->param;
+    if (!wr_expr_is_const(expr)) {
+        *later = expr;
         return true;
     }
-    if (!wr_expr_is_const(expr))
-        return bind_unsupported(binder, expr->location, "an expression with parameters in %s", clause);
     TRY(bind_const_int8(binder, expr, &null, value));
     if (null)
         *value = !strcmp(clause, "LIMIT") ? -1 : 0;
@@ -236,18 +234,18 @@ bool bind_limit(struct binder *binder, const PgQuery__SelectStmt *node, struct p
                 const struct plan_order *order, uint16_t norder, const struct scope *scope)
 {
     int64_t limit = -1, offset = 0;
-    uint16_t limit_param = 0, offset_param = 0;
+    struct expr *limit_expr = NULL, *offset_expr = NULL;
     if (node->limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES)
         return bind_unsupported(binder, -1, "FETCH ... WITH TIES");
     if (node->limit_count)
-        TRY(bind_bound(binder, node->limit_count, "LIMIT", ERR_ROW_COUNT_LIMIT, scope, &limit, &limit_param));
+        TRY(bind_bound(binder, node->limit_count, "LIMIT", ERR_ROW_COUNT_LIMIT, scope, &limit, &limit_expr));
     if (node->limit_offset)
-        TRY(bind_bound(binder, node->limit_offset, "OFFSET", ERR_ROW_COUNT_OFFSET, scope, &offset, &offset_param));
-    if (limit < 0 && !offset && !limit_param && !offset_param)
+        TRY(bind_bound(binder, node->limit_offset, "OFFSET", ERR_ROW_COUNT_OFFSET, scope, &offset, &offset_expr));
+    if (limit < 0 && !offset && !limit_expr && !offset_expr)
         return true;
     *plan = make_topn(binder->arena, *plan, limit, offset, NULL);
-    (*plan)->topn.limit_param = limit_param;
-    (*plan)->topn.offset_param = offset_param;
+    (*plan)->topn.limit_expr = limit_expr;
+    (*plan)->topn.offset_expr = offset_expr;
     (*plan)->topn.norder = norder;
     (*plan)->topn.order = (struct plan_order *)order;
     return true;

@@ -322,7 +322,7 @@ static void prune_topn(struct pruning *p, struct plan *plan, const bool *used, u
 static bool is_idle_topn(const struct plan *plan)
 {
     return plan->kind == PLAN_TOPN && !plan->topn.emit_rank && plan->topn.limit < 0 && !plan->topn.offset &&
-           !plan->topn.limit_param && !plan->topn.offset_param;
+           !plan->topn.limit_expr && !plan->topn.offset_expr;
 }
 
 static void prune_sort(struct pruning *p, struct plan *plan, const bool *used, uint16_t *map)

@@ -61,8 +61,8 @@ static bool is_trivial(const char *op, int64_t value)
 static bool bound_topn(struct wr_arena *arena, struct plan **at)
 {
     struct plan *filter = *at, *topn = filter->inputs[0];
-    if (topn->kind != PLAN_TOPN || !topn->topn.emit_rank || topn->topn.offset || topn->topn.limit_param ||
-        topn->topn.offset_param)
+    if (topn->kind != PLAN_TOPN || !topn->topn.emit_rank || topn->topn.offset || topn->topn.limit_expr ||
+        topn->topn.offset_expr)
         return false;
     struct expr **conds;
     uint16_t n = split_and(arena, filter->filter.predicate, &conds), kept = 0;

@@ -14,7 +14,7 @@ static bool is_needless(const struct plan *plan)
     if (plan->kind == PLAN_DISTINCT)
         return input->props.nkeys > 0;
     return plan->kind == PLAN_TOPN && !plan->topn.emit_rank && plan->topn.limit >= 1 && !plan->topn.offset &&
-           !plan->topn.limit_param && !plan->topn.offset_param &&
+           !plan->topn.limit_expr && !plan->topn.offset_expr &&
            plan_has_key(input, plan->topn.partition, plan->topn.npartition);
 }
 

@@ -60,7 +60,7 @@ static bool run(struct planner *planner, const struct pass *pass, struct plan **
 
 bool wr_plan_optimize(struct planner *planner, struct plan **plan, struct wr_error *err)
 {
-    TRY(wr_plan_check_bounds(*plan, err));
+    TRY(wr_plan_set_bounds(planner, *plan, err));
     trace(planner, "bind", *plan);
     bool changed = true;
     for (int round = 0; changed && round < ROUNDS_MAX; round++) {

@@ -131,14 +131,6 @@ static void set_expr(const struct params *params, struct expr **expr)
         set_expr(params, &at->args[i]);
 }
 
-static int64_t bound_value(const struct params *params, uint16_t param, int64_t none)
-{
-    if (param > params->n || params->values[param - 1].null)
-        return none;
-    int64_t value = params->values[param - 1].i64;
-    return value < 0 ? INT64_MIN : value; /* wr_plan_check_bounds() reports it */
-}
-
 static void set_plan(const struct params *params, struct plan *plan)
 {
     switch (plan->kind) {
@@ -157,10 +149,8 @@ static void set_plan(const struct params *params, struct plan *plan)
         set_expr(params, &plan->join.condition);
         break;
     case PLAN_TOPN:
-        if (plan->topn.limit_param)
-            plan->topn.limit = bound_value(params, plan->topn.limit_param, -1);
-        if (plan->topn.offset_param)
-            plan->topn.offset = bound_value(params, plan->topn.offset_param, 0);
+        set_expr(params, &plan->topn.limit_expr);
+        set_expr(params, &plan->topn.offset_expr);
         break;
     default:
         break;
@@ -174,13 +164,24 @@ void wr_plan_set_params(struct wr_arena *arena, struct plan *plan, const struct 
     set_plan(&(struct params){arena, values, n}, plan);
 }
 
-bool wr_plan_check_bounds(const struct plan *plan, struct wr_error *err)
+static bool set_bound(struct planner *planner, struct expr **expr, int64_t *bound, int64_t none, const char *sqlstate,
+                      const char *clause, struct wr_error *err)
 {
-    if (plan->kind == PLAN_TOPN && plan->topn.limit < -1)
-        return wr_fail(err, ERR_ROW_COUNT_LIMIT, "LIMIT must not be negative");
-    if (plan->kind == PLAN_TOPN && plan->topn.offset < 0)
-        return wr_fail(err, ERR_ROW_COUNT_OFFSET, "OFFSET must not be negative");
+    if (!*expr || !wr_expr_is_const(*expr))
+        return true;
+    struct datum value;
+    TRY(wr_evaluate_const(planner->arena, *expr, planner->io, (int64_t)planner->transaction_now_us, &value, err));
+    *expr = NULL;
+    *bound = value.null ? none : value.i64;
+    return value.null || *bound >= 0 || wr_fail(err, sqlstate, "%s must not be negative", clause);
+}
+
+bool wr_plan_set_bounds(struct planner *planner, struct plan *plan, struct wr_error *err)
+{
+    if (plan->kind == PLAN_TOPN)
+        TRY(set_bound(planner, &plan->topn.limit_expr, &plan->topn.limit, -1, ERR_ROW_COUNT_LIMIT, "LIMIT", err) &&
+            set_bound(planner, &plan->topn.offset_expr, &plan->topn.offset, 0, ERR_ROW_COUNT_OFFSET, "OFFSET", err));
     for (uint16_t i = 0; i < plan->ninputs; i++)
-        TRY(wr_plan_check_bounds(plan->inputs[i], err));
+        TRY(wr_plan_set_bounds(planner, plan->inputs[i], err));
     return true;
 }

@@ -74,8 +74,8 @@ const struct object_input *wr_plan_input(const struct planner *planner, const Pg
 size_t wr_plan_relations(const struct plan *plan, uint32_t *ids, size_t max);
 /* Replace EXPR_PARAM by constants, in place. values[i] for $i+1; a list's is what wr_array_of() reads. */
 void wr_plan_set_params(struct wr_arena *arena, struct plan *plan, const struct datum *values, int n);
-/* After wr_plan_set_params: LIMIT and OFFSET given as parameters must not be negative (2201W, 2201X). wr_plan_optimize
- * calls it. */
-bool wr_plan_check_bounds(const struct plan *plan, struct wr_error *err) WR_MUST;
+/* After wr_plan_set_params: evaluates LIMIT and OFFSET where they had parameters; they must not be negative (2201W,
+ * 2201X). wr_plan_optimize calls it. */
+bool wr_plan_set_bounds(struct planner *planner, struct plan *plan, struct wr_error *err) WR_MUST;
 
 #endif

@@ -224,7 +224,7 @@ static void prove_topn(struct proving *p, struct plan *plan)
     uint16_t *columns = WR_NEW_ARRAY(p->arena, uint16_t, n + 1);
     for (uint16_t i = 0; i < n; i++)
         columns[i] = plan->topn.partition[i];
-    if (!plan->topn.limit_param && plan->topn.limit >= 0 && plan->topn.limit <= 1)
+    if (!plan->topn.limit_expr && plan->topn.limit >= 0 && plan->topn.limit <= 1)
         add_key(p, plan, columns, n);
     inherit_keys(p, plan, plan->inputs[0]);
     if (plan->topn.emit_rank) {

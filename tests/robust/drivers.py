@@ -155,6 +155,24 @@ def diagnostics(weir):
         c.execute("DROP TABLE diagnosed")
 
 
+def bounds(weir):
+    """LIMIT and OFFSET as drivers write them."""
+    with connect(weir) as c:
+        c.execute("CREATE TABLE bounded (a int PRIMARY KEY)")
+        c.execute("INSERT INTO bounded VALUES (1), (2), (3), (4), (5)")
+        for clause, params, want in (("LIMIT %s OFFSET %s", (2, 1), [2, 3]), ("LIMIT %s::integer OFFSET %s::integer", (2, 1), [2, 3]),
+                                     ("LIMIT %s::int + 1 OFFSET 10 - %s::int", (1, 7), [4, 5]), ("LIMIT coalesce(%s::int, 1)", (None,), [1]),
+                                     ("LIMIT %s::int", (None,), [1, 2, 3, 4, 5]), ("LIMIT NULL OFFSET %s::bigint", (3,), [4, 5]),
+                                     ("LIMIT %s", (0,), [])):
+            got = [row[0] for row in c.execute("SELECT a FROM bounded ORDER BY a " + clause, params)]
+            equal(got, want, f"{clause} {params}")
+        equal(c.execute("SELECT count(*), min(a) FROM (SELECT a FROM bounded ORDER BY a DESC LIMIT %s::int) x", (2,)).fetchone(), (2, 4), "LIMIT below")
+        for clause, value, want in (("LIMIT %s::int", -3, "2201W"), ("OFFSET %s::int", -3, "2201X"), ("LIMIT 1 / %s::int", 0, "22012"),
+                                    ("LIMIT %s::int + a", 1, "42P10")):
+            equal(sqlstate(c, "SELECT a FROM bounded ORDER BY a " + clause, (value,)), want, clause)
+        c.execute("DROP TABLE bounded")
+
+
 def prepared(weir):
     with connect(weir, prepare_threshold=1) as c:
         c.execute("CREATE TABLE p (id int PRIMARY KEY, v text)")
@@ -470,7 +488,7 @@ def at_connect(weir):
 
 def main():
     weir = Weir()
-    for part in (types, bad_binary, diagnostics, prepared, cursors, portals, copying, copying_binary, lists_and_pools, transactions, at_connect):
+    for part in (types, bad_binary, diagnostics, bounds, prepared, cursors, portals, copying, copying_binary, lists_and_pools, transactions, at_connect):
         try:
             part(weir)
         except (psycopg.Error, OSError, Exception) as e:
