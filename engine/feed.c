@@ -78,8 +78,8 @@ static void add_keys(struct lookup *lookup, const struct relation *relation, con
         return;
     }
     size_t len = key->len;
-    for (uint16_t v = 0; v < given[k].n; v++) {
-        const struct datum *value = &given[k].values[v]->value;
+    for (uint32_t v = 0; v < given[k].n; v++) {
+        const struct datum *value = &given[k].values[v];
         if (value->null)
             continue; /* equal to nothing */
         wr_key_put(key, value, false, false);

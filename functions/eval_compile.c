@@ -1,20 +1,35 @@
 /* Expressions -> program. Arguments become registers first; a call on the same function and registers that an
  * enclosing block has already computed is that call (value numbering), so comparing is cheap however deep the tree. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "functions/evaluator.h"
 
-/* What is available: steps of this block and, through parent, of the blocks around it. */
+/* Steps made in a block are available to it and to the blocks below it. */
 struct scope {
     const struct scope *parent;
-    uint32_t n, cap;
-    struct step **steps;
+    uint32_t depth;
+};
+
+/* A step that may be asked for again. */
+struct known {
+    uint64_t hash;
+    struct step *step;
+    const struct scope *scope;
+    uint32_t next; /* of the same slot: index + 1 */
 };
 
 struct compiler {
     struct evaluator *ev;
     struct wr_arena *arena;
+    struct known *known;
+    uint32_t nknown, known_cap;
+    uint32_t *slots, nslots;   /* a power of two; index of a known step + 1 */
+    const struct scope **path; /* from the outermost scope inwards */
+    uint32_t npath, path_cap;
 };
 
-static uint16_t compile(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block);
+static uint32_t compile(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block);
 
 static void *grown(struct wr_arena *arena, void *items, uint32_t n, uint32_t *cap, size_t size)
 {
@@ -28,28 +43,26 @@ static void *grown(struct wr_arena *arena, void *items, uint32_t n, uint32_t *ca
     return copy;
 }
 
-static uint16_t new_reg(struct compiler *c)
+static uint32_t new_reg(struct compiler *c)
 {
     struct evaluator *ev = c->ev;
     uint32_t cap = ev->regs_cap, cap2 = ev->regs_cap;
     ev->regs = grown(c->arena, ev->regs, ev->nregs, &cap, sizeof(*ev->regs));
     ev->failed = grown(c->arena, ev->failed, ev->nregs, &cap2, sizeof(*ev->failed));
-    ev->regs_cap = (uint16_t)WR_MIN(cap, UINT16_MAX);
+    ev->regs_cap = cap;
     ev->failed[ev->nregs] = NULL;
     memset(&ev->regs[ev->nregs], 0, sizeof(struct column));
     return ev->nregs++;
 }
 
-static uint16_t column_reg(struct compiler *c, const struct expr *expr)
+static uint32_t column_reg(struct compiler *c, const struct expr *expr)
 {
     struct evaluator *ev = c->ev;
-    for (uint16_t i = 0; i < ev->ncolumns; i++)
+    for (uint32_t i = 0; i < ev->ncolumns; i++)
         if (ev->column_regs[2 * i] == expr->column)
             return ev->column_regs[2 * i + 1];
-    uint32_t cap = ev->columns_cap;
-    ev->column_regs = grown(c->arena, ev->column_regs, ev->ncolumns, &cap, 2 * sizeof(uint16_t));
-    ev->columns_cap = (uint16_t)cap;
-    uint16_t reg = new_reg(c);
+    ev->column_regs = grown(c->arena, ev->column_regs, ev->ncolumns, &ev->columns_cap, 2 * sizeof(uint32_t));
+    uint32_t reg = new_reg(c);
     ev->column_regs[2 * ev->ncolumns] = expr->column;
     ev->column_regs[2 * ev->ncolumns++ + 1] = reg;
     return reg;
@@ -62,16 +75,14 @@ static bool same_datum(const struct datum *a, const struct datum *b)
     return wr_expr_equal(&x, &y);
 }
 
-static uint16_t const_reg(struct compiler *c, const struct datum *value)
+static uint32_t const_reg(struct compiler *c, const struct datum *value)
 {
     struct evaluator *ev = c->ev;
-    for (uint16_t i = 0; i < ev->nconsts && i < 64; i++) /* a long list of distinct constants is not worth a search */
+    for (uint32_t i = 0; i < ev->nconsts && i < 64; i++) /* a long list of distinct constants is not worth a search */
         if (same_datum(&ev->consts[i].value, value))
             return ev->consts[i].reg;
-    uint32_t cap = ev->consts_cap;
-    ev->consts = grown(c->arena, ev->consts, ev->nconsts, &cap, sizeof(*ev->consts));
-    ev->consts_cap = (uint16_t)cap;
-    uint16_t reg = new_reg(c);
+    ev->consts = grown(c->arena, ev->consts, ev->nconsts, &ev->consts_cap, sizeof(*ev->consts));
+    uint32_t reg = new_reg(c);
     ev->consts[ev->nconsts++] = (struct const_reg){.reg = reg, .value = *value};
     return reg;
 }
@@ -102,28 +113,100 @@ static bool same_step(const struct step *step, const struct expr *expr, const st
     return true;
 }
 
-static struct step *find_same(const struct scope *scope, const struct expr *expr, const struct branch *args,
-                              uint16_t nargs)
+static uint64_t mix(uint64_t hash, uint64_t value)
 {
-    for (; scope; scope = scope->parent)
-        for (uint32_t k = 0; k < scope->n; k++)
-            if (same_step(scope->steps[k], expr, args, nargs))
-                return scope->steps[k];
+    return (hash ^ value) * 0x9e3779b97f4a7c15ull ^ hash >> 29;
+}
+
+static uint64_t hash_value(const struct datum *value)
+{
+    if (value->null)
+        return 1;
+    switch (wr_type_info(value->type.id)->phys) {
+    case PHYS_BOOL:
+        return value->b;
+    case PHYS_I32:
+        return (uint32_t)value->i32;
+    case PHYS_STR:
+        return XXH3_64bits(value->str.data, value->str.len);
+    default:
+        return (uint64_t)value->i64;
+    }
+}
+
+/* Equal trees have equal hashes. */
+static uint64_t hash_tree(const struct expr *expr)
+{
+    uint64_t hash = mix(mix(expr->kind + 64u * expr->nargs, (uintptr_t)expr->fn), expr->column * 65536u + expr->param);
+    if (expr->kind == EXPR_CONST)
+        hash = mix(hash, hash_value(&expr->value));
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        hash = mix(hash, hash_tree(expr->args[i]));
+    return mix(hash, expr->nitems);
+}
+
+static uint64_t hash_step(const struct expr *expr, const struct branch *args)
+{
+    uint64_t hash = mix(expr->kind, (uintptr_t)expr->fn);
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        hash = mix(hash, args[i].reg);
+    return hash;
+}
+
+/* Puts a scope on the path: path[d] is the one around it that is d deep. Scopes next to each other share most of it. */
+static void enter(struct compiler *c, const struct scope *scope)
+{
+    const struct scope *at = scope;
+    while (c->path_cap <= scope->depth)
+        c->path = grown(c->arena, c->path, c->path_cap, &c->path_cap, sizeof(*c->path));
+    for (; at && (at->depth >= c->npath || c->path[at->depth] != at); at = at->parent)
+        c->path[at->depth] = at;
+    if (at != scope)
+        c->npath = scope->depth + 1;
+}
+
+/* The step for this expression, if there is one. args: of a step whose arguments are registers; NULL: the lazy forms
+ * have none before they are compiled, so trees are compared. */
+static struct step *find_known(struct compiler *c, uint64_t hash, const struct scope *scope, const struct expr *expr,
+                               const struct branch *args)
+{
+    uint32_t at = c->nslots ? c->slots[hash & (c->nslots - 1)] : 0;
+    enter(c, scope);
+    for (; at; at = c->known[at - 1].next) {
+        const struct known *known = &c->known[at - 1];
+        const struct expr *made = known->step->expr;
+        bool around = known->scope->depth <= scope->depth && c->path[known->scope->depth] == known->scope;
+        if (known->hash == hash && around &&
+            (args ? same_step(known->step, expr, args, expr->nargs)
+                  : made->kind == expr->kind && wr_expr_equal(made, expr)))
+            return known->step;
+    }
     return NULL;
 }
 
-/* Lazy forms have no registers to compare before they are compiled: compare the trees. */
-static struct step *find_lazy(const struct scope *scope, const struct expr *expr)
+static void link_known(struct compiler *c, uint32_t i)
 {
-    for (; scope; scope = scope->parent)
-        for (uint32_t k = 0; k < scope->n; k++)
-            if (scope->steps[k]->kind == expr->kind && wr_expr_equal(scope->steps[k]->expr, expr))
-                return scope->steps[k];
-    return NULL;
+    uint32_t *slot = &c->slots[c->known[i].hash & (c->nslots - 1)];
+    c->known[i].next = *slot;
+    *slot = i + 1;
 }
 
-static struct step *add_step(struct compiler *c, const struct expr *expr, struct branch *args, uint16_t nargs,
-                             struct scope *scope, struct block *block)
+static void add_known(struct compiler *c, uint64_t hash, const struct scope *scope, struct step *step)
+{
+    c->known = grown(c->arena, c->known, c->nknown, &c->known_cap, sizeof(*c->known));
+    c->known[c->nknown++] = (struct known){.hash = hash, .step = step, .scope = scope};
+    if (c->nknown <= c->nslots) {
+        link_known(c, c->nknown - 1);
+        return;
+    }
+    c->nslots = c->nslots ? c->nslots * 2 : 16;
+    c->slots = WR_NEW_ARRAY(c->arena, uint32_t, c->nslots);
+    for (uint32_t i = 0; i < c->nknown; i++)
+        link_known(c, i);
+}
+
+static struct step *add_step(struct compiler *c, uint64_t hash, const struct expr *expr, struct branch *args,
+                             uint16_t nargs, const struct scope *scope, struct block *block)
 {
     struct evaluator *ev = c->ev;
     struct step *step = WR_NEW(c->arena, struct step);
@@ -139,8 +222,7 @@ static struct step *add_step(struct compiler *c, const struct expr *expr, struct
     }
     block->steps = grown(c->arena, block->steps, block->n, &block->cap, sizeof(*block->steps));
     block->steps[block->n++] = step;
-    scope->steps = grown(c->arena, scope->steps, scope->n, &scope->cap, sizeof(*scope->steps));
-    scope->steps[scope->n++] = step;
+    add_known(c, hash, scope, step);
     ev->steps = grown(c->arena, ev->steps, ev->nsteps, &ev->steps_cap, sizeof(*ev->steps));
     ev->steps[ev->nsteps++] = step;
     return step;
@@ -170,7 +252,7 @@ static struct branch lazy(struct compiler *c, const struct expr *expr, struct sc
     if (is_eager(c, expr, 2))
         return (struct branch){NULL, compile(c, expr, outer, block)};
     struct block *own = WR_NEW(c->arena, struct block);
-    uint16_t reg = compile(c, expr, scope, own);
+    uint32_t reg = compile(c, expr, scope, own);
     return (struct branch){own->n ? own : NULL, reg};
 }
 
@@ -178,13 +260,15 @@ static struct scope *new_scope(struct compiler *c, const struct scope *parent)
 {
     struct scope *scope = WR_NEW(c->arena, struct scope);
     scope->parent = parent;
+    scope->depth = parent ? parent->depth + 1 : 0;
     return scope;
 }
 
 /* AND, OR, COALESCE: each argument sees the rows left over by those before it. */
-static uint16_t compile_chain(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
+static uint32_t compile_chain(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
 {
-    struct step *known = find_lazy(scope, expr);
+    uint64_t hash = hash_tree(expr);
+    struct step *known = find_known(c, hash, scope, expr, NULL);
     if (known)
         return known->out;
     struct branch *args = WR_NEW_ARRAY(c->arena, struct branch, expr->nargs);
@@ -194,13 +278,14 @@ static uint16_t compile_chain(struct compiler *c, const struct expr *expr, struc
         inner = new_scope(c, inner);
         args[i] = lazy(c, expr->args[i], scope, block, inner);
     }
-    return add_step(c, expr, args, expr->nargs, scope, block)->out;
+    return add_step(c, hash, expr, args, expr->nargs, scope, block)->out;
 }
 
 /* CASE: the conditions form a chain, each result belongs to the rows of its condition. */
-static uint16_t compile_case(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
+static uint32_t compile_case(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
 {
-    struct step *known = find_lazy(scope, expr);
+    uint64_t hash = hash_tree(expr);
+    struct step *known = find_known(c, hash, scope, expr, NULL);
     if (known)
         return known->out;
     struct branch *args = WR_NEW_ARRAY(c->arena, struct branch, expr->nargs);
@@ -215,56 +300,33 @@ static uint16_t compile_case(struct compiler *c, const struct expr *expr, struct
             inner = new_scope(c, inner);
         args[i] = lazy(c, expr->args[i], scope, block, condition ? inner : new_scope(c, inner));
     }
-    return add_step(c, expr, args, expr->nargs, scope, block)->out;
+    return add_step(c, hash, expr, args, expr->nargs, scope, block)->out;
 }
 
-/* x IN (a, b, ...) whose items are no constants after all: x = a OR x = b ... */
-static uint16_t compile_in_as_or(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
+static uint32_t compile_in(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
 {
-    uint16_t n = (uint16_t)(expr->nargs - 1);
-    struct expr **tests = WR_NEW_ARRAY(c->arena, struct expr *, n);
-    for (uint16_t i = 0; i < n; i++) {
-        struct expr **pair = WR_NEW_ARRAY(c->arena, struct expr *, 2);
-        pair[0] = expr->args[0];
-        pair[1] = expr->args[i + 1];
-        tests[i] = wr_expr_call(c->arena, expr->fn, TYPE(TYPE_BOOL), pair, 2);
-    }
-    struct expr *any = n == 1 ? tests[0] : wr_expr_nary(c->arena, EXPR_OR, tests, n);
-    if (expr->negated)
-        any = wr_expr_nary(c->arena, EXPR_NOT, memcpy(WR_NEW(c->arena, struct expr *), &any, sizeof(any)), 1);
-    return compile(c, any, scope, block);
-}
-
-static uint16_t compile_in(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
-{
-    uint16_t n = (uint16_t)(expr->nargs - 1);
-    struct datum *items = WR_NEW_ARRAY(c->arena, struct datum, WR_MAX(n, 1));
-    for (uint16_t i = 0; i < n; i++)
-        if (!fold(c, expr->args[i + 1], &items[i]))
-            return compile_in_as_or(c, expr, scope, block);
-    struct step *known = find_lazy(scope, expr);
+    uint64_t hash = hash_tree(expr);
+    struct step *known = find_known(c, hash, scope, expr, NULL);
     if (known)
         return known->out;
-    struct in_set *set = wr_in_set_new(c->arena, expr, items, n);
-    if (!set)
-        return compile_in_as_or(c, expr, scope, block);
     struct branch *args = WR_NEW(c->arena, struct branch);
     args[0].reg = compile(c, expr->args[0], scope, block);
-    struct step *step = add_step(c, expr, args, 1, scope, block);
-    step->set = set;
+    struct step *step = add_step(c, hash, expr, args, 1, scope, block);
+    step->set = wr_in_set_new(c->arena, expr);
     return step->out;
 }
 
-static uint16_t compile_plain(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
+static uint32_t compile_plain(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
 {
     struct branch *args = WR_NEW_ARRAY(c->arena, struct branch, WR_MAX(expr->nargs, 1));
     for (uint16_t i = 0; i < expr->nargs; i++)
         args[i].reg = compile(c, expr->args[i], scope, block);
-    struct step *known = find_same(scope, expr, args, expr->nargs);
-    return known ? known->out : add_step(c, expr, args, expr->nargs, scope, block)->out;
+    uint64_t hash = hash_step(expr, args);
+    struct step *known = find_known(c, hash, scope, expr, args);
+    return known ? known->out : add_step(c, hash, expr, args, expr->nargs, scope, block)->out;
 }
 
-static uint16_t compile(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
+static uint32_t compile(struct compiler *c, const struct expr *expr, struct scope *scope, struct block *block)
 {
     struct datum value;
     if (expr->kind == EXPR_COLUMN)
@@ -304,7 +366,7 @@ static void conjuncts(struct compiler *c, const struct expr *expr, struct progra
 
 void wr_eval_compile(struct evaluator *ev, struct program *program, bool as_filter)
 {
-    struct compiler c = {ev, &ev->arena};
+    struct compiler c = {.ev = ev, .arena = &ev->arena};
     const struct expr **roots = (const struct expr **)ev->exprs;
     program->nroots = as_filter ? 0 : ev->n;
     if (as_filter) {
@@ -313,9 +375,9 @@ void wr_eval_compile(struct evaluator *ev, struct program *program, bool as_filt
         conjuncts(&c, ev->exprs[0], program, &cap, &roots);
     }
     program->blocks = WR_NEW_ARRAY(c.arena, struct block, WR_MAX(program->nroots, 1));
-    program->regs = WR_NEW_ARRAY(c.arena, uint16_t, WR_MAX(program->nroots, 1));
+    program->regs = WR_NEW_ARRAY(c.arena, uint32_t, WR_MAX(program->nroots, 1));
     struct scope *scope = new_scope(&c, NULL);
-    for (uint16_t k = 0; k < program->nroots; k++) {
+    for (uint32_t k = 0; k < program->nroots; k++) {
         program->regs[k] = compile(&c, roots[k], scope, &program->blocks[k]);
         if (as_filter)
             scope = new_scope(&c, scope); /* the next conjunct sees fewer rows */

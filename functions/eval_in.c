@@ -1,18 +1,20 @@
-/* x IN (constants): short lists by comparing the whole column with each item, long lists by a hash table.
- * Only for types whose equality is equality of bytes; other types are compiled as a chain of equalities. */
+/* x IN (constants): short lists by comparing the whole column with each item, long lists by a hash table. Types whose
+ * equality is not that of their bytes are looked up by their normalised keys (types/key.h). */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "functions/evaluator.h"
+#include "types/key.h"
 
 #define SHORT_LIST 6
 
 struct in_set {
     uint8_t phys;
+    bool keyed; /* `texts` are normalised keys */
     bool has_null;
     uint32_t n;        /* distinct items, NULLs left out */
-    int64_t *numbers;  /* flat types, widened */
-    struct str *texts; /* PHYS_STR */
+    int64_t *numbers;  /* flat types, widened; NULL: `texts` */
+    struct str *texts; /* PHYS_STR, or keys */
     uint32_t mask;
     uint32_t *slots; /* item + 1; 0 = free */
 };
@@ -44,51 +46,70 @@ static inline bool has_text(const struct in_set *set, struct str value)
     return false;
 }
 
-static void add_item(struct in_set *set, const struct datum *item)
+/* The slot for a new item with this hash. */
+static void take_slot(struct in_set *set, uint32_t hash)
 {
-    uint32_t hash;
-    if (set->phys == PHYS_STR) {
-        if (has_text(set, item->str))
-            return;
-        hash = hash_text(item->str);
-        set->texts[set->n] = item->str;
-    } else {
-        int64_t value = set->phys == PHYS_I32 ? item->i32 : item->i64;
-        if (has_number(set, value))
-            return;
-        hash = hash_number(value);
-        set->numbers[set->n] = value;
-    }
     uint32_t at = hash & set->mask;
     while (set->slots[at])
         at = (at + 1) & set->mask;
     set->slots[at] = ++set->n;
 }
 
-/* NULL: the types do not allow it. */
-struct in_set *wr_in_set_new(struct wr_arena *arena, const struct expr *expr, const struct datum *items, uint16_t n)
+static void add_text(struct in_set *set, struct str text)
+{
+    if (has_text(set, text))
+        return;
+    set->texts[set->n] = text;
+    take_slot(set, hash_text(text));
+}
+
+static void add_number(struct in_set *set, int64_t value)
+{
+    if (has_number(set, value))
+        return;
+    set->numbers[set->n] = value;
+    take_slot(set, hash_number(value));
+}
+
+static struct str key_of(struct wr_arena *arena, const struct datum *item)
+{
+    struct wr_buf key = WR_BUF_INIT;
+    wr_key_put(&key, item, false, false);
+    struct str text = wr_str(wr_arena_strndup(arena, key.data, key.len), key.len);
+    wr_buf_free(&key);
+    return text;
+}
+
+static void add_item(struct wr_arena *arena, struct in_set *set, const struct datum *item)
+{
+    if (item->null)
+        set->has_null = true;
+    else if (set->keyed)
+        add_text(set, key_of(arena, item));
+    else if (set->phys == PHYS_STR)
+        add_text(set, item->str);
+    else
+        add_number(set, set->phys == PHYS_I32 ? item->i32 : item->i64);
+}
+
+struct in_set *wr_in_set_new(struct wr_arena *arena, const struct expr *expr)
 {
     uint8_t id = expr->args[0]->type.id;
     const struct type_info *info = wr_type_info(id);
-    bool fits = info->equality_is_identity && id != TYPE_BOOL && expr->fn->args[0] == id && expr->fn->args[1] == id;
-    for (uint16_t i = 0; i < n; i++)
-        fits = fits && items[i].type.id == id;
-    if (!fits)
-        return NULL;
     struct in_set *set = WR_NEW(arena, struct in_set);
     uint32_t size = 16;
-    while (size < 4u * n)
+    while (size / 2 < expr->nitems)
         size *= 2;
     set->phys = info->phys;
+    set->keyed = !info->equality_is_identity || id == TYPE_BOOL;
     set->mask = size - 1;
     set->slots = WR_NEW_ARRAY(arena, uint32_t, size);
-    set->numbers = WR_NEW_ARRAY(arena, int64_t, WR_MAX(n, 1));
-    set->texts = WR_NEW_ARRAY(arena, struct str, WR_MAX(n, 1));
-    for (uint16_t i = 0; i < n; i++) {
-        set->has_null |= items[i].null;
-        if (!items[i].null)
-            add_item(set, &items[i]);
-    }
+    if (set->keyed || set->phys == PHYS_STR)
+        set->texts = WR_NEW_ARRAY(arena, struct str, WR_MAX(expr->nitems, 1));
+    else
+        set->numbers = WR_NEW_ARRAY(arena, int64_t, WR_MAX(expr->nitems, 1));
+    for (uint32_t i = 0; i < expr->nitems; i++)
+        add_item(arena, set, &expr->items[i]);
     return set;
 }
 
@@ -119,6 +140,21 @@ static void probe(const struct in_set *set, const struct column *arg, uint8_t *o
     }
 }
 
+/* By their keys; of the rows asked for alone, what others hold may be anything. */
+static void probe_keys(struct evaluator *ev, const struct in_set *set, const struct column *arg, uint8_t *out,
+                       const uint32_t *sel, uint32_t nsel)
+{
+    struct column asked = sel ? wr_column_gather(ev->run_arena, arg, sel, nsel) : *arg;
+    const struct batch batch = {.nrows = nsel, .ncols = 1, .cols = &asked};
+    const struct key_column column = {0};
+    struct keys keys;
+    wr_keys_encode(ev->run_arena, &batch, &column, 1, 1, &keys);
+    for (uint32_t k = 0; k < nsel; k++) { /* without the shard */
+        struct str key = wr_str(wr_key_at(&keys, k) + 1, wr_key_len(&keys, k) - 1u);
+        out[sel ? sel[k] : k] = !keys.has_null[k] && has_text(set, key);
+    }
+}
+
 /* NULL IN (...) is NULL; a miss in a list with a NULL is NULL. */
 void wr_eval_in(struct evaluator *ev, struct step *step, const uint32_t *sel, uint32_t nsel)
 {
@@ -126,7 +162,9 @@ void wr_eval_in(struct evaluator *ev, struct step *step, const uint32_t *sel, ui
     const struct column *arg = &ev->regs[step->args[0].reg];
     struct column *out = &ev->regs[step->out];
     *out = wr_column_new(ev->run_arena, TYPE(TYPE_BOOL), ev->batch->nrows);
-    if (!sel && set->phys == PHYS_I32 && set->n <= SHORT_LIST)
+    if (set->keyed)
+        probe_keys(ev, set, arg, out->b, sel, nsel);
+    else if (!sel && set->phys == PHYS_I32 && set->n <= SHORT_LIST)
         short_i32(set, arg, out->b, nsel);
     else if (!sel && set->phys == PHYS_I64 && set->n <= SHORT_LIST)
         short_i64(set, arg, out->b, nsel);

@@ -65,9 +65,9 @@ static void begin(struct evaluator *ev, struct wr_arena *arena, const struct bat
     ev->run_arena = arena;
     ev->batch = batch;
     ev->errors = errors;
-    for (uint16_t i = 0; i < ev->ncolumns; i++)
+    for (uint32_t i = 0; i < ev->ncolumns; i++)
         ev->regs[ev->column_regs[2 * i + 1]] = batch->cols[ev->column_regs[2 * i]];
-    for (uint16_t i = 0; i < ev->nconsts; i++) {
+    for (uint32_t i = 0; i < ev->nconsts; i++) {
         struct const_reg *c = &ev->consts[i];
         if (c->rows < batch->nrows || !c->rows)
             fill_const(ev, c, batch->nrows);
@@ -113,22 +113,119 @@ static void settle_errors(struct evaluator *ev, uint32_t from)
     errors->n = kept;
 }
 
-void wr_evaluate(struct evaluator *ev, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel,
-                 uint32_t nsel, struct column *outs, struct eval_errors *errors)
+static void copy_datum(struct wr_arena *arena, struct datum *value)
 {
-    struct program *program = &ev->values;
-    if (!program->compiled)
-        wr_eval_compile(ev, program, false);
+    if (!value->null && wr_type_info(value->type.id)->phys == PHYS_STR)
+        value->str.data = wr_arena_strndup(arena, value->str.len ? value->str.data : "", value->str.len);
+}
+
+/* ---- slices: a large program has more registers than there is room for, a batch long; it sees few rows at a time */
+
+#define REGISTERS_BYTES ((size_t)32 << 20)
+#define SLICE_MIN       16u
+
+static uint32_t rows_at_once(const struct evaluator *ev)
+{
+    return WR_MAX((uint32_t)(REGISTERS_BYTES / sizeof(struct str) / WR_MAX(ev->nregs, 1u)), SLICE_MIN);
+}
+
+struct slice {
+    struct wr_arena arena;
+    struct batch batch;
+    const uint32_t *rows; /* of the batch it is a slice of */
+    uint32_t errors_before;
+};
+
+static void slice_take(struct slice *slice, const struct evaluator *ev, const struct batch *batch, const uint32_t *rows,
+                       uint32_t n)
+{
+    wr_arena_reset(&slice->arena);
+    slice->rows = rows;
+    slice->batch = (struct batch){.nrows = n, .ncols = batch->ncols};
+    slice->batch.cols = WR_NEW_ARRAY(&slice->arena, struct column, WR_MAX(batch->ncols, 1));
+    for (uint32_t i = 0; i < ev->ncolumns; i++) {
+        uint32_t c = ev->column_regs[2 * i];
+        slice->batch.cols[c] = wr_column_gather(&slice->arena, &batch->cols[c], rows, n);
+    }
+}
+
+static void slice_errors(const struct slice *slice, struct eval_errors *errors)
+{
+    for (uint32_t e = slice->errors_before; e < errors->n; e++)
+        errors->items[e].row = slice->rows[errors->items[e].row];
+}
+
+/* A slice's results become rows of a column of n rows. */
+static void slice_put(const struct slice *slice, struct wr_arena *arena, const struct column *from, struct column *to,
+                      uint32_t n)
+{
+    for (uint32_t i = 0; i < slice->batch.nrows; i++) {
+        struct datum value = wr_column_get(from, i);
+        copy_datum(arena, &value);
+        wr_column_set(arena, to, slice->rows[i], n, &value);
+    }
+}
+
+static const uint32_t *selected(struct wr_arena *arena, const uint32_t *sel, uint32_t n)
+{
+    if (sel)
+        return sel;
+    uint32_t *all = wr_arena_alloc(arena, WR_MAX(n, 1u) * sizeof *all);
+    for (uint32_t i = 0; i < n; i++)
+        all[i] = i;
+    return all;
+}
+
+/* ---- */
+
+static void run_values(struct evaluator *ev, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel,
+                       uint32_t nsel, struct column *outs, struct eval_errors *errors)
+{
+    const struct program *program = &ev->values;
     uint32_t errors_before = errors->n;
     begin(ev, arena, batch, errors);
-    if (!sel)
-        nsel = batch->nrows;
-    for (uint16_t k = 0; k < program->nroots; k++) {
+    for (uint32_t k = 0; k < program->nroots; k++) {
         wr_eval_block(ev, &program->blocks[k], sel, nsel);
         outs[k] = ev->regs[program->regs[k]];
     }
     if (errors->n != errors_before)
         settle_errors(ev, errors_before);
+}
+
+static void slice_values(struct evaluator *ev, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel,
+                         uint32_t nsel, struct column *outs, struct eval_errors *errors)
+{
+    struct slice slice = {.errors_before = errors->n};
+    uint32_t most = rows_at_once(ev);
+    sel = selected(arena, sel, nsel);
+    for (uint16_t k = 0; k < ev->n; k++) {
+        outs[k] = (struct column){.type = ev->exprs[k]->type};
+        outs[k].data = wr_arena_zalloc(arena, (size_t)batch->nrows * wr_type_info(outs[k].type.id)->width);
+    }
+    wr_arena_init(&slice.arena, arena->pool);
+    for (uint32_t from = 0; from < nsel; from += most) {
+        slice_take(&slice, ev, batch, sel + from, WR_MIN(most, nsel - from));
+        struct column *part = WR_NEW_ARRAY(&slice.arena, struct column, WR_MAX(ev->n, 1));
+        slice.errors_before = errors->n;
+        run_values(ev, &slice.arena, &slice.batch, NULL, slice.batch.nrows, part, errors);
+        slice_errors(&slice, errors);
+        for (uint16_t k = 0; k < ev->n; k++)
+            slice_put(&slice, arena, &part[k], &outs[k], batch->nrows);
+    }
+    wr_arena_reset(&slice.arena);
+}
+
+void wr_evaluate(struct evaluator *ev, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel,
+                 uint32_t nsel, struct column *outs, struct eval_errors *errors)
+{
+    if (!ev->values.compiled)
+        wr_eval_compile(ev, &ev->values, false);
+    if (!sel)
+        nsel = batch->nrows;
+    if (WR_LIKELY(batch->nrows <= rows_at_once(ev)))
+        run_values(ev, arena, batch, sel, nsel, outs, errors);
+    else
+        slice_values(ev, arena, batch, sel, nsel, outs, errors);
 }
 
 /* Rows where the column is TRUE and nothing failed. */
@@ -150,18 +247,14 @@ static uint32_t keep_true(const struct column *col, const uint32_t *sel, uint32_
     return n;
 }
 
-/* WHERE: conjuncts in order, each for the rows on which all before it are TRUE (as PostgreSQL's executor does). */
-uint32_t wr_evaluate_filter(struct evaluator *ev, struct wr_arena *arena, const struct batch *batch,
-                            const uint32_t *sel, uint32_t nsel, uint32_t *out_sel, struct eval_errors *errors)
+static uint32_t run_filter(struct evaluator *ev, struct wr_arena *arena, const struct batch *batch, const uint32_t *sel,
+                           uint32_t nsel, uint32_t *out_sel, struct eval_errors *errors)
 {
-    struct program *program = &ev->filter;
-    if (!program->compiled)
-        wr_eval_compile(ev, program, true);
+    const struct program *program = &ev->filter;
     struct wr_mark mark = wr_arena_mark(arena);
-    uint32_t errors_before = errors->n;
+    uint32_t errors_before = errors->n, n = nsel;
     begin(ev, arena, batch, errors);
-    uint32_t n = sel ? nsel : batch->nrows;
-    for (uint16_t k = 0; k < program->nroots && n; k++) {
+    for (uint32_t k = 0; k < program->nroots && n; k++) {
         wr_eval_block(ev, &program->blocks[k], sel, n);
         n = keep_true(&ev->regs[program->regs[k]], sel, n, out_sel);
         sel = out_sel;
@@ -176,15 +269,42 @@ uint32_t wr_evaluate_filter(struct evaluator *ev, struct wr_arena *arena, const 
     return n;
 }
 
+/* out_sel may be sel: what is written stands before what is still to be read. */
+static uint32_t slice_filter(struct evaluator *ev, struct wr_arena *arena, const struct batch *batch,
+                             const uint32_t *sel, uint32_t nsel, uint32_t *out_sel, struct eval_errors *errors)
+{
+    struct slice slice = {.errors_before = errors->n};
+    uint32_t most = rows_at_once(ev), n = 0;
+    sel = selected(arena, sel, nsel);
+    wr_arena_init(&slice.arena, arena->pool);
+    for (uint32_t from = 0; from < nsel; from += most) {
+        slice_take(&slice, ev, batch, sel + from, WR_MIN(most, nsel - from));
+        uint32_t *kept = wr_arena_alloc(&slice.arena, slice.batch.nrows * sizeof *kept);
+        slice.errors_before = errors->n;
+        uint32_t nkept = run_filter(ev, &slice.arena, &slice.batch, NULL, slice.batch.nrows, kept, errors);
+        slice_errors(&slice, errors);
+        for (uint32_t k = 0; k < nkept; k++)
+            out_sel[n++] = slice.rows[kept[k]];
+    }
+    wr_arena_reset(&slice.arena);
+    return n;
+}
+
+/* WHERE: conjuncts in order, each for the rows on which all before it are TRUE (as PostgreSQL's executor does). */
+uint32_t wr_evaluate_filter(struct evaluator *ev, struct wr_arena *arena, const struct batch *batch,
+                            const uint32_t *sel, uint32_t nsel, uint32_t *out_sel, struct eval_errors *errors)
+{
+    if (!ev->filter.compiled)
+        wr_eval_compile(ev, &ev->filter, true);
+    uint32_t n = sel ? nsel : batch->nrows;
+    if (WR_LIKELY(batch->nrows <= rows_at_once(ev)))
+        return run_filter(ev, arena, batch, sel, n, out_sel, errors);
+    return slice_filter(ev, arena, batch, sel, n, out_sel, errors);
+}
+
 static bool const_error(const struct eval_errors *errors, struct wr_error *err)
 {
     return wr_fail(err, errors->items[0].sqlstate, "%s", errors->items[0].message);
-}
-
-static void copy_datum(struct wr_arena *arena, struct datum *value)
-{
-    if (!value->null && wr_type_info(value->type.id)->phys == PHYS_STR)
-        value->str.data = wr_arena_strndup(arena, value->str.len ? value->str.data : "", value->str.len);
 }
 
 bool wr_evaluate_const(struct wr_arena *arena, struct expr *expr, const struct io_settings *io, int64_t now_us,

@@ -17,8 +17,6 @@
 
 #include "functions/fn.h"
 
-#define REG_NONE UINT16_MAX
-
 struct in_set; /* eval_in.c */
 
 struct block {
@@ -28,13 +26,13 @@ struct block {
 
 struct branch {
     struct block *block; /* NULL: computed by the outer block */
-    uint16_t reg;
+    uint32_t reg;
 };
 
 struct step {
     uint8_t kind;      /* enum expr_kind */
     bool any_arg_null; /* scratch of one call */
-    uint16_t out;
+    uint32_t out;
     uint16_t nargs;
     struct branch *args;
     const struct expr *expr;
@@ -44,7 +42,7 @@ struct step {
 };
 
 struct const_reg {
-    uint16_t reg;
+    uint32_t reg;
     struct datum value;
     uint32_t rows; /* how many slots `col` has */
     struct column col;
@@ -52,9 +50,9 @@ struct const_reg {
 
 struct program {
     bool compiled;
-    uint16_t nroots;
+    uint32_t nroots;
     struct block *blocks;
-    uint16_t *regs;
+    uint32_t *regs;
 };
 
 struct evaluator {
@@ -66,15 +64,15 @@ struct evaluator {
     int64_t now_us;
     struct program values, filter;
 
-    uint16_t nregs, regs_cap;
+    uint32_t nregs, regs_cap;
     struct column *regs;
     uint8_t **failed;    /* per register: NULL, or a flag for every row */
     struct step **steps; /* all, for cleaning up */
     uint32_t nsteps, steps_cap;
     struct const_reg *consts;
-    uint16_t nconsts, consts_cap;
-    uint16_t *column_regs; /* pairs column, register */
-    uint16_t ncolumns, columns_cap;
+    uint32_t nconsts, consts_cap;
+    uint32_t *column_regs; /* pairs column, register */
+    uint32_t ncolumns, columns_cap;
 
     /* One run */
     struct wr_arena *run_arena;
@@ -93,7 +91,7 @@ void wr_eval_logic(struct evaluator *ev, struct step *step, const uint32_t *sel,
 void wr_eval_case(struct evaluator *ev, struct step *step, const uint32_t *sel, uint32_t nsel);
 void wr_eval_coalesce(struct evaluator *ev, struct step *step, const uint32_t *sel, uint32_t nsel);
 /* eval_in.c */
-struct in_set *wr_in_set_new(struct wr_arena *arena, const struct expr *expr, const struct datum *items, uint16_t n);
+struct in_set *wr_in_set_new(struct wr_arena *arena, const struct expr *expr);
 void wr_eval_in(struct evaluator *ev, struct step *step, const uint32_t *sel, uint32_t nsel);
 /* Run the branch's block under these rows; its column is then ev->regs[branch->reg]. Rows on which it failed have
  * failed for the step too and leave the list; returns how many stay. */

@@ -129,18 +129,13 @@ static void test_distinct_and_in(struct build *b)
     same->fn = distinct->fn;
     same->negated = true;
     CHECK_STR(eval(b, same), "f f t f f");
-    struct expr *in = BUILD_NARY(b, EXPR_IN_LIST, x, build_int4(b, 4), build_int4(b, 1));
-    in->fn = distinct->fn;
-    CHECK_STR(eval(b, in), "t f - t f");
-    struct expr *in_null = BUILD_NARY(b, EXPR_IN_LIST, x, build_int4(b, 4), build_null(b, TYPE_INT4));
-    in_null->fn = distinct->fn;
-    in_null->negated = true;
-    CHECK_STR(eval(b, in_null), "- - - f -");
-    struct expr *many[21] = {x};
-    for (int32_t i = 0; i < 20; i++)
-        many[i + 1] = build_int4(b, i * 2);
-    struct expr *in_many = build_nary(b, EXPR_IN_LIST, 21, many);
-    in_many->fn = distinct->fn;
+    struct datum items[40] = {build_int4(b, 4)->value, build_int4(b, 1)->value};
+    CHECK_STR(eval(b, wr_expr_in_list(&b->arena, distinct->fn, x, items, 2, false)), "t f - t f");
+    items[1] = build_null(b, TYPE_INT4)->value;
+    CHECK_STR(eval(b, wr_expr_in_list(&b->arena, distinct->fn, x, items, 2, true)), "- - - f -");
+    for (int32_t i = 0; i < 40; i++)
+        items[i] = build_int4(b, i * 2)->value;
+    struct expr *in_many = wr_expr_in_list(&b->arena, distinct->fn, x, items, 40, false);
     CHECK_STR(eval(b, in_many), "f t - t f");
 }
 
@@ -245,6 +240,42 @@ static void test_large(struct build *b)
     wr_evaluator_free(ev);
 }
 
+/* More registers than 16 bits can number, or a batch's memory can hold: 100 / (a - 7) = 0 OR ... = 1 OR ... */
+static void test_wide(struct build *b)
+{
+    enum { TESTS = 34000, ROWS = 40 };
+    struct expr *x = build_col(b, 0, TYPE_INT4);
+    struct expr *quotient = build_call(b, "/", build_int4(b, 100), build_call(b, "-", x, build_int4(b, 7)));
+    struct expr **tests = WR_NEW_ARRAY(&b->arena, struct expr *, TESTS);
+    for (int32_t i = 0; i < TESTS; i++)
+        tests[i] = build_call(b, "=", quotient, build_int4(b, i));
+    struct expr *any = wr_expr_nary(&b->arena, EXPR_OR, tests, TESTS);
+    struct evaluator *ev = wr_evaluator_new(&any, 1, NULL);
+    struct type type = TYPE(TYPE_INT4);
+    struct batch *batch = wr_batch_new(&b->arena, &type, 1, ROWS);
+    for (int32_t i = 0; i < ROWS; i++)
+        batch->cols[0].i32[i] = i;
+    uint32_t rows[ROWS];
+    struct eval_errors errors = {.arena = &b->arena};
+    CHECK_INT(wr_evaluate_filter(ev, &b->arena, batch, NULL, ROWS, rows, &errors), ROWS - 8);
+    CHECK_INT(rows[0], 8);
+    CHECK_INT(errors.n, 1);
+    CHECK_INT(errors.items[0].row, 7);
+    struct column out;
+    bool right = true;
+    errors.n = 0;
+    wr_evaluate(ev, &b->arena, batch, rows, ROWS - 8, &out, &errors);
+    for (int32_t i = 8; i < ROWS; i++)
+        right &= out.b[i] && !wr_is_null(&out, (uint32_t)i);
+    CHECK(right);
+    CHECK_INT(errors.n, 0);
+    wr_evaluate(ev, &b->arena, batch, NULL, ROWS, &out, &errors);
+    CHECK_INT(out.b[6], 0);
+    CHECK(wr_is_null(&out, 7));
+    CHECK_INT(errors.n, 1);
+    wr_evaluator_free(ev);
+}
+
 int main(void)
 {
     struct build b = {.err = WR_ERROR_INIT};
@@ -258,6 +289,7 @@ int main(void)
     test_shared(&b);
     test_const(&b);
     test_large(&b);
+    test_wide(&b);
     wr_arena_reset(&b.arena);
     return check_report("evaluator_test");
 }

@@ -75,9 +75,19 @@ static bool coalesce_nullable(struct expr *const *args, uint16_t nargs)
     return true;
 }
 
+static bool any_null(const struct datum *items, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (items[i].null)
+            return true;
+    return false;
+}
+
 static bool nary_nullable(const struct expr *expr)
 {
     switch (expr->kind) {
+    case EXPR_IN_LIST:
+        return expr->args[0]->nullable || wr_expr_can_fail(expr) || any_null(expr->items, expr->nitems);
     case EXPR_CASE:
         return case_nullable(expr->args, expr->nargs);
     case EXPR_COALESCE:
@@ -105,6 +115,21 @@ struct expr *wr_expr_nary(struct wr_arena *arena, enum expr_kind kind, struct ex
     return expr;
 }
 
+struct expr *wr_expr_in_list(struct wr_arena *arena, const struct fn *equality, struct expr *arg,
+                             const struct datum *items, uint32_t n, bool negated)
+{
+    struct expr *expr = new_expr(arena, EXPR_IN_LIST, TYPE(TYPE_BOOL));
+    expr->args = WR_NEW(arena, struct expr *);
+    expr->args[0] = arg;
+    expr->nargs = 1;
+    expr->fn = equality;
+    expr->negated = negated;
+    expr->items = items;
+    expr->nitems = n;
+    expr->nullable = nary_nullable(expr);
+    return expr;
+}
+
 static bool same_value(const struct datum *a, const struct datum *b)
 {
     if (!wr_type_same(a->type, b->type) || a->null != b->null)
@@ -123,6 +148,16 @@ static bool same_value(const struct datum *a, const struct datum *b)
     }
 }
 
+static bool same_items(const struct expr *a, const struct expr *b)
+{
+    if (a->nitems != b->nitems)
+        return false;
+    for (uint32_t i = 0; i < a->nitems && a->items != b->items; i++)
+        if (!same_value(&a->items[i], &b->items[i]))
+            return false;
+    return true;
+}
+
 bool wr_expr_equal(const struct expr *a, const struct expr *b)
 {
     if (a == b)
@@ -130,7 +165,7 @@ bool wr_expr_equal(const struct expr *a, const struct expr *b)
     if (a->kind != b->kind || a->negated != b->negated || a->bool_test != b->bool_test || a->nargs != b->nargs ||
         a->fn != b->fn || a->column != b->column || a->param != b->param || !wr_type_same(a->type, b->type))
         return false;
-    if (a->kind == EXPR_CONST && !same_value(&a->value, &b->value))
+    if ((a->kind == EXPR_CONST && !same_value(&a->value, &b->value)) || !same_items(a, b))
         return false;
     for (uint16_t i = 0; i < a->nargs; i++)
         if (!wr_expr_equal(a->args[i], b->args[i]))
@@ -144,6 +179,17 @@ struct column_map {
     const uint16_t *numbers;
 };
 
+static const struct datum *copy_items(struct wr_arena *arena, const struct expr *expr)
+{
+    struct datum *items = WR_NEW_ARRAY(arena, struct datum, expr->nitems);
+    bool text = wr_type_info(expr->args[0]->type.id)->phys == PHYS_STR;
+    memcpy(items, expr->items, expr->nitems * sizeof *items);
+    for (uint32_t i = 0; i < expr->nitems; i++)
+        if (text && !items[i].null)
+            items[i].str.data = wr_arena_strndup(arena, items[i].str.data, items[i].str.len);
+    return items;
+}
+
 static struct expr *copy_expr(struct wr_arena *arena, const struct expr *expr, const struct column_map *map)
 {
     if (expr->kind == EXPR_COLUMN && map && map->exprs)
@@ -154,6 +200,8 @@ static struct expr *copy_expr(struct wr_arena *arena, const struct expr *expr, c
         copy->column = map->numbers[expr->column];
     if (expr->kind == EXPR_CONST && !expr->value.null && wr_type_info(expr->type.id)->phys == PHYS_STR)
         copy->value.str.data = wr_arena_strndup(arena, expr->value.str.data, expr->value.str.len);
+    if (expr->nitems)
+        copy->items = copy_items(arena, expr);
     if (expr->nargs) {
         copy->args = WR_NEW_ARRAY(arena, struct expr *, expr->nargs);
         for (uint16_t i = 0; i < expr->nargs; i++)

@@ -22,7 +22,7 @@ enum expr_kind {
     EXPR_IS_BOOL,     /* args[0] IS [NOT] TRUE / FALSE / UNKNOWN: `bool_test` 't','f','u', `negated` */
     EXPR_IS_DISTINCT, /* args[0] IS [NOT] DISTINCT FROM args[1]; `negated` = IS NOT DISTINCT; fn = the types' equality
                        */
-    EXPR_IN_LIST,     /* args[0] [NOT] IN (constants args[1..]); fn = equality; `negated` */
+    EXPR_IN_LIST,     /* args[0] [NOT] IN (items); fn = equality of args[0]'s type, which is the items'; `negated` */
 };
 
 struct expr {
@@ -39,6 +39,8 @@ struct expr {
     uint16_t column;
     uint16_t param;
     struct datum value;
+    uint32_t nitems; /* EXPR_IN_LIST: constants, in the order in which they were written */
+    const struct datum *items;
 };
 
 struct expr *wr_expr_column(struct wr_arena *arena, uint16_t column, struct type type, bool nullable);
@@ -47,6 +49,9 @@ struct expr *wr_expr_call(struct wr_arena *arena, const struct fn *fn, struct ty
                           uint16_t nargs);
 struct expr *wr_expr_nary(struct wr_arena *arena, enum expr_kind kind, struct expr **args,
                           uint16_t nargs); /* bool result */
+/* The items are of arg's type and stay the caller's, in the arena. */
+struct expr *wr_expr_in_list(struct wr_arena *arena, const struct fn *equality, struct expr *arg,
+                             const struct datum *items, uint32_t n, bool negated);
 /* Structural equality (constants by identity; locations ignored). */
 bool wr_expr_equal(const struct expr *a, const struct expr *b);
 /* A copy whose columns are replaced: column c becomes a copy of map[c] (NULL entries must not occur). */

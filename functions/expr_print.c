@@ -10,20 +10,20 @@ struct printer {
 
 static void print_expr(struct printer *p, const struct expr *expr, bool nested);
 
-static void print_const(struct printer *p, const struct expr *expr)
+static void print_const(struct printer *p, const struct datum *value)
 {
-    uint8_t id = expr->value.type.id;
-    if (expr->value.null) {
+    uint8_t id = value->type.id;
+    if (value->null) {
         wr_buf_puts(p->buf, "NULL");
         return;
     }
     if (id == TYPE_BOOL) {
-        wr_buf_puts(p->buf, expr->value.b ? "true" : "false");
+        wr_buf_puts(p->buf, value->b ? "true" : "false");
         return;
     }
     bool number = wr_type_info(id)->category == 'N';
     struct wr_buf text = WR_BUF_INIT;
-    wr_value_out(&text, &expr->value, &(struct io_settings){NULL});
+    wr_value_out(&text, value, &(struct io_settings){NULL});
     if (!number)
         wr_buf_byte(p->buf, '\'');
     for (size_t i = 0; i < text.len; i++) {
@@ -38,10 +38,10 @@ static void print_const(struct printer *p, const struct expr *expr)
     wr_buf_free(&text);
 }
 
-static void print_list(struct printer *p, const struct expr *expr, uint16_t first, const char *separator, bool nested)
+static void print_list(struct printer *p, const struct expr *expr, const char *separator, bool nested)
 {
-    for (uint16_t i = first; i < expr->nargs; i++) {
-        if (i > first)
+    for (uint16_t i = 0; i < expr->nargs; i++) {
+        if (i)
             wr_buf_puts(p->buf, separator);
         print_expr(p, expr->args[i], nested);
     }
@@ -58,7 +58,7 @@ static void print_call(struct printer *p, const struct expr *expr, bool nested)
     }
     if (isalpha((unsigned char)name[0]) || name[0] == '_') {
         wr_buf_printf(p->buf, "%s(", name);
-        print_list(p, expr, 0, ", ", false);
+        print_list(p, expr, ", ", false);
         wr_buf_byte(p->buf, ')');
         return;
     }
@@ -109,7 +109,10 @@ static void print_test(struct printer *p, const struct expr *expr)
         print_expr(p, expr->args[1], true);
     } else if (expr->kind == EXPR_IN_LIST) {
         wr_buf_puts(p->buf, expr->negated ? " NOT IN (" : " IN (");
-        print_list(p, expr, 1, ", ", false);
+        for (uint32_t i = 0; i < expr->nitems; i++) {
+            wr_buf_puts(p->buf, i ? ", " : "");
+            print_const(p, &expr->items[i]);
+        }
         wr_buf_byte(p->buf, ')');
     }
 }
@@ -133,7 +136,7 @@ static void print_expr(struct printer *p, const struct expr *expr, bool nested)
         print_column(p, expr);
         break;
     case EXPR_CONST:
-        print_const(p, expr);
+        print_const(p, &expr->value);
         break;
     case EXPR_PARAM:
         wr_buf_printf(p->buf, "$%u", expr->param);
@@ -143,14 +146,14 @@ static void print_expr(struct printer *p, const struct expr *expr, bool nested)
         break;
     case EXPR_AND:
     case EXPR_OR:
-        print_list(p, expr, 0, expr->kind == EXPR_AND ? " AND " : " OR ", true);
+        print_list(p, expr, expr->kind == EXPR_AND ? " AND " : " OR ", true);
         break;
     case EXPR_CASE:
         print_case(p, expr);
         break;
     case EXPR_COALESCE:
         wr_buf_puts(p->buf, "COALESCE(");
-        print_list(p, expr, 0, ", ", false);
+        print_list(p, expr, ", ", false);
         wr_buf_byte(p->buf, ')');
         break;
     case EXPR_NOT:

@@ -98,7 +98,7 @@ enum cast_context { CAST_IMPLICIT, CAST_ASSIGNMENT, CAST_EXPLICIT };
 const struct fn *wr_fn_cast(struct type from, struct type to, enum cast_context context, bool *same);
 /* The type UNION/CASE/COALESCE/VALUES/IN give to these (PostgreSQL's select_common_type); false: 42804. `what` for
  * the message, e.g. "CASE". */
-bool wr_common_type(const struct type *types, uint16_t n, const char *what, struct type *out,
+bool wr_common_type(const struct type *types, uint32_t n, const char *what, struct type *out,
                     struct wr_error *err) WR_MUST;
 /* Typmod of a call's result: numeric casts keep theirs, else none. */
 struct type wr_fn_result_type(const struct fn *fn, const struct type *args, uint16_t nargs);

@@ -81,10 +81,10 @@ static bool common_mismatch(const char *what, struct type a, struct type b, stru
 }
 
 /* Typmod and display name survive only where all agree. */
-static void common_typmod(const struct type *types, uint16_t n, struct type *out)
+static void common_typmod(const struct type *types, uint32_t n, struct type *out)
 {
     bool all_same = true, all_varchar = true;
-    for (uint16_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         all_same &= wr_type_same(types[i], types[0]);
         all_varchar &= types[i].id == TYPE_TEXT && types[i].varchar;
     }
@@ -95,10 +95,10 @@ static void common_typmod(const struct type *types, uint16_t n, struct type *out
         out->precision = 0;
 }
 
-bool wr_common_type(const struct type *types, uint16_t n, const char *what, struct type *out, struct wr_error *err)
+bool wr_common_type(const struct type *types, uint32_t n, const char *what, struct type *out, struct wr_error *err)
 {
     struct type chosen = TYPE(TYPE_UNKNOWN);
-    for (uint16_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         if (types[i].id == TYPE_UNKNOWN || types[i].id == chosen.id)
             continue;
         const struct type_info *info = wr_type_info(chosen.id), *next = wr_type_info(types[i].id);
@@ -111,7 +111,7 @@ bool wr_common_type(const struct type *types, uint16_t n, const char *what, stru
     }
     if (chosen.id == TYPE_UNKNOWN)
         chosen = TYPE(TYPE_TEXT);
-    for (uint16_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++)
         if (!wr_can_coerce(types[i].id, chosen.id)) {
             char from[64], to[64];
             return wr_fail(err, ERR_CANNOT_COERCE, "%s could not convert type %s to %s", what,

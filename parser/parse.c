@@ -25,11 +25,11 @@ int wr_char_position(const char *text, int byte_offset)
 
 /* ---- limits */
 
-/* Depth of the tree is bounded by operator chains; only a list of VALUES may be longer in all. */
+/* Depth of the tree is bounded by operator chains; only lists (IN, VALUES) may be longer in all. */
 static bool check_size(const struct split *split, struct wr_error *err)
 {
     bool is_list = !strcmp(split->first, "insert") && split->has_values && !split->has_set_operation;
-    int64_t tokens = is_list ? split->chain : split->tokens;
+    int64_t tokens = is_list ? split->chain : split->tokens - split->listed;
     if (tokens <= PARSE_TOKENS_MAX)
         return true;
     wr_fail(err, ERR_TOO_COMPLEX, "statement too complex");

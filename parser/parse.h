@@ -3,7 +3,7 @@
  * libpg_query parses PostgreSQL; what RisingWave's dialect adds is found before by a recogniser over
  * pg_query_scan's tokens, recorded here, and overwritten with blanks (or a PostgreSQL word of the same length), so
  * that every location is a byte offset into the user's own text. Parsing runs on a thread with a deep stack;
- * statements with more than PARSE_TOKENS_MAX tokens are refused (54001), except INSERT ... VALUES.
+ * statements with more than PARSE_TOKENS_MAX tokens are refused (54001), but items of lists do not count.
  *
  * What PostgreSQL's grammar accepts with another meaning than RisingWave's is refused by name (0A000):
  * ASOF JOIN, FROM t EMIT, |x| lambdas. What is lifted out but has no implementation yet is refused by the

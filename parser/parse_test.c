@@ -349,6 +349,8 @@ static void test_size(void)
     pthread_create(&thread, &attr, on_small_stack, NULL);
     pthread_join(thread, NULL);
     check_parses(repeat("insert into t values (0, 'a', 1.5)", ", (1, 'abc', -2.5)", 100000, ""), true, "");
+    check_parses(repeat("select x in (0", ", -17", 100000, ")"), true, "");
+    check_parses(repeat("select x in (0", ", 1 + 1", 100000, ")"), false, "54001");
     check_parses(repeat("insert into t values (0", " + 1", 200000, ")"), false, "54001");
     check_parses(repeat("insert into t values (0)", " union values (1)", 200000, ""), false, "54001");
     check_parses(repeat("select 1", " + 1", 200000, ""), false, "54001");

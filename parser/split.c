@@ -9,7 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define LEVELS 256
+#define LEVELS      256
+#define ITEM_TOKENS 3 /* of an item: the comma or bracket before it, a sign, a constant */
 
 struct splitter {
     const char *text;
@@ -162,7 +163,9 @@ static void take_sign(struct splitter *s)
     } else if ((c == ')' || c == ']') && s->level > 0) {
         s->level--;
     } else if (c == ',') {
-        s->run[WR_MIN(s->level, LEVELS - 1)] = 0;
+        int64_t *run = &s->run[WR_MIN(s->level, LEVELS - 1)];
+        s->split->listed += *run <= ITEM_TOKENS ? *run : 0;
+        *run = 0;
     } else if (c == '|') {
         s->split->has_dialect = true;
     }

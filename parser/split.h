@@ -10,6 +10,7 @@ struct split {
     size_t next;  /* where to go on: behind the semicolon */
     bool has_semicolon;
     int64_t tokens; /* about as many as PostgreSQL's scanner finds */
+    int64_t listed; /* of them items of lists, of one word, number or literal each: they nest nothing */
     int64_t chain; /* longest run of tokens on one nesting level without a comma: bounds the depth of operator chains */
     bool has_values;        /* some word is VALUES */
     bool has_set_operation; /* UNION, INTERSECT or EXCEPT */

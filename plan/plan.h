@@ -57,8 +57,8 @@ struct plan_order {
 
 /* Constants of one type: what a column is compared with by = or IN. */
 struct plan_given {
-    uint16_t n;
-    struct expr **values;
+    uint32_t n;
+    const struct datum *values;
 };
 
 struct plan_agg {

@@ -175,7 +175,7 @@ bool bind_type_name(struct binder *binder, const PgQuery__TypeName *name, struct
 bool bind_coerce(struct binder *binder, struct expr **expr, struct type target, enum cast_context context) WR_MUST;
 /* For clauses: "argument of WHERE must be type boolean, not type integer". */
 bool bind_coerce_bool(struct binder *binder, struct expr **expr, const char *clause) WR_MUST;
-bool bind_coerce_common(struct binder *binder, struct expr **exprs, uint16_t n, const char *what,
+bool bind_coerce_common(struct binder *binder, struct expr **exprs, uint32_t n, const char *what,
                         struct type *type) WR_MUST;
 bool bind_coerce_unknown(struct binder *binder, struct expr **expr) WR_MUST; /* untyped literal or parameter -> text */
 bool bind_resolve_params(struct binder *binder) WR_MUST;
@@ -195,6 +195,8 @@ bool bind_a_expr(struct block *block, const PgQuery__AExpr *node, struct expr **
 bool bind_any_all(struct block *block, const PgQuery__AExpr *node, const char *op, struct expr **expr) WR_MUST;
 /* The comparison with a list that is a parameter, once for each of its items; other expressions as they are. */
 struct expr *bind_expand_list(struct wr_arena *arena, struct expr *expr, const struct datum *values, int n);
+/* OR (AND) of one expression's equalities (inequalities) with constants as [NOT] IN; other expressions as they are. */
+struct expr *bind_gather_list(struct wr_arena *arena, struct expr *expr);
 bool bind_call(struct block *block, const char *name, bool is_operator, struct expr **args, uint16_t nargs,
                int location, struct expr **expr) WR_MUST;
 bool bind_function(struct block *block, const PgQuery__FuncCall *call, struct expr **expr) WR_MUST;

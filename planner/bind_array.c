@@ -77,9 +77,7 @@ static bool bind_written(struct block *block, const PgQuery__AArrayExpr *node, b
         return true;
     if (!list->n)
         return bind_fail(binder, node->location, ERR_INDETERMINATE_DATATYPE, "cannot determine type of empty array");
-    if (list->n > UINT16_MAX)
-        return bind_fail(binder, node->location, ERR_TOO_COMPLEX, "too many items in ARRAY");
-    TRY(bind_coerce_common(binder, list->items, (uint16_t)list->n, "ARRAY", &type));
+    TRY(bind_coerce_common(binder, list->items, (uint32_t)list->n, "ARRAY", &type));
     for (size_t i = 0; i < list->n; i++)
         TRY(bind_coerce_unknown(binder, &list->items[i]));
     return true;
@@ -233,24 +231,17 @@ static struct expr *as_in_list(struct wr_arena *arena, enum expr_kind kind, stru
                                const struct fn *equality)
 {
     const char *op = kind == EXPR_OR ? "=" : "<>";
-    struct expr **args = WR_NEW_ARRAY(arena, struct expr *, n + 1);
-    bool nullable = tests[0]->args[0]->nullable;
+    struct datum *items = WR_NEW_ARRAY(arena, struct datum, n);
+    struct expr *left = tests[0]->args[0];
     for (uint32_t i = 0; i < n; i++) {
         struct wr_error err = WR_ERROR_INIT;
-        struct datum value;
         if (tests[i]->kind != EXPR_CALL || strcmp(tests[i]->fn->name, op) || tests[i]->fn != tests[0]->fn ||
-            !wr_expr_equal(tests[i]->args[0], tests[0]->args[0]) || !wr_expr_is_const(tests[i]->args[1]) ||
-            !wr_evaluate_const(arena, tests[i]->args[1], NULL, 0, &value, &err))
+            !wr_expr_equal(tests[i]->args[0], left) || !wr_expr_is_const(tests[i]->args[1]) ||
+            tests[i]->args[1]->type.id != left->type.id ||
+            !wr_evaluate_const(arena, tests[i]->args[1], NULL, 0, &items[i], &err))
             return NULL;
-        args[i + 1] = wr_expr_const(arena, &value);
-        nullable |= value.null;
     }
-    args[0] = tests[0]->args[0];
-    struct expr *in = wr_expr_nary(arena, EXPR_IN_LIST, args, (uint16_t)(n + 1));
-    in->fn = equality;
-    in->negated = kind == EXPR_AND;
-    in->nullable = nullable;
-    return in;
+    return wr_expr_in_list(arena, equality, left, items, n, kind == EXPR_AND);
 }
 
 static const struct fn *equality_of(const struct expr *test)
@@ -265,15 +256,25 @@ static const struct fn *equality_of(const struct expr *test)
 static struct expr *combine(struct wr_arena *arena, enum expr_kind kind, struct expr **tests, uint32_t n)
 {
     const uint32_t most = UINT16_MAX - 1;
-    if (n <= most) {
-        struct expr *in = as_in_list(arena, kind, tests, n, equality_of(tests[0]));
-        return in ? in : wr_expr_nary(arena, kind, tests, (uint16_t)n);
-    }
+    struct expr *in = as_in_list(arena, kind, tests, n, equality_of(tests[0]));
+    if (in)
+        return in;
+    if (n <= most)
+        return wr_expr_nary(arena, kind, tests, (uint16_t)n);
     uint32_t parts = (n + most - 1) / most;
     struct expr **groups = WR_NEW_ARRAY(arena, struct expr *, parts);
     for (uint32_t p = 0; p < parts; p++)
         groups[p] = combine(arena, kind, tests + p * most, WR_MIN(most, n - p * most));
     return wr_expr_nary(arena, kind, groups, (uint16_t)parts);
+}
+
+struct expr *bind_gather_list(struct wr_arena *arena, struct expr *expr)
+{
+    bool list = expr->nargs > 1 && expr->args[0]->kind == EXPR_CALL && expr->args[0]->nargs == 2;
+    struct expr *in =
+        list ? as_in_list(arena, (enum expr_kind)expr->kind, expr->args, expr->nargs, equality_of(expr->args[0]))
+             : NULL;
+    return in ? in : expr;
 }
 
 struct expr *bind_expand_list(struct wr_arena *arena, struct expr *expr, const struct datum *values, int n)

@@ -117,18 +117,18 @@ bool bind_coerce_unknown(struct binder *binder, struct expr **expr)
     return (*expr)->type.id != TYPE_UNKNOWN || bind_coerce(binder, expr, TYPE(TYPE_TEXT), CAST_IMPLICIT);
 }
 
-bool bind_coerce_common(struct binder *binder, struct expr **exprs, uint16_t n, const char *what, struct type *type)
+bool bind_coerce_common(struct binder *binder, struct expr **exprs, uint32_t n, const char *what, struct type *type)
 {
     struct type *types = WR_NEW_ARRAY(binder->arena, struct type, n);
-    for (uint16_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++)
         types[i] = exprs[i]->type;
     if (!wr_common_type(types, n, what, type, binder->err)) {
-        for (uint16_t i = 0; i < n; i++) /* the first that does not fit the first typed one */
+        for (uint32_t i = 0; i < n; i++) /* the first that does not fit the first typed one */
             if (types[i].id != TYPE_UNKNOWN && i > 0 && types[i].id != types[0].id)
                 return bind_at(binder, exprs[i]->location);
         return bind_at(binder, exprs[0]->location);
     }
-    for (uint16_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++)
         TRY(bind_coerce(binder, &exprs[i], *type, CAST_IMPLICIT));
     return true;
 }

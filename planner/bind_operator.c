@@ -94,8 +94,8 @@ static bool bind_between(struct block *block, const PgQuery__AExpr *node, struct
     return true;
 }
 
-/* All constants: one EXPR_IN_LIST. */
-static bool bind_in_constants(struct block *block, const PgQuery__AExpr *node, struct expr **args, uint16_t n,
+/* All constants: one EXPR_IN_LIST. args[0] is the left side. */
+static bool bind_in_constants(struct block *block, const PgQuery__AExpr *node, struct expr **args, uint32_t n,
                               bool negated, struct expr **expr)
 {
     struct binder *binder = block->binder;
@@ -104,19 +104,18 @@ static bool bind_in_constants(struct block *block, const PgQuery__AExpr *node, s
     const struct fn *fn = wr_fn_resolve("=", true, (struct type[]){type, type}, 2, casts, binder->err);
     if (!fn)
         return bind_at(binder, node->location);
-    for (uint16_t i = 0; i < n; i++)
+    struct datum *items = WR_NEW_ARRAY(binder->arena, struct datum, n);
+    for (uint32_t i = 0; i < n; i++)
         TRY(bind_coerce(binder, &args[i], casts[0], CAST_IMPLICIT));
-    for (uint16_t i = 1; i < n; i++) {
-        struct datum value;
+    for (uint32_t i = 1; i < n; i++) {
+        struct datum *item = &items[i - 1];
         if (args[i]->kind == EXPR_CONST)
-            continue;
-        if (!wr_evaluate_const(binder->arena, args[i], binder->planner->io, 0, &value, binder->err))
+            *item = args[i]->value;
+        else if (!wr_evaluate_const(binder->arena, args[i], binder->planner->io, 0, item, binder->err))
             return bind_at(binder, args[i]->location);
-        args[i] = wr_expr_const(binder->arena, &value);
+        item->type = args[i]->type;
     }
-    *expr = wr_expr_nary(binder->arena, EXPR_IN_LIST, args, n);
-    (*expr)->fn = fn;
-    (*expr)->negated = negated;
+    *expr = wr_expr_in_list(binder->arena, fn, args[0], items, n - 1, negated);
     return true;
 }
 
@@ -126,8 +125,6 @@ static bool bind_in_list(struct block *block, const PgQuery__AExpr *node, const 
     bool negated = !strcmp(name, "<>"), constant = true;
     struct wr_arena *arena = block->binder->arena;
     size_t n = list->n_items;
-    if (n + 1 > UINT16_MAX)
-        return bind_fail(block->binder, node->location, ERR_TOO_COMPLEX, "too many values in IN");
     struct expr **args = WR_NEW_ARRAY(arena, struct expr *, n + 1);
     TRY(bind_expr(block, node->lexpr, &args[0]));
     for (size_t i = 0; i < n; i++) {
@@ -135,12 +132,14 @@ static bool bind_in_list(struct block *block, const PgQuery__AExpr *node, const 
         constant &= args[i + 1]->kind == EXPR_CONST;
     }
     if (constant) {
-        TRY(bind_in_constants(block, node, args, (uint16_t)(n + 1), negated, expr));
+        TRY(bind_in_constants(block, node, args, (uint32_t)(n + 1), negated, expr));
         (*expr)->location = node->location;
         return true;
     }
+    if (n > UINT16_MAX)
+        return bind_fail(block->binder, node->location, ERR_TOO_COMPLEX, "too many values in IN");
     struct type type;
-    TRY(bind_coerce_common(block->binder, args, (uint16_t)(n + 1), "IN", &type));
+    TRY(bind_coerce_common(block->binder, args, (uint32_t)(n + 1), "IN", &type));
     struct expr **tests = WR_NEW_ARRAY(arena, struct expr *, n);
     for (size_t i = 0; i < n; i++)
         TRY(bind_pair(block, name, args[0], args[i + 1], node->location, &tests[i]));

@@ -15,14 +15,6 @@
 
 #define LOOKUP_KEYS_MAX 1024
 
-static bool all_constants(const struct expr *expr, uint16_t from)
-{
-    for (uint16_t i = from; i < expr->nargs; i++)
-        if (expr->args[i]->kind != EXPR_CONST || expr->args[i]->type.id != expr->args[0]->type.id)
-            return false;
-    return true;
-}
-
 /* Note such conditions; given[] is by column of the scan. */
 static void note_given(struct expr *expr, struct plan_given *given)
 {
@@ -31,8 +23,8 @@ static void note_given(struct expr *expr, struct plan_given *given)
             note_given(expr->args[i], given);
         return;
     }
-    if (expr->kind == EXPR_IN_LIST && !expr->negated && expr->args[0]->kind == EXPR_COLUMN && all_constants(expr, 1)) {
-        given[expr->args[0]->column] = (struct plan_given){(uint16_t)(expr->nargs - 1), expr->args + 1};
+    if (expr->kind == EXPR_IN_LIST && !expr->negated && expr->args[0]->kind == EXPR_COLUMN) {
+        given[expr->args[0]->column] = (struct plan_given){expr->nitems, expr->items};
         return;
     }
     if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "=") != 0)
@@ -40,7 +32,7 @@ static void note_given(struct expr *expr, struct plan_given *given)
     bool swapped = expr->args[0]->kind == EXPR_CONST;
     const struct expr *column = expr->args[swapped], *value = expr->args[!swapped];
     if (column->kind == EXPR_COLUMN && value->kind == EXPR_CONST && column->type.id == value->type.id)
-        given[column->column] = (struct plan_given){1, &expr->args[!swapped]};
+        given[column->column] = (struct plan_given){1, &value->value};
 }
 
 struct lookup {

@@ -116,19 +116,25 @@ struct params {
     int n;
 };
 
-static void set_expr(const struct params *params, struct expr **expr)
+/* Was there any? Then tests of one column that were written as a list may be one after all. */
+static bool set_expr(const struct params *params, struct expr **expr)
 {
     struct expr *at = *expr;
+    bool any = false;
     if (!at)
-        return;
+        return false;
     *expr = at = bind_expand_list(params->arena, at, params->values, params->n);
     if (at->kind == EXPR_PARAM && at->param <= params->n) {
         struct datum value = params->values[at->param - 1];
         value.type = at->type;
         *expr = wr_expr_const(params->arena, &value);
+        return true;
     }
     for (uint16_t i = 0; i < at->nargs; i++)
-        set_expr(params, &at->args[i]);
+        any |= set_expr(params, &at->args[i]);
+    if (any && (at->kind == EXPR_OR || at->kind == EXPR_AND))
+        *expr = bind_gather_list(params->arena, at);
+    return any;
 }
 
 static void set_plan(const struct params *params, struct plan *plan)
