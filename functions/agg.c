@@ -3,7 +3,7 @@
 #include "functions/resolve.h"
 
 static const struct agg_family *const families[] = {
-    &wr_agg_count_family,     &wr_agg_bool_family,        &wr_agg_sum_int_family,
+    &wr_agg_count_family,     &wr_agg_bool_family,        &wr_agg_bits_family,    &wr_agg_sum_int_family,
     &wr_agg_sum_float_family, &wr_agg_sum_numeric_family, &wr_agg_extreme_family,
 };
 

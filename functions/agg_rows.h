@@ -10,6 +10,7 @@ struct agg_family {
 };
 extern const struct agg_family wr_agg_count_family;
 extern const struct agg_family wr_agg_bool_family;
+extern const struct agg_family wr_agg_bits_family;
 extern const struct agg_family wr_agg_sum_int_family;
 extern const struct agg_family wr_agg_sum_float_family;
 extern const struct agg_family wr_agg_sum_numeric_family;

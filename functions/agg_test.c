@@ -291,6 +291,32 @@ static void test_counts(struct fixture *f)
     check_bytes(f);
 }
 
+static void test_bits(struct fixture *f)
+{
+    static const char *const names[] = {"bit_and", "bit_or", "bit_xor"};
+    static const char *const both[] = {"8", "-3", "-11"}, *const thrice[] = {"-4", "-4", "-4"};
+    for (size_t k = 0; k < WR_COUNT(names); k++) {
+        open_agg(f, names[k], TYPE_INT4);
+        CHECK_STR(text_of(result(f)), "NULL");
+        add(f, int4(12), 1);
+        add(f, int4(-7), 1);
+        add(f, (struct datum){.type = TYPE(TYPE_INT4), .null = true}, 1);
+        CHECK_STR(text_of(result(f)), both[k]);
+        check_bytes(f);
+        add(f, int4(12), -1);
+        add(f, int4(-7), -1);
+        check_empty(f);
+        close_agg(f);
+        open_agg(f, names[k], TYPE_INT8);
+        add(f, int8(INT64_MIN), 2);
+        add(f, int8(-4), 3);
+        add(f, int8(INT64_MIN), -2);
+        CHECK_STR(text_of(result(f)), thrice[k]);
+        check_bytes(f);
+        close_agg(f);
+    }
+}
+
 /* What a state owns outside of its bytes is told, and no more than that: it is charged. */
 static void test_heap(struct fixture *f)
 {
@@ -340,6 +366,7 @@ int main(void)
     test_numeric(&f);
     test_extreme(&f);
     test_counts(&f);
+    test_bits(&f);
     test_heap(&f);
     test_resolve();
     wr_arena_reset(&f.arena);

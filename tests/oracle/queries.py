@@ -214,6 +214,9 @@ class QueryMaker:
             if name == "avg" and t != "double precision":
                 result = "numeric"
             return Column(f"{name}({arg.sql}){filter}", result, False if result != "bigint" else True)
+        if kind == 8 and r.random() < 0.4:
+            t = r.choice(["integer", "bigint"])
+            return Column(f"{r.choice(['bit_and', 'bit_or', 'bit_xor'])}({expression(r, scope, t, 1).sql}){filter}", t, True)
         if kind == 8:
             return Column(f"{r.choice(['bool_and', 'bool_or'])}({expression(r, scope, 'boolean', 1).sql}){filter}", "boolean", True)
         types = [t for t in ORDERED if t != "boolean" and of_type(scope, [t])] or ["integer"]
