@@ -863,10 +863,11 @@ static void test_hostile(void)
 
 static void test_deep(void)
 {
-    size_t n = 200000;
-    char *text = wr_malloc(n + 64);
+    static const char head[] = "{\"id\":1,\"v\":";
+    size_t len = strlen(head), n = 200000;
+    char *text = wr_malloc(len + n);
     struct memory *m = memory_new("PLAIN", "id int key, v jsonb", NULL);
-    size_t len = (size_t)sprintf(text, "{\"id\":1,\"v\":");
+    memcpy(text, head, len);
     memset(text + len, '[', n);
     feed(m, 0, 0, NULL, 0, text, len + n);
     CHECK_INT(m->ndead, 1);

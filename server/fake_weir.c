@@ -302,14 +302,14 @@ static void set(weir_session *session, const char *text)
         (void)(sscanf(text, "%*s %63s %*s %255s", name, value) < 2);
     for (int i = 0; i < session->n_settings; i++)
         if (!strcasecmp(session->settings[i].name, name)) {
-            strcpy(session->settings[i].value, value);
+            snprintf(session->settings[i].value, sizeof session->settings[i].value, "%s", value);
             return;
         }
     if (session->n_settings == 16)
         return;
     struct setting *setting = &session->settings[session->n_settings++];
-    strcpy(setting->name, name);
-    strcpy(setting->value, value);
+    snprintf(setting->name, sizeof setting->name, "%s", name);
+    snprintf(setting->value, sizeof setting->value, "%s", value);
 }
 
 static const char *end_transaction(weir_session *session, bool commit)
@@ -396,7 +396,7 @@ static weir_code act(weir_result *result, weir_error *error)
     if (weir_statement_columns(statement) == 0)
         result->rows = 0;
     if (tag)
-        strcpy(result->tag, tag);
+        snprintf(result->tag, sizeof result->tag, "%s", tag);
     return WEIR_OK;
 }
 

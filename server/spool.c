@@ -33,9 +33,11 @@ static void spool(struct connection *connection, struct portal *portal)
         keep_row(connection, portal);
     }
     if (code == WEIR_ROW) {
-        strcpy(portal->spool_error.sqlstate, ERR_CONFIG_LIMIT);
-        strcpy(portal->spool_error.message, "too many rows are left in a cursor that another statement interrupted");
-        strcpy(portal->spool_error.hint, "Read it to its end first.");
+        portal->spool_error = (weir_error){
+            .sqlstate = ERR_CONFIG_LIMIT,
+            .message = "too many rows are left in a cursor that another statement interrupted",
+            .hint = "Read it to its end first.",
+        };
         code = WEIR_ERROR;
     }
     portal->spooled = true;

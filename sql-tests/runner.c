@@ -47,7 +47,7 @@ static char *for_postgres(const char *sql)
         *to++ = *at++;
     }
     if (!strcasecmp(text, "flush"))
-        strcpy(text, ";");
+        text[0] = ';', text[1] = '\0';
     return text;
 }
 

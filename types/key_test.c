@@ -30,9 +30,9 @@ static struct datum value_of(uint8_t type_id, const char *text)
 static const char *hex(const char *bytes, size_t len)
 {
     static char text[1000];
+    text[0] = '\0';
     for (size_t i = 0; i < len && 2 * i + 2 < sizeof text; i++)
-        sprintf(text + 2 * i, "%02x", (uint8_t)bytes[i]);
-    text[2 * len] = '\0';
+        snprintf(text + 2 * i, 3, "%02x", (uint8_t)bytes[i]);
     return text;
 }
 
@@ -81,10 +81,10 @@ static struct datum random_value(uint8_t type_id)
     char text[64];
     switch (type_id) {
     case TYPE_INT4:
-        sprintf(text, "%d", (int)(rnd() % 100) - 50);
+        snprintf(text, sizeof text, "%d", (int)(rnd() % 100) - 50);
         return value_of(type_id, text);
     case TYPE_TEXT:
-        sprintf(text, "%.*s", (int)(rnd() % 6), "abcabc");
+        snprintf(text, sizeof text, "%.*s", (int)(rnd() % 6), "abcabc");
         return value_of(type_id, text);
     default:
         return value_of(type_id, rnd() % 7 ? texts[rnd() % 8] : NULL);

@@ -190,11 +190,9 @@ static struct timezone *load_named(const char *name)
         size_t len = strcspn(at, "/");
         if (!find_entry(path, at, len, part, sizeof part))
             return NULL;
-        size_t used = strlen(path);
-        if (used + strlen(part) + 2 > sizeof path)
+        size_t used = strlen(path), room = sizeof path - used;
+        if ((size_t)snprintf(path + used, room, "/%s", part) >= room)
             return NULL;
-        path[used] = '/';
-        strcpy(path + used + 1, part);
         at += len + (at[len] == '/');
     }
     snprintf(spelling, sizeof spelling, "%.*s", ZONE_NAME_MAX - 1, path + strlen(ZONE_ROOT "/"));
@@ -286,7 +284,7 @@ int32_t wr_timezone_offset(const struct timezone *zone, int64_t seconds, char *a
 {
     if (!zone) {
         if (abbrev)
-            strcpy(abbrev, "UTC");
+            snprintf(abbrev, TIMEZONE_ABBREV_MAX, "UTC");
         return 0;
     }
     uint32_t n = transitions_until(zone, seconds);

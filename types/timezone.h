@@ -12,7 +12,8 @@ struct timezone;
  * "-3:30": here + is EAST), or "" / "UTC". NULL if there is none. Cached for the life of the process; thread-safe. */
 const struct timezone *wr_timezone_find(const char *name);
 const char *wr_timezone_name(const struct timezone *timezone); /* canonical spelling; NULL zone is "UTC" */
-/* Seconds east of Greenwich at that instant. abbrev (may be NULL) receives a NUL-terminated abbreviation. */
+/* Seconds east of Greenwich at that instant. abbrev (TIMEZONE_ABBREV_MAX bytes, or NULL) receives the abbreviation,
+ * NUL-terminated. */
 int32_t wr_timezone_offset(const struct timezone *timezone, int64_t unix_seconds, char *abbrev);
 /* Offset for a local wall clock reading (seconds as if UTC), resolved as PostgreSQL does: in a gap the offset before
  * the change is taken, in an overlap the one after (standard time). */

@@ -2,9 +2,11 @@
 #include "types/timezone_rule.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "types/datetime.h"
+#include "types/timezone.h"
 
 static bool take_name(const char **at, char *to)
 {
@@ -128,6 +130,6 @@ int32_t wr_zone_rule_offset(const struct zone_rule *rule, int64_t seconds, char 
         daylight = start < end ? seconds >= start && seconds < end : seconds >= start || seconds < end;
     }
     if (abbrev)
-        strcpy(abbrev, daylight ? rule->daylight_name : rule->standard_name);
+        snprintf(abbrev, TIMEZONE_ABBREV_MAX, "%s", daylight ? rule->daylight_name : rule->standard_name);
     return daylight ? rule->daylight : rule->standard;
 }

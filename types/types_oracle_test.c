@@ -124,50 +124,41 @@ static void check_list(const char *type_name, struct type type, const char *cons
         check_io(type_name, type, *texts);
 }
 
-/* Break a text a little. */
-static void mutate(char *text, size_t size)
+/* The text, a little broken. */
+static char *mutated(const char *text)
 {
     static const char bytes[] = "0123456789.-+eE: /\"\\{}[],tTnf";
-    size_t len = strlen(text);
-    uint64_t how = below(3);
-    size_t at = len ? below(len) : 0;
-    if (how == 0 && len)
-        memmove(text + at, text + at + 1, len - at);
-    else if (how == 1 && len)
-        text[at] = bytes[below(sizeof bytes - 1)];
-    else if (len + 2 < size) {
-        memmove(text + at + 1, text + at, len - at + 1);
-        text[at] = bytes[below(sizeof bytes - 1)];
-    }
+    int len = (int)strlen(text), at = len ? (int)below((uint64_t)len) : 0;
+    char byte = bytes[below(sizeof bytes - 1)];
+    uint64_t how = len ? below(3) : 2;
+    if (how == 0)
+        return wr_arena_printf(&arena, "%.*s%s", at, text, text + at + 1);
+    return wr_arena_printf(&arena, "%.*s%c%s", at, text, byte, text + at + (how == 1));
 }
 
 /* --- numbers ------------------------------------------------------------------------------------------------------ */
 
-static void random_digits(char **at, int n)
+static char *random_digits(int n)
 {
     bool nines = below(8) == 0, zeros = below(8) == 0;
+    char *digits = wr_arena_zalloc(&arena, (size_t)n + 1);
     for (int i = 0; i < n; i++)
-        *(*at)++ = (char)(nines ? '9' : zeros && i ? '0' : '0' + below(10));
+        digits[i] = (char)(nines ? '9' : zeros && i ? '0' : '0' + below(10));
+    return digits;
 }
 
-static void random_numeric(char *to, int most)
+static char *random_numeric(int most)
 {
     static const char *const words[] = {"NaN", "Infinity", "-Infinity", "0",   "0.00", "1",
                                         "-1",  "1.0",      "10",        "0.1", "0.5",  "-0.5"};
-    if (below(12) == 0) {
-        strcpy(to, words[below(WR_COUNT(words))]);
-        return;
-    }
-    if (below(3) == 0)
-        *to++ = '-';
-    random_digits(&to, 1 + (int)below((uint64_t)most));
-    if (below(3)) {
-        *to++ = '.';
-        random_digits(&to, 1 + (int)below((uint64_t)most));
-    }
-    *to = '\0';
+    if (below(12) == 0)
+        return wr_arena_printf(&arena, "%s", words[below(WR_COUNT(words))]);
+    const char *sign = below(3) ? "" : "-", *point = below(3) ? "." : "", *exponent = "";
+    const char *whole = random_digits(1 + (int)below((uint64_t)most));
+    const char *fraction = *point ? random_digits(1 + (int)below((uint64_t)most)) : "";
     if (below(10) == 0)
-        sprintf(to, "e%d", (int)below(40) - 20);
+        exponent = wr_arena_printf(&arena, "e%d", (int)below(40) - 20);
+    return wr_arena_printf(&arena, "%s%s%s%s%s", sign, whole, point, fraction, exponent);
 }
 
 typedef bool binary_op(struct wr_arena *, struct str, struct str, struct str *, struct wr_error *);
@@ -313,15 +304,13 @@ static const struct {
 
 static void check_numeric_math(void)
 {
-    char a[400], b[400];
-    random_numeric(a, below(4) ? 8 : 60);
-    random_numeric(b, below(4) ? 8 : 60);
+    const char *a = random_numeric(below(4) ? 8 : 60), *b = random_numeric(below(4) ? 8 : 60);
     for (size_t i = 0; i < WR_COUNT(binary_ops); i++)
         check_binary_op(binary_ops[i].sql, binary_ops[i].op, a, b);
     for (size_t i = 0; i < WR_COUNT(unary_ops); i++)
         check_unary_op(unary_ops[i].sql, unary_ops[i].op, a);
-    random_numeric(a, 3);
-    random_numeric(b, 3);
+    a = random_numeric(3);
+    b = random_numeric(3);
     check_unary_op("select exp($1)", wr_numeric_exp, a);
     check_binary_op("select power($1, $2)", wr_numeric_power, a, b);
     check_binary_op("select log($1, $2)", wr_numeric_log, a, b);
@@ -330,22 +319,21 @@ static void check_numeric_math(void)
 static void check_sum(void)
 {
     static struct answer answer;
-    char list[4000], *at = list, text[200];
+    const char *list = "";
     struct numeric_sum sum, copy;
     struct wr_buf buf = WR_BUF_INIT, bytes = WR_BUF_INIT;
     struct wr_error err = WR_ERROR_INIT;
     struct str value, result;
     wr_numeric_sum_init(&sum);
-    *at++ = '{';
     for (int i = 0, n = 1 + (int)below(6); i < n; i++) {
-        random_numeric(text, 12);
+        const char *text = random_numeric(12);
         CHECK(numeric_of(text, &value));
         wr_numeric_sum_add(&sum, value, 1);
-        at += sprintf(at, "%s%s", i ? "," : "", text);
+        list = wr_arena_printf(&arena, "%s%s%s", list, i ? "," : "{", text);
     }
-    strcpy(at, "}");
+    list = wr_arena_printf(&arena, "%s}", list);
     for (int i = 0; i < 5; i++) { /* what comes and goes leaves no trace */
-        random_numeric(text, 30);
+        const char *text = random_numeric(30);
         CHECK(numeric_of(text, &value));
         wr_numeric_sum_add(&sum, value, 3);
         wr_numeric_sum_add(&sum, value, -2);
@@ -379,7 +367,7 @@ static void check_sum(void)
 static void check_order(const char *type_name, struct type type, const char *a, const char *b)
 {
     static struct answer answer;
-    char sql[200], input[1000], ours[16];
+    char sql[200], input[1000];
     const char *values[] = {a, b};
     Oid oids[] = {25, 25};
     struct wr_error err;
@@ -393,8 +381,8 @@ static void check_order(const char *type_name, struct type type, const char *a, 
     ask(sql, 2, values, oids, 0, &answer);
     int theirs = atoi(answer.text);
     snprintf(input, sizeof input, "%s order: %.300s , %.300s", type_name, a, b);
-    sprintf(ours, "%d", wr_value_cmp(&x, &y));
-    CHECK(atoi(ours) == theirs || !fprintf(stderr, "%s ours %s\n", input, ours));
+    int ours = wr_value_cmp(&x, &y);
+    CHECK(ours == theirs || !fprintf(stderr, "%s ours %d\n", input, ours));
     for (int descending = 0; descending < 2; descending++) {
         struct wr_buf key_x = WR_BUF_INIT, key_y = WR_BUF_INIT;
         wr_key_put(&key_x, &x, descending, false);
@@ -409,7 +397,7 @@ static void check_order(const char *type_name, struct type type, const char *a, 
 
 /* --- doubles ------------------------------------------------------------------------------------------------------ */
 
-static void random_double(char *to)
+static char *random_double(void)
 {
     double value;
     uint64_t bits = rnd();
@@ -418,15 +406,54 @@ static void random_double(char *to)
         value = (double)(int64_t)below(1ull << below(62)) / (double)(1 + below(1000));
     if (below(6) == 0)
         value = (double)below(1ull << 53) * 1e6;
-    sprintf(to, "%.*g", (int)(1 + below(17)), value);
+    return wr_arena_printf(&arena, "%.*g", (int)(1 + below(17)), value);
 }
 
 /* --- dates -------------------------------------------------------------------------------------------------------- */
 
-static void random_stamp(char *to)
+static char *random_date(void)
 {
     static const char *const months[] = {"Jan", "february", "Mar",  "APR", "may", "June",
                                          "jul", "Aug",      "Sept", "oct", "Nov", "Dec"};
+    static const char *const years[] = {"0001", "1582", "4713", "9999", "12345", "2000", "1900"};
+    int month = 1 + (int)below(12), day = 1 + (int)below(31);
+    const char *year = wr_arena_printf(&arena, "%04d", (int)(below(3) ? 1990 + below(60) : 1 + below(2500)));
+    if (below(10) == 0)
+        year = years[below(WR_COUNT(years))];
+    switch (below(8)) {
+    case 0:
+        return wr_arena_printf(&arena, "%d %s %s", day, months[month - 1], year);
+    case 1:
+        return wr_arena_printf(&arena, "%s %d, %s", months[month - 1], day, year);
+    case 2:
+        return wr_arena_printf(&arena, "%d/%d/%s", month, day, year);
+    case 3:
+        return wr_arena_printf(&arena, "%d-%s-%s", day, months[month - 1], year);
+    case 4:
+        return wr_arena_printf(&arena, "%.4s%02d%02d", year, month, day);
+    default:
+        return wr_arena_printf(&arena, "%s-%02d-%02d", year, month, day);
+    }
+}
+
+static char *random_clock(void)
+{
+    int hour = (int)below(25), minute = (int)below(60), second = (int)below(61);
+    switch (below(5)) {
+    case 0:
+        return "";
+    case 1:
+        return wr_arena_printf(&arena, " %02d:%02d", hour, minute);
+    case 2:
+        return wr_arena_printf(&arena, " %d:%02d:%02d %s", hour % 13, minute, second, below(2) ? "AM" : "PM");
+    default:
+        return wr_arena_printf(&arena, "%c%02d:%02d:%02d.%0*d", below(2) ? ' ' : 'T', hour % 24, minute, second % 60,
+                               (int)(1 + below(8)), (int)below(10000));
+    }
+}
+
+static char *random_stamp(void)
+{
     static const char *const zones[] = {"",
                                         "Z",
                                         "+02",
@@ -439,46 +466,9 @@ static void random_stamp(char *to)
                                         "+14:59:59",
                                         " America/New_York",
                                         " PDT"};
-    static const char *const years[] = {"0001", "1582", "4713", "9999", "12345", "2000", "1900"};
-    char year[16], date[64], clock[64] = "";
-    int month = 1 + (int)below(12), day = 1 + (int)below(31);
-    sprintf(year, "%04d", (int)(below(3) ? 1990 + below(60) : 1 + below(2500)));
-    if (below(10) == 0)
-        strcpy(year, years[below(WR_COUNT(years))]);
-    switch (below(8)) {
-    case 0:
-        sprintf(date, "%d %s %s", day, months[month - 1], year);
-        break;
-    case 1:
-        sprintf(date, "%s %d, %s", months[month - 1], day, year);
-        break;
-    case 2:
-        sprintf(date, "%d/%d/%s", month, day, year);
-        break;
-    case 3:
-        sprintf(date, "%d-%s-%s", day, months[month - 1], year);
-        break;
-    case 4:
-        sprintf(date, "%.4s%02d%02d", year, month, day);
-        break;
-    default:
-        sprintf(date, "%s-%02d-%02d", year, month, day);
-    }
-    switch (below(5)) {
-    case 0:
-        break;
-    case 1:
-        sprintf(clock, " %02d:%02d", (int)below(25), (int)below(60));
-        break;
-    case 2:
-        sprintf(clock, " %d:%02d:%02d %s", (int)below(13), (int)below(60), (int)below(61), below(2) ? "AM" : "PM");
-        break;
-    default:
-        sprintf(clock, "%c%02d:%02d:%02d.%0*d", below(2) ? ' ' : 'T', (int)below(24), (int)below(60), (int)below(60),
-                (int)(1 + below(8)), (int)below(10000));
-    }
-    sprintf(to, "%s%s%s%s", date, clock, *clock && below(2) ? zones[below(WR_COUNT(zones))] : "",
-            below(20) ? "" : " BC");
+    const char *date = random_date(), *clock = random_clock();
+    return wr_arena_printf(&arena, "%s%s%s%s", date, clock, *clock && below(2) ? zones[below(WR_COUNT(zones))] : "",
+                           below(20) ? "" : " BC");
 }
 
 static void check_fields(const char *text)
@@ -535,11 +525,11 @@ static void check_zones(void)
                                         "Australia/Lord_Howe", "America/Sao_Paulo", "UTC",
                                         "Europe/Dublin",       "Africa/Casablanca", "Asia/Tehran",
                                         "Pacific/Apia",        "America/St_Johns",  "Antarctica/Troll"};
-    char text[100];
     set_zone(names[below(WR_COUNT(names))]);
     for (int i = 0; i < 20; i++) {
-        sprintf(text, "%d-%02d-%02d %02d:%02d:%02d%s", (int)(1850 + below(300)), (int)(1 + below(12)),
-                (int)(1 + below(28)), (int)below(24), (int)below(60), (int)below(60), below(2) ? "" : "Z");
+        const char *text =
+            wr_arena_printf(&arena, "%d-%02d-%02d %02d:%02d:%02d%s", (int)(1850 + below(300)), (int)(1 + below(12)),
+                            (int)(1 + below(28)), (int)below(24), (int)below(60), (int)below(60), below(2) ? "" : "Z");
         check_io("timestamptz", TYPE(TYPE_TIMESTAMPTZ), text);
     }
     set_zone("UTC");
@@ -550,11 +540,10 @@ static void check_changes(void)
 {
     static const char *const days[] = {"2024-03-31", "2024-10-27", "1946-04-14",
                                        "2050-03-27", "2050-10-30", "1893-04-01"};
-    char text[100];
     set_zone("Europe/Berlin");
     for (size_t d = 0; d < WR_COUNT(days); d++)
         for (int quarter = 0; quarter < 20; quarter++) {
-            sprintf(text, "%s %02d:%02d:00", days[d], quarter / 4, quarter % 4 * 15);
+            const char *text = wr_arena_printf(&arena, "%s %02d:%02d:00", days[d], quarter / 4, quarter % 4 * 15);
             check_io("timestamptz", TYPE(TYPE_TIMESTAMPTZ), text);
         }
     set_zone("UTC");
@@ -562,7 +551,7 @@ static void check_changes(void)
 
 /* --- jsonb -------------------------------------------------------------------------------------------------------- */
 
-static char *random_json(char *to, int depth)
+static void put_json(struct wr_buf *to, int depth)
 {
     static const char *const leaves[] = {"null",
                                          "true",
@@ -583,39 +572,45 @@ static char *random_json(char *to, int depth)
                                          "\"\\/\\b\\f\""};
     static const char *const keys[] = {"a", "b", "bb", "aa", "", "c", "\\u0061", "ab\\tc"};
     uint64_t kind = depth > 3 ? 0 : below(4);
-    if (kind < 2)
-        return to + sprintf(to, "%s", leaves[below(WR_COUNT(leaves))]);
-    bool object = kind == 2;
-    *to++ = object ? '{' : '[';
-    for (int i = 0, n = (int)below(5); i < n; i++) {
-        to += sprintf(to, "%s", i ? (below(2) ? ", " : ",") : below(3) ? "" : " ");
-        if (object)
-            to += sprintf(to, "\"%s\"%s", keys[below(WR_COUNT(keys))], below(2) ? ":" : " : ");
-        to = random_json(to, depth + 1);
+    if (kind < 2) {
+        wr_buf_puts(to, leaves[below(WR_COUNT(leaves))]);
+        return;
     }
-    *to++ = object ? '}' : ']';
-    *to = '\0';
-    return to;
+    bool object = kind == 2;
+    wr_buf_byte(to, object ? '{' : '[');
+    for (int i = 0, n = (int)below(5); i < n; i++) {
+        wr_buf_puts(to, i ? (below(2) ? ", " : ",") : below(3) ? "" : " ");
+        if (object)
+            wr_buf_printf(to, "\"%s\"%s", keys[below(WR_COUNT(keys))], below(2) ? ":" : " : ");
+        put_json(to, depth + 1);
+    }
+    wr_buf_byte(to, object ? '}' : ']');
+}
+
+static char *random_json(int depth)
+{
+    struct wr_buf buf = WR_BUF_INIT;
+    put_json(&buf, depth);
+    char *text = wr_arena_strdup(&arena, wr_buf_cstr(&buf));
+    wr_buf_free(&buf);
+    return text;
 }
 
 static void check_json(void)
 {
-    static char text[100000], other[100000];
+    const char *text = random_json(0), *other = random_json(2);
     static struct answer answer;
     Oid oids[] = {3802, 3802};
     struct wr_error err;
     struct str a, b;
-    random_json(text, 0);
     check_io("jsonb", TYPE(TYPE_JSONB), text);
-    random_json(other, 2);
     const char *values[] = {text, other};
     if (wr_jsonb_parse(&arena, text, strlen(text), &a, &err) &&
         wr_jsonb_parse(&arena, other, strlen(other), &b, &err)) {
         ask("select ($1 = $2)::int", 2, values, oids, 0, &answer);
         CHECK_INT(wr_jsonb_eq(a, b), atoi(answer.text));
     }
-    mutate(text, sizeof text);
-    check_io("jsonb", TYPE(TYPE_JSONB), text);
+    check_io("jsonb", TYPE(TYPE_JSONB), mutated(text));
 }
 
 /* --- lists -------------------------------------------------------------------------------------------------------- */
@@ -923,20 +918,16 @@ static void check_chosen(void)
 
 static void check_random(void)
 {
-    char a[1000], b[1000];
-    random_numeric(a, below(5) ? 10 : 100);
-    random_numeric(b, below(5) ? 10 : 100);
+    const char *a = random_numeric(below(5) ? 10 : 100), *b = random_numeric(below(5) ? 10 : 100);
     check_io("numeric", TYPE(TYPE_NUMERIC), a);
     check_order("numeric", TYPE(TYPE_NUMERIC), a, b);
-    mutate(a, sizeof a);
-    check_io("numeric", TYPE(TYPE_NUMERIC), a);
-    random_double(a);
-    random_double(b);
+    check_io("numeric", TYPE(TYPE_NUMERIC), mutated(a));
+    a = random_double();
+    b = random_double();
     check_io("float8", TYPE(TYPE_FLOAT8), a);
     check_order("float8", TYPE(TYPE_FLOAT8), a, b);
-    mutate(a, sizeof a);
-    check_io("float8", TYPE(TYPE_FLOAT8), a);
-    random_stamp(a);
+    check_io("float8", TYPE(TYPE_FLOAT8), mutated(a));
+    a = random_stamp();
     check_io("timestamp", TYPE(TYPE_TIMESTAMP), a);
     check_io("timestamptz", TYPE(TYPE_TIMESTAMPTZ), a);
     check_io("date", TYPE(TYPE_DATE), a);

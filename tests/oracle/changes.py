@@ -116,7 +116,8 @@ class Table:
         if r.random() < 0.4:
             where = f"EXISTS (SELECT 1 FROM {other.name} AS o WHERE o.{theirs} = {self.name}.{mine} AND {condition(r, other.scope('o.'), 0)})"
         if r.random() < 0.4:
-            return f"DELETE FROM {self.name} WHERE {where} AND {condition(r, self.scope(self.name + '.'), 1)} AND {condition(r, self.scope(self.name + '.'), 1)}"
+            own = self.scope(self.name + ".")
+            return f"DELETE FROM {self.name} WHERE {where} AND {condition(r, own, 1)} AND {condition(r, own, 1)}"
         return f"UPDATE {self.name} SET {mine} = mod(COALESCE((SELECT max({theirs}) FROM {other.name}), 0) + {r.randint(-3, 3)}, 100) WHERE {where}"
 
     def delete(self, r):
@@ -145,7 +146,8 @@ class Table:
                 e = f"({e} + 0.0::double precision)"
             names.append(c)
             items.append(f"COALESCE({e}, {literal(r, type)})" if not_null else e)
-        return f"INSERT INTO {self.name} ({', '.join(names)}) SELECT {', '.join(items)} FROM {other.name} WHERE {condition(r, scope, 1)} AND {condition(r, scope, 1)}"
+        rows = f"SELECT {', '.join(items)} FROM {other.name} WHERE {condition(r, scope, 1)} AND {condition(r, scope, 1)}"
+        return f"INSERT INTO {self.name} ({', '.join(names)}) {rows}"
 
     def statement(self, r, tables):
         kind = r.randint(0, 20)

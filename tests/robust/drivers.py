@@ -83,7 +83,8 @@ def types(weir):
                 with c.cursor(binary=True) as cur:
                     equal(len(cur.execute("SELECT * FROM kept").fetchall()), len(values), f"{name}: rows in binary")
                 c.execute("DROP TABLE kept")
-        for name, bad in (("int", "x"), ("int", "99999999999"), ("date", "2024-02-30"), ("timestamptz", "soon"), ("boolean", "perhaps"), ("jsonb", "{"), ("numeric", "1.2.3"), ("bytea", "\\xf")):
+        for name, bad in (("int", "x"), ("int", "99999999999"), ("date", "2024-02-30"), ("timestamptz", "soon"), ("boolean", "perhaps"), ("jsonb", "{"),
+                          ("numeric", "1.2.3"), ("bytea", "\\xf")):
             state = sqlstate(c, f"SELECT %s::{name}", (bad,))
             check(state in ("22P02", "22003", "22008", "22007", "22023"), f"{name} from {bad!r}: {state}")
         equal(sqlstate(c, "SELECT %s::text", (b"\xff".decode("latin1"),)), None, "latin1 as UTF-8")
@@ -118,9 +119,13 @@ def bad_binary(weir):
         ready(1)
         for n in range(1500 if FULL else 400):
             oid = rng.choice(oids)
-            value = rng.choice([rng.randbytes(rng.choice([0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 16, 17, 40])), b"\0" * rng.randrange(20), b"\xff" * rng.randrange(20),
-                                struct.pack("!hhhh", 32767, 0, 0, 0), struct.pack("!hhhHh", 1, 32767, 0, 16383, 9999), struct.pack("!hhhHh", 1, 0, 0, 0, -1), b"\x01{", b"\x01[1,2", b"\x02{}"])
-            s.sendall(message(b"P", b"\0SELECT $1\0" + struct.pack("!HI", 1, oid)) + message(b"B", b"\0\0" + struct.pack("!HHHi", 1, 1, 1, len(value)) + value + struct.pack("!HH", 1, rng.randrange(2)))
+            value = rng.choice([rng.randbytes(rng.choice([0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 16, 17, 40])), b"\0" * rng.randrange(20),
+                                b"\xff" * rng.randrange(20),
+                                struct.pack("!hhhh", 32767, 0, 0, 0), struct.pack("!hhhHh", 1, 32767, 0, 16383, 9999), struct.pack("!hhhHh", 1, 0, 0, 0, -1),
+                                b"\x01{", b"\x01[1,2", b"\x02{}"])
+            s.sendall(message(b"P", b"\0SELECT $1\0" + struct.pack("!HI", 1, oid)))
+            bound = struct.pack("!HHHi", 1, 1, 1, len(value)) + value + struct.pack("!HH", 1, rng.randrange(2))
+            s.sendall(message(b"B", b"\0\0" + bound)
                       + message(b"E", b"\0" + struct.pack("!i", 0)) + message(b"S", b""))
             got = ready(1)
             for state in got or ["ok"]:
@@ -450,15 +455,21 @@ def transactions(weir):
 CONNECT = [
     # psycopg, SQLAlchemy
     "select pg_catalog.version()", "select current_schema()", "show standard_conforming_strings", "show transaction isolation level",
-    "SELECT t.typname AS name, t.oid AS oid, t.typarray AS array_oid, t.oid::regtype::text AS regtype, t.typdelim AS delimiter FROM pg_type t WHERE t.oid = to_regtype('hstore')",
+    "SELECT t.typname AS name, t.oid AS oid, t.typarray AS array_oid, t.oid::regtype::text AS regtype, t.typdelim AS delimiter "
+    "FROM pg_type t WHERE t.oid = to_regtype('hstore')",
     # JDBC
-    "SET extra_float_digits = 3", "SET application_name = 'PostgreSQL JDBC Driver'", "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", "SHOW TRANSACTION ISOLATION LEVEL", "select current_database()", "SELECT 1",
+    "SET extra_float_digits = 3", "SET application_name = 'PostgreSQL JDBC Driver'", "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+    "SHOW TRANSACTION ISOLATION LEVEL", "select current_database()", "SELECT 1",
     # asyncpg, pgx, node-postgres, npgsql
-    "SET client_encoding = 'UTF8'", "SET client_min_messages TO warning", "SET TIME ZONE 'UTC'", "SET datestyle = 'ISO'", "set names 'utf8'", "-- ping", "select 1;", ";", "SET intervalstyle = 'iso_8601'",
+    "SET client_encoding = 'UTF8'", "SET client_min_messages TO warning", "SET TIME ZONE 'UTC'", "SET datestyle = 'ISO'", "set names 'utf8'", "-- ping",
+    "select 1;", ";", "SET intervalstyle = 'iso_8601'",
     "BEGIN READ ONLY", "COMMIT", "BEGIN ISOLATION LEVEL SERIALIZABLE", "ROLLBACK", "START TRANSACTION", "END", "ABORT",
-    "DISCARD ALL", "RESET ALL", "DEALLOCATE ALL", "CLOSE ALL", "UNLISTEN *", "SELECT pg_advisory_unlock_all()", "SET SESSION AUTHORIZATION DEFAULT", "RESET SESSION AUTHORIZATION",
-    "SELECT nspname FROM pg_namespace", "SELECT pg_is_in_recovery()", "SELECT set_config('search_path', 'public', false)", "SELECT current_setting('server_version_num')",
-    "SELECT oid, typname FROM pg_type WHERE typname = 'jsonb'", "SELECT * FROM information_schema.tables", "SELECT * FROM pg_tables", "SHOW server_version", "SAVEPOINT a", "PREPARE TRANSACTION 'x'",
+    "DISCARD ALL", "RESET ALL", "DEALLOCATE ALL", "CLOSE ALL", "UNLISTEN *", "SELECT pg_advisory_unlock_all()", "SET SESSION AUTHORIZATION DEFAULT",
+    "RESET SESSION AUTHORIZATION",
+    "SELECT nspname FROM pg_namespace", "SELECT pg_is_in_recovery()", "SELECT set_config('search_path', 'public', false)",
+    "SELECT current_setting('server_version_num')",
+    "SELECT oid, typname FROM pg_type WHERE typname = 'jsonb'", "SELECT * FROM information_schema.tables", "SELECT * FROM pg_tables", "SHOW server_version",
+    "SAVEPOINT a", "PREPARE TRANSACTION 'x'",
 ]
 
 
@@ -475,7 +486,8 @@ def at_connect(weir):
         equal(c.execute("SELECT 1").fetchone(), (1,), "after what drivers say at connect")
     for state, sql in refused:
         print(f"at connect: {state} {sql[:100]}")
-    for options in (dict(options="-c statement_timeout=5s -c search_path=public"), dict(application_name="é 'x'"), dict(client_encoding="utf8"), dict(sslmode="prefer"), dict(gssencmode="disable")):
+    for options in (dict(options="-c statement_timeout=5s -c search_path=public"), dict(application_name="é 'x'"), dict(client_encoding="utf8"),
+                    dict(sslmode="prefer"), dict(gssencmode="disable")):
         with connect(weir, **options) as c:
             equal(c.execute("SELECT 1").fetchone(), (1,), f"connect with {options}")
     for options in (dict(dbname="nope"), dict(client_encoding="latin1"), dict(options="-c nonsense"), dict(sslmode="require")):

@@ -14,7 +14,8 @@ CREATE TABLE a (id int PRIMARY KEY, k int, name text NOT NULL, price numeric(10,
     x double precision, j jsonb, raw bytea, big bigint DEFAULT 7);
 CREATE TABLE b (k int, v text);
 INSERT INTO a VALUES (1, 1, 'one', 1.5, '2024-01-01 10:00+00', '2024-02-29', true, 0.5, '{"p": [1, {"q": null}]}', '\\x00ff', 1),
-    (2, 1, 'two', NULL, NULL, NULL, false, 'NaN', 'null', NULL, NULL), (3, NULL, '', -0.01, 'infinity', '-infinity', NULL, '-Infinity', '[]', '', -9223372036854775808);
+    (2, 1, 'two', NULL, NULL, NULL, false, 'NaN', 'null', NULL, NULL), (3, NULL, '', -0.01, 'infinity', '-infinity', NULL, '-Infinity', '[]', '',
+    -9223372036854775808);
 INSERT INTO b VALUES (1, 'x'), (NULL, NULL), (2, 'é');
 CREATE MATERIALIZED VIEW m AS SELECT k, count(*) AS n, sum(price) AS s FROM a GROUP BY k;
 CREATE VIEW v AS SELECT * FROM m WHERE n > 0;
@@ -23,7 +24,8 @@ CORPUS = [
     "SELECT a.id, b.v FROM a JOIN b ON a.k = b.k WHERE a.price > 1.0 AND b.v LIKE 'x%' ORDER BY 1 DESC LIMIT 10 OFFSET 1",
     "SELECT k, count(*), sum(price), avg(x), min(name), max(at) FILTER (WHERE ok), count(DISTINCT name) FROM a GROUP BY k HAVING count(*) > 1",
     "SELECT * FROM a LEFT JOIN b USING (k) WHERE a.id IN (SELECT k FROM b) OR NOT EXISTS (SELECT 1 FROM b WHERE b.k = a.id)",
-    "WITH t AS (SELECT k, row_number() OVER (PARTITION BY k ORDER BY id DESC) AS r FROM a), u AS (SELECT * FROM t WHERE r <= 2) SELECT * FROM u UNION ALL SELECT 1, 2",
+    "WITH t AS (SELECT k, row_number() OVER (PARTITION BY k ORDER BY id DESC) AS r FROM a), u AS (SELECT * FROM t WHERE r <= 2) "
+    "SELECT * FROM u UNION ALL SELECT 1, 2",
     "SELECT CASE WHEN ok THEN name ELSE upper(name) || 'x' END, coalesce(price, 0)::int, id BETWEEN 1 AND 2, name IS NOT NULL FROM a",
     "SELECT extract(year FROM at), date_trunc('month', at), at + interval '1 day 2 hours', day - 3, to_char(at, 'YYYY-MM-DD HH24:MI:SS') FROM a",
     "SELECT j -> 'p' ->> 0, j #>> '{p,1,q}', j @> '{}', jsonb_typeof(j) FROM a",
@@ -236,7 +238,8 @@ def monsters(weir):
 
 def names(weir):
     link = weir.link(timeout=120)
-    for i, name in enumerate(['"', "'", "a b", "é", "日本", "select", "A", ";", "--", "/*", "\\", "%s", "$1", "x" * 63, "..", "\n", "\t", "🦦" * 15, "/etc", "{}", "\x01"]):
+    for i, name in enumerate(['"', "'", "a b", "é", "日本", "select", "A", ";", "--", "/*", "\\", "%s", "$1", "x" * 63, "..", "\n", "\t", "🦦" * 15, "/etc",
+                              "{}", "\x01"]):
         quoted = '"' + name.replace('"', '""') + '"'
         for sql in (f"CREATE TABLE {quoted} ({quoted} int PRIMARY KEY, v text)", f"INSERT INTO {quoted} VALUES (1, 'x'), (2, NULL)",
                     f"CREATE MATERIALIZED VIEW mv{i} AS SELECT {quoted}, count(*) AS n FROM {quoted} GROUP BY {quoted}",
@@ -269,8 +272,10 @@ def options(weir):
     link = weir.link(timeout=60)
     rng = random.Random(3)
     keys = {"source": ["connector", "topic", "properties.bootstrap.server", "scan.startup.mode", "rows_per_second", "event_num", "nexmark.event.num",
-                       "nexmark.table.type", "path", "match_pattern", "properties.group.id", "scan.startup.timestamp.millis", "nonsense", "fields.id.start", "fields.id.kind"],
-            "sink": ["connector", "type", "primary_key", "topic", "properties.bootstrap.server", "force_append_only", "nonsense", "properties.linger.ms", "path"]}
+                       "nexmark.table.type", "path", "match_pattern", "properties.group.id", "scan.startup.timestamp.millis", "nonsense", "fields.id.start",
+                       "fields.id.kind"],
+            "sink": ["connector", "type", "primary_key", "topic", "properties.bootstrap.server", "force_append_only", "nonsense", "properties.linger.ms",
+                     "path"]}
     connectors = {"source": ["kafka", "datagen", "nexmark", "file", "embedded", "nope", ""], "sink": ["kafka", "blackhole", "file", "clickhouse", ""]}
     n = 0
     for kind, names_ in connectors.items():
@@ -290,7 +295,8 @@ def options(weir):
                 n += 1
                 got = sqlstate(link, sql)
                 check(got is None or not got.startswith("XX"), f"{sql[:300]}: {got}")
-    for sql in ("CREATE SOURCE oo (id int)", "CREATE SOURCE oo WITH (connector = 'kafka')", "CREATE SINK oo FROM m", "CREATE SINK oo FROM nothing WITH (connector = 'blackhole')",
+    for sql in ("CREATE SOURCE oo (id int)", "CREATE SOURCE oo WITH (connector = 'kafka')", "CREATE SINK oo FROM m",
+                "CREATE SINK oo FROM nothing WITH (connector = 'blackhole')",
                 "CREATE SOURCE oo (id int) WITH (connector)", "CREATE SOURCE oo (id int) WITH (connector = 5)",
                 "CREATE SOURCE oo (id int) WITH (connector = 'kafka', connector = 'datagen')"):
         got = sqlstate(link, sql)
@@ -321,7 +327,8 @@ def texts(weir):
     rng = random.Random(5)
     for _ in range(300 if FULL else 60):
         try:
-            link.copy_in(rng.choice(["COPY b FROM STDIN", "COPY b FROM STDIN WITH (FORMAT csv)", "COPY a FROM STDIN", "COPY a (id, name, j) FROM STDIN CSV QUOTE '\"'"]),
+            link.copy_in(rng.choice(["COPY b FROM STDIN", "COPY b FROM STDIN WITH (FORMAT csv)", "COPY a FROM STDIN",
+                                     "COPY a (id, name, j) FROM STDIN CSV QUOTE '\"'"]),
                          [rng.randbytes(rng.randrange(200)) if rng.random() < 0.5 else
                           bytes(rng.choice(b"0123456789\t\n\\N\"',.{}[]x") for _ in range(200)) for _ in range(rng.randrange(5))])
         except SqlError as e:
@@ -349,11 +356,14 @@ def packets(rng):
             data[rng.randrange(len(data))] = rng.randrange(256)
         return bytes(data)
     out = bytearray()
-    sql = rng.choice([b"SELECT 1", b"SELECT * FROM a", b"SELECT $1::int", b"INSERT INTO b VALUES ($1, $2)", b"COPY b FROM STDIN", b"BEGIN", b"", b"SELECT 1; SELECT 2"])
+    sql = rng.choice([b"SELECT 1", b"SELECT * FROM a", b"SELECT $1::int", b"INSERT INTO b VALUES ($1, $2)", b"COPY b FROM STDIN", b"BEGIN", b"",
+                      b"SELECT 1; SELECT 2"])
     for _ in range(rng.randrange(1, 12)):
         kind = rng.choice([b"Q", b"P", b"B", b"D", b"E", b"C", b"S", b"H", b"d", b"c", b"f", b"F", b"p", b"X", bytes([rng.randrange(256)])])
-        body = {b"Q": sql + b"\0", b"P": rng.choice([b"\0", b"s\0"]) + sql + b"\0" + struct.pack("!H", rng.choice([0, 1, 2, 65535])) + struct.pack("!I", rng.choice([23, 25, 0, 9999])),
-                b"B": b"\0" + rng.choice([b"\0", b"s\0"]) + struct.pack("!HHHi", 1, rng.choice([0, 1, 7]), rng.choice([0, 1, 2, 65535]), rng.choice([-1, 1, 4, -5, 2**31 - 1])) + rng.randbytes(rng.randrange(12)) + b"\0\0",
+        types = struct.pack("!HI", rng.choice([0, 1, 2, 65535]), rng.choice([23, 25, 0, 9999]))
+        values = struct.pack("!HHHi", 1, rng.choice([0, 1, 7]), rng.choice([0, 1, 2, 65535]), rng.choice([-1, 1, 4, -5, 2**31 - 1]))
+        body = {b"Q": sql + b"\0", b"P": rng.choice([b"\0", b"s\0"]) + sql + b"\0" + types,
+                b"B": b"\0" + rng.choice([b"\0", b"s\0"]) + values + rng.randbytes(rng.randrange(12)) + b"\0\0",
                 b"D": rng.choice([b"S\0", b"P\0", b"Ss\0", b"X\0"]), b"E": b"\0" + struct.pack("!i", rng.choice([0, 1, -1, 2**31 - 1])),
                 b"C": rng.choice([b"S\0", b"P\0", b"Ss\0"]), b"d": rng.randbytes(rng.randrange(50)), b"f": b"why\0"}.get(kind, b"")
         if rng.random() < 0.3 and body:
