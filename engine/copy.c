@@ -94,8 +94,7 @@ bool wr_copy_run(struct weir_statement *statement, const struct datum *params, s
     const char *form = form_not_there(stmt);
     if (form)
         return wr_fail_at(err, wr_char_position(statement->text, statement->parsed->location),
-                          ERR_FEATURE_NOT_SUPPORTED, "%s is not supported yet", form) ||
-               wr_fail_hint(err, "COPY ... FROM STDIN is, as psql's \\copy ... FROM uses it.");
+                          ERR_FEATURE_NOT_SUPPORTED, "%s is not supported yet", form);
     struct catalog *catalog = wr_session_catalog(session);
     struct copy_in *copy = wr_calloc(1, sizeof *copy);
     copy->session = session;

@@ -116,6 +116,8 @@ static bool listed(struct answer *answer, const struct object *object, const cha
     const char *all = strstr(kinds, "'v'"); /* sinks are no relations: only the list of everything has them */
     if (object->kind == OBJECT_SINK && (!all || all > end))
         return false;
+    if (object->kind == OBJECT_INDEX) /* nobody is granted anything on one */
+        return false;
     if (!at || at > end || !matches(name, object->name) || !matches(schema, object->schema))
         return false;
     return schema || !strcmp(object->schema, "public");

@@ -304,18 +304,6 @@ static int count_params(struct weir_statement *statement)
     return params.highest;
 }
 
-static bool not_supported(struct weir_statement *statement, struct wr_error *err)
-{
-    const char *text = statement->parsed->text;
-    size_t len = text ? strcspn(text, " \t\n;(") : 0;
-    char word[32];
-    snprintf(word, sizeof word, "%.*s", (int)WR_MIN(len, sizeof word - 1), text ? text : "");
-    for (char *c = word; *c; c++)
-        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-    return wr_fail_at(err, wr_char_position(statement->text, statement->parsed->location), ERR_FEATURE_NOT_SUPPORTED,
-                      "this form of %s is not supported yet", word);
-}
-
 static bool in_failed_transaction(struct weir_session *session, const struct statement_class *cls, struct wr_error *err)
 {
     return session->state == 'E' && !(cls && cls->ends_transaction) && !wr_transaction_failed(err);
@@ -353,7 +341,7 @@ static bool prepare_here(struct weir_statement *statement, struct source_text *t
     if (in_failed_transaction(statement->session, statement->cls, err))
         return false;
     if (!statement->cls)
-        return not_supported(statement, err);
+        return wr_statement_not_supported(statement, err);
     TRY(set_param_types(statement, oids, n, err));
     int count = WR_MAX(WR_MIN(count_params(statement), PARAMS_MAX), n);
     if (statement->cls->describe) {

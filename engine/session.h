@@ -237,5 +237,7 @@ const char *wr_driver_sql(struct wr_arena *arena, const char *text);
 bool wr_psql_describe(struct weir_statement *statement);
 bool wr_psql_run(struct weir_statement *statement, struct weir_result *result, bool *handled,
                  struct wr_error *err) WR_MUST;
+/* not_supported.c: refuses it by its name; false. */
+bool wr_statement_not_supported(struct weir_statement *statement, struct wr_error *err);
 
 #endif

@@ -532,9 +532,23 @@ static void settings(struct system_rows *rows)
     for (size_t i = 0; i < wr_settings_count(); i++) {
         const char *name, *value, *doc;
         wr_setting_at(rows->session, i, &name, &value, &doc);
-        const struct datum values[] = {sys_text(name),   sys_text(value),    none(),
-                                       sys_text("weir"), sys_text(doc),      none(),
-                                       sys_text("user"), sys_text("string"), sys_text("default")};
+        const struct datum values[] = {sys_text(name),
+                                       sys_text(value),
+                                       none(),
+                                       sys_text("weir"),
+                                       sys_text(doc),
+                                       none(),
+                                       sys_text("user"),
+                                       sys_text("string"),
+                                       sys_text("default"),
+                                       none(),
+                                       none(),
+                                       none(),
+                                       none(),
+                                       none(),
+                                       none(),
+                                       none(),
+                                       no()};
         wr_system_add(rows, values);
     }
 }
@@ -671,7 +685,8 @@ static const struct system_relation relations[] = {
      "Empty: text is ordered by code point.", NULL},
     {PG, "pg_settings",
      "name text key, setting text, unit text, category text, short_desc text, extra_desc text, context text, "
-     "vartype text, source text",
+     "vartype text, source text, min_val text, max_val text, enumvals text, boot_val text, reset_val text, "
+     "sourcefile text, sourceline int, pending_restart boolean",
      "Session settings.", settings},
     {PG, "pg_tables",
      "schemaname text, tablename text, tableowner text, tablespace text, hasindexes boolean, hasrules boolean, "
@@ -685,6 +700,26 @@ static const struct system_relation relations[] = {
     {PG, "pg_indexes", "schemaname text, tablename text, indexname text, tablespace text, indexdef text",
      "The indexes of primary keys.", index_views},
     {PG, "pg_auth_members", "roleid bigint, member bigint, grantor bigint, admin_option boolean", "Empty.", NULL},
+    {PG, "pg_largeobject_metadata", "oid bigint key, lomowner bigint, lomacl text", "Empty.", NULL},
+    {PG, "pg_locks",
+     "locktype text, database bigint, relation bigint, page int, tuple int, virtualxid text, transactionid text, "
+     "classid bigint, objid bigint, objsubid int, virtualtransaction text, pid int, mode text, granted boolean, "
+     "fastpath boolean, waitstart timestamptz",
+     "Empty: nothing waits for a lock.", NULL},
+    {PG, "pg_stat_gssapi", "pid int, gss_authenticated boolean, principal text, encrypted boolean", "Empty.", NULL},
+    {PG, "pg_ts_config", "oid bigint key, cfgname text, cfgnamespace bigint, cfgowner bigint, cfgparser bigint",
+     "Empty.", NULL},
+    {PG, "pg_ts_dict",
+     "oid bigint key, dictname text, dictnamespace bigint, dictowner bigint, dicttemplate bigint, dictinitoption text",
+     "Empty.", NULL},
+    {PG, "pg_ts_parser",
+     "oid bigint key, prsname text, prsnamespace bigint, prsstart bigint, prstoken bigint, prsend bigint, "
+     "prsheadline bigint, prslextype bigint",
+     "Empty.", NULL},
+    {PG, "pg_ts_template", "oid bigint key, tmplname text, tmplnamespace bigint, tmplinit bigint, tmpllexize bigint",
+     "Empty.", NULL},
+    {PG, "pg_user_mappings", "umid bigint, srvid bigint, srvname text, umuser bigint, usename text, umoptions text",
+     "Empty.", NULL},
     {PG, "pg_conversion", "oid bigint key, conname text, connamespace bigint", "Empty.", NULL},
     {PG, "pg_db_role_setting", "setdatabase bigint key, setrole bigint key, setconfig text", "Empty.", NULL},
     {PG, "pg_default_acl",

@@ -208,7 +208,7 @@ static bool bind_elements(struct create *c, const PgQuery__CreateStmt *node)
         if (element->node_case == PG_QUERY__NODE__NODE_COLUMN_DEF)
             TRY(bind_column_def(c, element->column_def));
         else if (element->node_case != PG_QUERY__NODE__NODE_CONSTRAINT)
-            return bind_unsupported(c->binder, -1, "LIKE in CREATE TABLE");
+            return bind_unsupported(c->binder, element->table_like_clause->relation->location, "LIKE in CREATE TABLE");
     }
     for (size_t i = 0; i < node->n_table_elts; i++)
         if (node->table_elts[i]->node_case == PG_QUERY__NODE__NODE_CONSTRAINT)
@@ -225,13 +225,13 @@ static bool check_clauses(struct create *c, const PgQuery__CreateStmt *node)
     if (st->n_includes)
         return bind_unsupported(c->binder, st->includes[0].location, "INCLUDE");
     if (st->star_columns)
-        return bind_unsupported(c->binder, -1, "a column list of *");
+        return bind_unsupported(c->binder, node->relation->location, "a column list of *");
     if (st->on_conflict == CONFLICT_IGNORE || st->on_conflict == CONFLICT_DO_UPDATE_IF_NOT_NULL)
         return bind_unsupported(c->binder, st->on_conflict_location, "this ON CONFLICT behaviour");
     if (st->temporary)
-        return bind_unsupported(c->binder, -1, "a temporary table");
+        return bind_unsupported(c->binder, node->relation->location, "a temporary table");
     if (node->n_inh_relations || node->partspec || node->partbound)
-        return bind_unsupported(c->binder, -1, "inheritance or partitioning");
+        return bind_unsupported(c->binder, node->relation->location, "inheritance or partitioning");
     if (!has_connector(st) && st->kind == STMT_CREATE_TABLE)
         TRY(bind_check_storage_options(c->binder, st));
     return bind_check_clauses(c->binder, st);

@@ -227,7 +227,7 @@ static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, 
     if (node->on_conflict_clause)
         return bind_unsupported(binder, node->on_conflict_clause->location, "INSERT ... ON CONFLICT");
     if (node->n_returning_list)
-        return bind_unsupported(binder, -1, "RETURNING");
+        return bind_unsupported(binder, bind_location(node->returning_list[0]->res_target->val), "RETURNING");
     TRY(check_target(binder, node->relation, "insert into", table));
     struct insert in = {.binder = binder, .table = *table, .nvisible = visible_columns(*table)};
     in.defaults = WR_NEW_ARRAY(binder->arena, struct expr *, in.nvisible);
@@ -331,7 +331,7 @@ static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, 
     struct block block = {.binder = binder};
     struct others others = {node->n_from_clause, node->from_clause};
     if (node->n_returning_list)
-        return bind_unsupported(binder, -1, "RETURNING");
+        return bind_unsupported(binder, bind_location(node->returning_list[0]->res_target->val), "RETURNING");
     TRY(check_target(binder, node->relation, "update", table));
     if (node->with_clause)
         TRY(bind_with(binder, node->with_clause, NULL));
@@ -361,7 +361,7 @@ static bool bind_delete(struct binder *binder, const PgQuery__DeleteStmt *node, 
     struct block block = {.binder = binder};
     struct others others = {node->n_using_clause, node->using_clause};
     if (node->n_returning_list)
-        return bind_unsupported(binder, -1, "RETURNING");
+        return bind_unsupported(binder, bind_location(node->returning_list[0]->res_target->val), "RETURNING");
     TRY(check_target(binder, node->relation, "delete from", table));
     if (node->with_clause)
         TRY(bind_with(binder, node->with_clause, NULL));

@@ -244,7 +244,7 @@ bool bind_from_item(struct block *block, const PgQuery__Node *node, struct sourc
     case PG_QUERY__NODE__NODE_RANGE_FUNCTION:
         return bind_range_function(binder, node->range_function);
     case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE:
-        return bind_unsupported(binder, -1, "TABLESAMPLE");
+        return bind_unsupported(binder, node->range_table_sample->location, "TABLESAMPLE");
     default:
         return bind_unsupported(binder, -1, "this FROM item");
     }

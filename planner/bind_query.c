@@ -633,11 +633,11 @@ static bool build_correlated(struct select *s)
 static bool check_supported(struct binder *binder, const PgQuery__SelectStmt *node)
 {
     if (node->into_clause)
-        return bind_unsupported(binder, -1, "SELECT INTO");
+        return bind_unsupported(binder, node->into_clause->rel->location, "SELECT INTO");
     if (node->n_locking_clause)
         return bind_unsupported(binder, -1, "FOR UPDATE");
     if (node->n_window_clause)
-        return bind_unsupported(binder, -1, "WINDOW");
+        return bind_unsupported(binder, node->window_clause[0]->window_def->location, "WINDOW");
     if (node->group_distinct)
         return bind_unsupported(binder, -1, "GROUP BY DISTINCT");
     return true;

@@ -78,7 +78,7 @@ bool bind_type_name(struct binder *binder, const PgQuery__TypeName *name, struct
     memset(type, 0, sizeof(*type));
     if (!wr_type_by_name(word, type)) {
         if (is_known(word))
-            return bind_unsupported(binder, name->location, "type %s", word);
+            return bind_unsupported(binder, name->location, "type %s", !strcmp(word, "bpchar") ? "character" : word);
         return bind_fail(binder, name->location, ERR_UNDEFINED_OBJECT, "type \"%s\" does not exist", word);
     }
     return apply_typmods(binder, name, type);

@@ -152,6 +152,7 @@ def test_startup(server):
     check(kinds(raw.until(b"Z")).endswith("KZ"), "session after SSL and GSS were refused")
     for body, code, want in [
         (b"user\0root\0database\0other\0\0", 196608, ("3D000", 'database "other" does not exist')),
+        (b"user\0root\0replication\0database\0\0", 196608, ("0A000", "replication connections are not supported yet")),
         (b"\0", 196608, ("28000", "no PostgreSQL user name specified in startup packet")),
         (b"user\0root\0\0", 131072, ("0A000", "unsupported frontend protocol 2.0: server supports 3.0 to 3.0")),
         (b"user\0root\0client_encoding\0latin1\0\0", 196608,

@@ -118,6 +118,11 @@ static bool check_who(struct connection *connection, const struct wire_startup *
         wr_reply_fatal(connection, "28000", "no PostgreSQL user name specified in startup packet");
         return false;
     }
+    const char *replication = param(startup, "replication"); /* false, off, no, 0: an ordinary session */
+    if (replication && *replication && !strchr("fFnN0", *replication) && strncasecmp(replication, "of", 2) != 0) {
+        wr_reply_fatal(connection, ERR_FEATURE_NOT_SUPPORTED, "replication connections are not supported yet");
+        return false;
+    }
     if (database && *database && strcmp(database, DATABASE) != 0) {
         wr_reply_fatal(connection, "3D000", "database \"%s\" does not exist", database);
         return false;
