@@ -114,7 +114,7 @@ bool bind_where(struct block *block, const PgQuery__Node *where, struct correlat
         TRY(bind_coerce_bool(binder, &expr, n > 1 ? "AND" : block->clause));
         if (block->nscalars) {
             flush_filter(block, conds, &nconds);
-            TRY(attach_where_scalars(block, (struct expr **[]){&expr}, 1));
+            TRY(attach_where_scalars(block, (struct expr * *[]){&expr}, 1));
         }
         if (has_outer(expr) || is_for_join(corr, expr)) {
             TRY(add_correlated(block, corr, expr));
