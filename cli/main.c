@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 
 /* Read by jemalloc at start. Freed pages go back soon, and few arenas keep little each: the memory limit is about what
- * the process holds, not only about what we count (L5). */
+ * the process holds, not only about what we count (law L5). */
 extern const char *malloc_conf;
 __attribute__((visibility("default"))) const char *malloc_conf =
     "background_thread:true,dirty_decay_ms:100,muzzy_decay_ms:0,narenas:4";

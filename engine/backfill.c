@@ -1,4 +1,4 @@
-/* Backfill: new views and sinks catch up with what is there while everything else goes on (L6).
+/* Backfill: new views and sinks catch up with what is there while everything else goes on (law L6).
  *
  *   1 build    dataflows of their own, run by this thread, state in a detached commit
  *   2 tap      (loop) commit; from this very commit a snapshot, and taps on the relations read record every later delta

@@ -1,4 +1,4 @@
-/* CREATE INDEX: rows of a table or materialized view by some of their columns, kept once for joins and lookups (D4).
+/* CREATE INDEX: rows of a table or materialized view by some of their columns, kept once for joins and lookups.
  *
  * An index is an object with a query like a view, SELECT its columns FROM the relation, made by a backfill and changed
  * with every epoch; only its root differs (executor/op_index.c). Its columns have the ids they have in the relation. */

@@ -1,4 +1,4 @@
-/* System relations kept in traces (L4): weir_catalog.errors, the rows whose expressions fail in live views, with
+/* System relations kept in traces (law L4): weir_catalog.errors, the rows whose expressions fail in live views, with
  * weights, gone when the row goes; weir_catalog.dead_letters, the messages that could not be decoded. */
 #include "engine/engine.h"
 

@@ -1,4 +1,4 @@
-/* The epoch loop (D2): take what sources and sessions have, run every operator once, commit on the beat. */
+/* The epoch loop: take what sources and sessions have, run every operator once, commit on the beat. */
 #include "engine/engine.h"
 
 #include <stdarg.h>
@@ -319,7 +319,7 @@ static void note_offsets(struct live_source *input, const struct source_chunk *c
     input->offsets_dirty = true;
 }
 
-/* Memory is short (L5): sources wait while there is something to commit, and trickle when there is not. */
+/* Memory is short (law L5): sources wait while there is something to commit, and trickle when there is not. */
 static int chunks_to_take(weir_db *db)
 {
     if (wr_budget_pressure(&db->budget) < SOURCE_PRESSURE_PERCENT)

@@ -1,4 +1,4 @@
-/* SELECT: the same dataflow as a view's, run once over a snapshot with state in memory (L7).
+/* SELECT: the same dataflow as a view's, run once over a snapshot with state in memory (law L7).
  *
  * A query that streams its rows runs on a thread of its own and hands chunks over through a short queue, so a slow
  * client holds back the query, not the server. DML collects on the calling thread. */

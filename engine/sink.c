@@ -1,4 +1,4 @@
-/* Sink runners: deliver what commits owe a sink, in order, exactly once (D11).
+/* Sink runners: deliver what commits owe a sink, in order, exactly once (law L3).
  *
  * A thread per sink reads the output log behind the last delivered record and hands what waits to the connector, as one
  * transaction: a sink slower than the commits makes bigger ones. A record's number is commit << 16 | part: the last one

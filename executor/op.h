@@ -10,20 +10,30 @@
  *
  * C1  Law: over any cut of the input into chunks and epochs, the sum of all outputs equals the batch answer on the sum
  * of all inputs. After flush() it holds exactly; between steps of one epoch an operator may lag (it may hold its output
- * back until flush), never be wrong for ever. C2  Determinism: same inputs in the same cut, same state and outputs
- * after flush. No clock, no randomness; ties and representatives are decided by encodings (the row's bytes), never by
- * arrival. C3  The batch passed to step() and everything it points to is valid during the call only. What is kept is
- * copied. C4  Emitted batches may point into the operator's own state: it must not move or free that memory while emit
- * runs. C5  Weights: any non-zero integer; a batch may hold cancelling rows. Zero-weight rows should not be emitted. C6
- * No I/O other than state lookups; no blocking but in exchange; no locks. C7  Memory kept beyond a call is charged to
- * worker->state_pool. When wr_worker_pressed() the framework calls the operator's relieve() just before its step(): it
- * seals its dirty entries into worker->commit and drops clean ones. An operator may call its own seal at any time (its
- * dirty entries then live in the trace, not in RAM). Without a trace (one-shot queries) memory beyond the limit is the
- * error 53200, raised by the framework. C8  Errors: step/flush/seal return false only for fatal ones (I/O, cancel,
- * memory), with worker->error filled. An expression that fails on a row is data: wr_op_eval_errors() (law L4). C9
- * One-shot dataflows (worker->one_shot): ad-hoc SELECT. No traces. All rows of the right input of a join, flush
- * included, arrive before the first of its left input; every input arrives once; outputs must then need no retraction:
- *     (a join emits final rows only, an aggregate emits at flush only), so results can be streamed.
+ * back until flush), never be wrong for ever.
+ *
+ * C2  Determinism: same inputs in the same cut, same state and outputs after flush. No clock, no randomness; ties and
+ * representatives are decided by encodings (the row's bytes), never by arrival.
+ *
+ * C3  The batch passed to step() and everything it points to is valid during the call only. What is kept is copied.
+ *
+ * C4  Emitted batches may point into the operator's own state: it must not move or free that memory while emit runs.
+ *
+ * C5  Weights: any non-zero integer; a batch may hold cancelling rows. Zero-weight rows should not be emitted.
+ *
+ * C6  No I/O other than state lookups; no blocking but in exchange; no locks.
+ *
+ * C7  Memory kept beyond a call is charged to worker->state_pool. When wr_worker_pressed() the framework calls the
+ * operator's relieve() just before its step(): it seals its dirty entries into worker->commit and drops clean ones. An
+ * operator may call its own seal at any time (its dirty entries then live in the trace, not in RAM). Without a trace
+ * (one-shot queries) memory beyond the limit is the error 53200, raised by the framework.
+ *
+ * C8  Errors: step/flush/seal return false only for fatal ones (I/O, cancel, memory), with worker->error filled. An
+ * expression that fails on a row is data: wr_op_eval_errors() (law L4).
+ *
+ * C9  One-shot dataflows (worker->one_shot): ad-hoc SELECT. No traces. All rows of the right input of a join, flush
+ * included, arrive before the first of its left input; every input arrives once; outputs must then need no retraction
+ * (a join emits final rows only, an aggregate emits at flush only), so that results can be streamed.
  *
  * C10 Time: what is pushed belongs to (worker->epoch, worker->iteration); the iteration is 0 but within a recursion. A
  * frontier (frontier.h) is a promise about one column of what will come at a port from the next epoch on. It is given
@@ -31,8 +41,7 @@
  * (advance()), others stop it. State that no later row can reach, and windows that no later row can change, are told by
  * it. Nothing declares one yet.
  *
- * To add an operator: a kind in plan/plan.h, executor/op_<name>.c with an op_class, a row in executor/ops.c,
- * its case in the planner's binder or a pass. */
+ * To add an operator: docs/howto/add-an-operator.md. */
 #ifndef WEIR_EXECUTOR_OP_H
 #define WEIR_EXECUTOR_OP_H
 

@@ -1,4 +1,4 @@
-/* Exchanges: rows move to the worker that owns their shard (D5). One hub per exchange node, shared by the instances of
+/* Exchanges: rows move to the worker that owns their shard. One hub per exchange node, shared by the instances of
  * all workers; found by (object, plan id) in the registry of the database. */
 #ifndef WEIR_EXECUTOR_OP_EXCHANGE_H
 #define WEIR_EXECUTOR_OP_EXCHANGE_H

@@ -1,4 +1,4 @@
-/* Index: the rows of a table or view by some of their columns, kept once for all who look them up by those (D4).
+/* Index: the rows of a table or view by some of their columns, kept once for all who look them up by those.
  *
  * SQL: CREATE INDEX i ON t (a) INCLUDE (b). Input = output: the relation's delta. State: key -> rows, in a multimap
  * over the relation's own TRACE_ZSET. Cost: the delta. Joins whose key is the index's read it instead of keeping a copy

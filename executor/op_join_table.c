@@ -1,5 +1,5 @@
 /* A join's shared side (plan: join.shared): the rows are not kept here, they are those of a table, looked up by its
- * primary key, or of an index (op_index.c), looked up by the index's (D4). Shapes and conditions: planner/pass_share.c.
+ * primary key, or of an index (op_index.c), looked up by the index's. Shapes and conditions: planner/pass_share.c.
  *
  * What the join must see of the table (or index) is T, the sum of the changes that have come in at the shared port. The
  * table's state is ahead of T exactly while a change is being handed out (wr_table_is_ahead). A batch that comes in at

@@ -1,4 +1,4 @@
-/* Sink input: collects the changes of a commit, at most one per key, and puts them into the output log (D11).
+/* Sink input: collects the changes of a commit, at most one per key, and puts them into the output log.
  *
  * SQL: CREATE SINK. Input: the delta of the sink's query, already on the worker of its key. Output: none.
  * State: none beyond the commit: the log record is part of the commit's atomic write. Cost: the delta.

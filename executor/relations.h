@@ -73,7 +73,7 @@ bool wr_table_check(struct op *table, const struct table_write *writes, uint32_t
 bool wr_table_write(struct op *table, const struct table_write *writes, uint32_t n, table_deliver deliver,
                     void *context) WR_MUST;
 
-/* ---- a table's rows, read by other operators of the same worker (D4) */
+/* ---- a table's rows, read by other operators of the same worker */
 
 struct table_row {
     const char *bytes; /* as encoded by the relation's layout; NULL: no such row */

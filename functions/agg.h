@@ -1,6 +1,6 @@
 /* Aggregates: one row per aggregate and argument type.
  *
- * Class (D9):
+ * Class, by what it takes to take a row back:
  *   AGG_INVERTIBLE  a fixed-size accumulator; a row of weight w adds w times (retraction = negative weight)
  *   AGG_ORDERED     min/max: needs the ordered multiset of values unless the input is append-only, where the
  *                   accumulator below (`add` called with positive weights only) suffices

@@ -36,7 +36,7 @@ struct plan_column {
     bool nullable;
 };
 
-/* What is proven about a node's output (D8). */
+/* What is proven about a node's output. */
 struct plan_key {
     uint16_t n;
     uint16_t *columns; /* no two rows agree on all of these, and weights are 0 or 1; n = 0: at most one row */

@@ -1,5 +1,5 @@
 /* A join that looks one side up by a table's primary key, or by an index, reads those rows there instead of keeping a
- * copy of them (D4).
+ * copy of them.
  *
  *   before  Join on o.product_id = p.id      keeps the rows of o and of p
  *     Scan o, Scan p

@@ -1,4 +1,4 @@
-/* What is proven about every node's rows (D8): unique keys, append-only.
+/* What is proven about every node's rows: unique keys, append-only.
  *
  *   scan        primary key, if all of it is scanned, and that there is one row, of views of which it is proven;
  *               append-only as declared, sources always
