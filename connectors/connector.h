@@ -65,7 +65,11 @@ struct source_config {
     const struct object *object; /* columns, key, options, format; outlives the source */
     struct wr_pool *pool;        /* queued chunks are charged here; the source holds at most queue_bytes_max */
     int64_t queue_bytes_max;
-    uint32_t npartitions; /* where to go on: committed offsets; partitions not listed start by scan.startup.mode */
+    /* All sources together: where they queue more than this, each is left one chunk. NULL: no such bound. */
+    atomic_llong *queued_bytes;
+    int64_t queued_bytes_max;
+    int64_t client_bytes_max; /* that the broker's client may hold of messages */
+    uint32_t npartitions;     /* where to go on: committed offsets; partitions not listed start by scan.startup.mode */
     const struct partition_offset *partitions;
     /* A bounded read (backfill of a view over a source that is already running): never hand out a message at or behind
      * stop[i].next of its partition; partitions not listed yield nothing. caught_up() is true once all are reached.
@@ -133,8 +137,9 @@ struct sink_config {
     const struct row_layout *layout;
     const struct io_settings *io;
     const char *embedded_broker;
-    const char *instance;    /* unique id of the database directory: part of the transactional id and of the marker */
-    const atomic_bool *stop; /* recover() gives up when it is set; may be NULL */
+    int64_t client_bytes_max; /* that the broker's client may hold of messages; 0: its own measure */
+    const char *instance;     /* unique id of the database directory: part of the transactional id and of the marker */
+    const atomic_bool *stop;  /* recover() gives up when it is set; may be NULL */
     void (*log)(void *context, const char *line);
     void *log_context;
 };
@@ -166,6 +171,7 @@ bool wr_sink_clickhouse_ddl(const struct sink_config *config, struct wr_buf *out
 
 /* ---- the embedded broker (librdkafka's mock cluster) */
 struct embedded_broker;
+/* One broker on a free port of 127.0.0.1; its address, good until it is stopped; the end of it and its topics. */
 bool wr_embedded_broker_start(struct embedded_broker **broker, struct wr_error *err) WR_MUST;
 const char *wr_embedded_broker_bootstrap(const struct embedded_broker *broker);
 void wr_embedded_broker_stop(struct embedded_broker *broker);

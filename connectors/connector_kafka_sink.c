@@ -22,13 +22,15 @@
 #include "connectors/kafka_marker.h"
 #include "connectors/options.h"
 
-#define CALL_MS        1000  /* one blocking call, resumed by the next; *stop is looked at between them */
-#define RECOVER_MS     15000 /* recover() gives up after this */
-#define RETRY_MS       200
-#define CREATE_CALLS   5
-#define ENCODE_CHUNK   1024 /* changes encoded before they are handed to librdkafka */
-#define QUEUE_KBYTES   "16384"
-#define TRANSACTION_MS "300000"
+#define CALL_MS           1000  /* one blocking call, resumed by the next; *stop is looked at between them */
+#define RECOVER_MS        15000 /* recover() gives up after this */
+#define RETRY_MS          200
+#define CREATE_CALLS      5
+#define ENCODE_CHUNK      1024 /* changes encoded before they are handed to librdkafka */
+#define QUEUE_BYTES       ((int64_t)16 << 20)
+#define MESSAGE_BYTES_MAX 1000000    /* librdkafka's default */
+#define MESSAGE_EXTRA     (64 << 10) /* what it counts beside key and value */
+#define TRANSACTION_MS    "300000"
 
 struct sink {
     struct sink_config config;
@@ -78,6 +80,17 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     }
 }
 
+/* The queue must have room for the largest message that is allowed: one that never fits is waited for for ever. */
+static void cap_queue(rd_kafka_conf_t *conf, const struct object *object, int64_t client_bytes_max)
+{
+    const char *allowed = wr_option_get(object, "properties.message.max.bytes");
+    int64_t largest = allowed ? strtoll(allowed, NULL, 10) : MESSAGE_BYTES_MAX;
+    int64_t bytes = client_bytes_max ? WR_MIN(client_bytes_max, QUEUE_BYTES) : QUEUE_BYTES;
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)WR_MAX(bytes, largest + MESSAGE_EXTRA) / 1024);
+    wr_kafka_set(conf, object, "queue.buffering.max.kbytes", text);
+}
+
 static bool producer_conf(const struct object *object, const char *embedded_broker, struct kafka_log *log,
                           const char *transactional_id, rd_kafka_conf_t **out, struct wr_error *err)
 {
@@ -89,7 +102,6 @@ static bool producer_conf(const struct object *object, const char *embedded_brok
     rd_kafka_conf_set(conf, "partitioner", "murmur2_random", NULL, 0);
     wr_kafka_set(conf, object, "transaction.timeout.ms", TRANSACTION_MS);
     wr_kafka_set(conf, object, "message.timeout.ms", timeout ? timeout : TRANSACTION_MS);
-    wr_kafka_set(conf, object, "queue.buffering.max.kbytes", QUEUE_KBYTES);
     wr_kafka_set(conf, object, "linger.ms", "2");
     /* The broker refuses the next transaction while it still writes the markers of the last one; librdkafka's 100 ms
      * between attempts would be the latency of every commit. */
@@ -106,6 +118,7 @@ static bool open_producer(struct sink *sink, struct wr_error *err)
     rd_kafka_conf_t *conf;
     TRY(producer_conf(sink->config.object, sink->config.embedded_broker, &sink->log, sink->transactional_id, &conf,
                       err));
+    cap_queue(conf, sink->config.object, sink->config.client_bytes_max);
     sink->rk = wr_kafka_new(RD_KAFKA_PRODUCER, conf, err);
     return sink->rk;
 }
@@ -234,6 +247,13 @@ static enum outcome init_transactions(struct sink *sink, int64_t deadline_ns, co
 
 /* ---- one transaction */
 
+static enum outcome too_large(struct sink *sink, const struct out_message *out, const char *setting)
+{
+    wr_fail(&sink->send_error, ERR_PROGRAM_LIMIT, "a message of %zu bytes for topic \"%s\" is too large: raise %s",
+            out->key_len + out->value_len, sink->topic, setting);
+    return OUTCOME_FAILED;
+}
+
 static enum outcome produce(struct sink *sink, const struct out_message *out, const char *header,
                             const atomic_bool *stop)
 {
@@ -249,12 +269,10 @@ static enum outcome produce(struct sink *sink, const struct out_message *out, co
             return OUTCOME_DONE;
         if (stopped(stop))
             return OUTCOME_STOPPED;
-        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-            wr_fail(&sink->send_error, ERR_PROGRAM_LIMIT, "a message of %zu bytes for topic \"%s\" is too large",
-                    out->key_len + out->value_len, sink->topic);
-            wr_fail_hint(&sink->send_error, "Raise properties.message.max.bytes, and max.message.bytes of the topic.");
-            return OUTCOME_FAILED;
-        }
+        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+            return too_large(sink, out, "properties.message.max.bytes, and max.message.bytes of the topic");
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !rd_kafka_outq_len(sink->rk))
+            return too_large(sink, out, "properties.queue.buffering.max.kbytes");
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
             wr_kafka_log(&sink->log, "produce: %s", rd_kafka_err2str(code));
             return rd_kafka_fatal_error(sink->rk, NULL, 0) ? OUTCOME_NEW_PRODUCER : OUTCOME_AGAIN;

@@ -24,12 +24,15 @@
 #include "connectors/options.h"
 #include "connectors/source_queue.h"
 
-#define MESSAGES_MAX    2000 /* per chunk; two rows each still fit a batch */
-#define POLL_MS         100
-#define POKE_MS         3 /* a partition with more to read that brought nothing for so long is asked for its offsets */
-#define TIMEOUT_MS      2000
-#define REFRESH_NS      5000000000 /* between looks for new partitions */
-#define REFRESH_FAST_NS 300000000  /* while there is none at all */
+#define MESSAGES_MAX     2000 /* per chunk; two rows each still fit a batch */
+#define POLL_MS          100
+#define CLIENT_BYTES_MIN (128 << 10)
+#define CLIENT_BYTES_MAX (16 << 20)
+#define FETCH_BYTES_MAX  (512 << 10) /* of a partition */
+#define POKE_MS          3 /* a partition with more to read that brought nothing for so long is asked for its offsets */
+#define TIMEOUT_MS       2000
+#define REFRESH_NS       5000000000 /* between looks for new partitions */
+#define REFRESH_FAST_NS  300000000  /* while there is none at all */
 
 enum startup { STARTUP_EARLIEST, STARTUP_LATEST, STARTUP_TIMESTAMP };
 
@@ -441,16 +444,22 @@ static void source_free(struct source *source)
     free(source);
 }
 
-/* librdkafka's own queues are part of the memory limit: small against its defaults of 64 MB per partition. */
-static void cap_queues(rd_kafka_conf_t *conf, const struct source_config *config)
+static void set_number(rd_kafka_conf_t *conf, const struct object *object, const char *key, int64_t number)
 {
     char text[32];
-    int64_t kbytes = WR_MIN(WR_MAX(config->queue_bytes_max / 1024, 1024), 16384);
-    snprintf(text, sizeof text, "%lld", (long long)kbytes);
-    wr_kafka_set(conf, config->object, "queued.max.messages.kbytes", text);
+    snprintf(text, sizeof text, "%lld", (long long)number);
+    wr_kafka_set(conf, object, key, text);
+}
+
+/* librdkafka's own queues are part of the memory limit: small against its defaults of 64 MB per partition. A fetch may
+ * bring a part of each partition on top of what is queued. */
+static void cap_queues(rd_kafka_conf_t *conf, const struct source_config *config)
+{
+    int64_t bytes = WR_MIN(WR_MAX(config->client_bytes_max, CLIENT_BYTES_MIN), CLIENT_BYTES_MAX);
+    set_number(conf, config->object, "queued.max.messages.kbytes", bytes / 1024);
+    set_number(conf, config->object, "fetch.message.max.bytes", WR_MIN(bytes, FETCH_BYTES_MAX));
     wr_kafka_set(conf, config->object, "queued.min.messages", "20000");
     wr_kafka_set(conf, config->object, "fetch.max.bytes", "8388608");
-    wr_kafka_set(conf, config->object, "fetch.message.max.bytes", "524288");
     wr_kafka_set(conf, config->object, "fetch.wait.max.ms", "50");
     wr_kafka_set(conf, config->object, "fetch.error.backoff.ms", "100");
     wr_kafka_set(conf, config->object, "reconnect.backoff.max.ms", "2000");

@@ -427,6 +427,38 @@ static void test_broker_killed(const char *stack)
     wr_arena_reset(&f.arena);
 }
 
+/* Larger than the client's queue is by default, and allowed: sent, or refused by the broker, but not waited for. */
+static void test_large(const char *embedded)
+{
+    struct fixture f;
+    struct wr_error err = WR_ERROR_INIT;
+    uint64_t last, floor;
+    fixture_init(&f, "large", "large", "CHANGELOG");
+    f.config.embedded_broker = embedded;
+    f.options[f.object.noptions++] = (struct object_option){"properties.message.max.bytes", "40000000"};
+    char *text = wr_malloc(20000001);
+    memset(text, 'x', 20000000);
+    text[20000000] = '\0';
+    struct sink *sink = open_sink(&f, 0, &last, &floor, &err);
+    CHECK(sink);
+    struct sink_change row[] = {change(&f, 'c', 1, text)};
+    atomic_bool stop = false;
+    bool delivered = sink && wr_sink_class("kafka")->deliver(sink, 1, 10, row, 1, &stop, &err);
+    CHECK(delivered || !strcmp(err.sqlstate, "54000"));
+    if (sink)
+        wr_sink_class("kafka")->close(sink);
+    /* A queue that is too small by the user's own word says so. */
+    f.options[f.object.noptions++] = (struct object_option){"properties.queue.buffering.max.kbytes", "4096"};
+    sink = open_sink(&f, 1, &last, &floor, &err);
+    CHECK(sink && !wr_sink_class("kafka")->deliver(sink, 2, 20, row, 1, &stop, &err));
+    CHECK_STR(err.sqlstate, "54000");
+    CHECK(strstr(err.message, "properties.queue.buffering.max.kbytes"));
+    if (sink)
+        wr_sink_class("kafka")->close(sink);
+    free(text);
+    wr_arena_reset(&f.arena);
+}
+
 static void test_options(void)
 {
     struct fixture f;
@@ -505,6 +537,7 @@ int main(void)
         printf("SKIP fencing and kill -9: needs a real broker (tests/kafka/stack.sh up; WEIR_KAFKA=127.0.0.1:19092)\n");
     test_many(&f);
     test_upsert(embedded);
+    test_large(embedded);
     wr_arena_reset(&f.arena);
     wr_embedded_broker_stop(broker);
     return check_report("kafka");

@@ -13,6 +13,8 @@ void wr_source_queue_init(struct source_queue *queue, const struct source_config
     queue->head = queue->tail = NULL;
     queue->bytes = 0;
     queue->max_bytes = config->queue_bytes_max;
+    queue->all_bytes = config->queued_bytes;
+    queue->all_bytes_max = config->queued_bytes_max;
     queue->closing = false;
     queue->wake = config->wake;
     queue->wake_context = config->wake_context;
@@ -26,11 +28,25 @@ void wr_source_queue_fini(struct source_queue *queue)
     pthread_cond_destroy(&queue->space);
 }
 
+static void count(struct source_queue *queue, int64_t bytes)
+{
+    queue->bytes += bytes;
+    if (queue->all_bytes)
+        atomic_fetch_add(queue->all_bytes, bytes);
+}
+
+/* Where others hold the most, this one's own pop() is what it waits for: the engine comes to each in turn. */
+static bool is_full(const struct source_queue *queue)
+{
+    return queue->head && (queue->bytes >= queue->max_bytes ||
+                           (queue->all_bytes && atomic_load(queue->all_bytes) >= queue->all_bytes_max));
+}
+
 bool wr_source_queue_push(struct source_queue *queue, struct source_chunk *chunk)
 {
     chunk->next = NULL;
     pthread_mutex_lock(&queue->lock);
-    while (queue->head && queue->bytes >= queue->max_bytes && !queue->closing)
+    while (is_full(queue) && !queue->closing)
         pthread_cond_wait(&queue->space, &queue->lock);
     bool closing = queue->closing;
     if (!closing) {
@@ -39,7 +55,7 @@ bool wr_source_queue_push(struct source_queue *queue, struct source_chunk *chunk
         else
             queue->head = chunk;
         queue->tail = chunk;
-        queue->bytes += (int64_t)chunk->arena.total_bytes;
+        count(queue, (int64_t)chunk->arena.total_bytes);
     }
     pthread_mutex_unlock(&queue->lock);
     if (closing)
@@ -57,7 +73,7 @@ struct source_chunk *wr_source_queue_pop(struct source_queue *queue)
         queue->head = chunk->next;
         if (!queue->head)
             queue->tail = NULL;
-        queue->bytes -= (int64_t)chunk->arena.total_bytes;
+        count(queue, -(int64_t)chunk->arena.total_bytes);
         chunk->next = NULL;
         pthread_cond_signal(&queue->space);
     }

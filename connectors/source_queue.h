@@ -2,7 +2,7 @@
  *
  * push() waits while the queue holds `max_bytes` or more, which is how back-pressure reaches the broker: a full queue
  * stops the consuming, librdkafka's own queues (capped) fill, and fetching stops. One chunk is always admitted, so a
- * chunk larger than the limit passes. */
+ * chunk larger than the limit passes, and a source goes on where all of them together hold too much. */
 #ifndef WEIR_CONNECTORS_SOURCE_QUEUE_H
 #define WEIR_CONNECTORS_SOURCE_QUEUE_H
 
@@ -15,6 +15,8 @@ struct source_queue {
     pthread_cond_t space;
     struct source_chunk *head, *tail;
     int64_t bytes, max_bytes;
+    atomic_llong *all_bytes; /* of all queues; NULL: nobody counts */
+    int64_t all_bytes_max;
     bool closing;
     void (*wake)(void *context);
     void *wake_context;

@@ -391,7 +391,10 @@ static bool scan_source(struct backfill *bf, const struct live *live, uint32_t o
     const struct source_class *cls = wr_source_class(connector);
     struct source_config config = {.object = object,
                                    .pool = &db->pool_queues,
-                                   .queue_bytes_max = WR_MIN(db->budget.limit_bytes / 16, QUEUE_BYTES_MAX),
+                                   .queue_bytes_max = wr_source_queue_max(db),
+                                   .queued_bytes = &db->source_queue_bytes,
+                                   .queued_bytes_max = wr_source_queues_max(db),
+                                   .client_bytes_max = atomic_load(&db->client_bytes_max),
                                    .nstop = point->nstop,
                                    .stop = point->stop,
                                    .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,

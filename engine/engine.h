@@ -97,7 +97,9 @@ struct weir_db {
     struct worker_pool *worker_pool;
     struct timeouts *timeouts; /* timeout.c */
 
-    atomic_uint next_object; /* ids, also of objects whose transaction is not committed */
+    atomic_llong source_queue_bytes; /* decoded rows of all sources, waiting for the engine */
+    atomic_llong client_bytes_max;   /* of one client of a broker (client_memory.c) */
+    atomic_uint next_object;         /* ids, also of objects whose transaction is not committed */
     atomic_llong next_row_id, rows_in, rows_out, epochs, commits;
     struct live *errors, *dead_letters;
 };
@@ -155,6 +157,13 @@ bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err) 
 /* One reader less; a source without readers stops, and starts anew for the next one. */
 void wr_live_release_source(weir_db *db, struct live *source);
 
+/* ---- memory of connectors (client_memory.c) */
+
+int64_t wr_source_queues_max(weir_db *db); /* of all sources together, once each has a chunk */
+int64_t wr_source_queue_max(weir_db *db);  /* of one */
+/* db->client_bytes_max for the clients that there are now; those that run keep what they have. Loop thread. */
+void wr_client_share(weir_db *db);
+
 /* ---- ends (retire.c) */
 
 void wr_retire(weir_db *db); /* loop thread: what was detached ends on a thread of its own, and is freed */
@@ -164,6 +173,7 @@ void wr_sinks_await(weir_db *db); /* not the loop: until detached sinks have end
 
 /* ---- loop (loop.c) */
 
+/* The loop's thread begins; ends, with what it has under way committed. */
 bool wr_loop_start(weir_db *db, struct wr_error *err) WR_MUST;
 void wr_loop_stop(weir_db *db);
 /* Run fn on the loop thread between epochs and wait. durable: until the commit with its effect is durable. */
@@ -206,6 +216,7 @@ void wr_db_log_line(void *db, const char *line);
 /* A thread of the engine's, with a stack for deep expressions. */
 bool wr_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached) WR_MUST;
 
+/* Workers 1 .. db->nworkers - 1, with a thread each; free() waits for them. */
 struct worker_pool *wr_worker_pool_new(weir_db *db);
 void wr_worker_pool_free(struct worker_pool *pool);
 /* Runs job(context, worker) for every worker, each on its thread; false: the first failure's error. */
@@ -214,6 +225,7 @@ void wr_worker_setup(weir_db *db, struct worker *worker, uint32_t index);
 
 /* ---- system relations kept in traces (errors.c) */
 
+/* Opens the traces of errors and dead letters. */
 bool wr_errors_open(weir_db *db, struct wr_error *err) WR_MUST;
 /* The rows of weir_catalog.errors for the errors [from, from + BATCH_ROWS_MAX) of a batch; object NULL: only its id is
  * known. */
@@ -244,6 +256,7 @@ void wr_backfill_cancel(weir_db *db, uint32_t object);
 
 /* ---- sinks (sink.c) */
 
+/* Starts the thread; *runner NULL: the sink needs no log. 22023: no such connector. */
 bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **runner, struct wr_error *err) WR_MUST;
 void wr_sink_runner_ask(struct sink_runner *runner);           /* to stop: does not wait */
 void wr_sink_runner_end(struct sink_runner *runner);           /* waits, and frees it */
@@ -260,6 +273,7 @@ bool wr_sink_config_of(struct wr_arena *arena, weir_db *db, const struct live *l
 
 /* ---- catalog storage and DDL (ddl.c) */
 
+/* The object's record in the open commit, and its end; loop thread. */
 void wr_catalog_put(weir_db *db, const struct object *object);
 void wr_catalog_remove(weir_db *db, uint32_t id);
 struct catalog *wr_catalog_current(weir_db *db); /* retained */

@@ -314,9 +314,13 @@ bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err)
     char prefix[32];
     int len = snprintf(prefix, sizeof prefix, "offset/%u/", live->id);
     wr_store_scan(db->store, prefix, (size_t)len, load_offset, input);
+    wr_client_share(db);
     struct source_config config = {.object = live->object,
                                    .pool = &db->pool_queues,
-                                   .queue_bytes_max = WR_MIN(db->budget.limit_bytes / 16, QUEUE_BYTES_MAX),
+                                   .queue_bytes_max = wr_source_queue_max(db),
+                                   .queued_bytes = &db->source_queue_bytes,
+                                   .queued_bytes_max = wr_source_queues_max(db),
+                                   .client_bytes_max = atomic_load(&db->client_bytes_max),
                                    .npartitions = input->noffsets,
                                    .partitions = input->offsets,
                                    .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,

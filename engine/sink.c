@@ -292,6 +292,8 @@ bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **o
     runner->committed = wr_store_committed(db->store);
     wr_arena_init(&runner->arena, NULL);
     wr_sink_config_of(&runner->arena, db, live, &runner->config);
+    wr_client_share(db);
+    runner->config.client_bytes_max = atomic_load(&db->client_bytes_max);
     runner->config.stop = &runner->stop;
     pthread_mutex_init(&runner->lock, NULL);
     pthread_cond_init(&runner->wake, NULL);
