@@ -1,12 +1,18 @@
 /* The store against a model: random runs, several threads' at once too, commits, snapshots held over many merges, early
  * spills, detached commits, traces emptied and dropped, meta and log records, and reopenings; whatever a version says
- * must be what plain arrays say.
+ * must be what plain arrays say. Then all of it in processes that are killed, at failpoints and at any moment: the next
+ * one must find what some commit held, none older than what was waited for.
  *
  * model_test [--full] [--steps N] [--seed N] [--jobs N] [--memory]; --full: 10^6 steps, shared among seeds */
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "state/store.h"
 #include "tests/check.h"
 #include "tests/jobs.h"
@@ -18,6 +24,7 @@
 #define METAS    50
 #define LOGS     2
 #define PARTS    400
+#define MOMENTS  8
 
 /* weight of (key, variant); UPSERT: [key][0] is the payload's number + 1, 0 = none */
 struct content {
@@ -48,8 +55,23 @@ struct pin {
     uint64_t ids[TRACES];
 };
 
+/* What a commit holds. */
+struct moment {
+    uint64_t commit, ids[TRACES];
+    struct content contents[TRACES];
+    int64_t metas[METAS];
+    struct log_model logs[LOGS];
+};
+
+/* In memory that outlives a process that is killed. */
+struct history {
+    uint64_t acknowledged, next_id;
+    struct moment moments[MOMENTS]; /* by number, the last ones */
+};
+
 static char dir[256];
 static bool memory_only;
+static struct history *history;
 static struct wr_budget budget;
 static struct store *store;
 static struct commit *open_commit, *detached;
@@ -117,7 +139,36 @@ static int64_t upsert_weight(int64_t variant)
     return 1 + variant % 3;
 }
 
-static void open_store(void)
+static void remember(uint64_t commit)
+{
+    struct moment *moment = &history->moments[commit % MOMENTS];
+    moment->commit = commit;
+    memcpy(moment->metas, metas, sizeof metas);
+    memcpy(moment->logs, logs, sizeof logs);
+    for (int i = 0; i < TRACES; i++) {
+        moment->ids[i] = subjects[i].id;
+        moment->contents[i] = subjects[i].now;
+    }
+    history->next_id = next_id;
+}
+
+static void restore(uint64_t commit)
+{
+    const struct moment *moment = &history->moments[commit % MOMENTS];
+    CHECK_INT(moment->commit, commit);
+    CHECK(commit >= history->acknowledged);
+    last_submitted = commit;
+    next_id = history->next_id;
+    memcpy(metas, moment->metas, sizeof metas);
+    memcpy(durable_metas, moment->metas, sizeof metas);
+    memcpy(logs, moment->logs, sizeof logs);
+    for (int i = 0; i < TRACES; i++) {
+        subjects[i].id = moment->ids[i];
+        subjects[i].now = subjects[i].durable = moment->contents[i];
+    }
+}
+
+static void open_store(bool killed)
 {
     wr_budget_init(&budget, 8 << 20);
     struct store_options options = {
@@ -126,6 +177,8 @@ static void open_store(void)
     store = wr_store_open(&options, &err);
     if (!store)
         fatal("open", &err);
+    if (killed)
+        restore(wr_store_committed(store));
     for (int i = 0; i < TRACES; i++)
         subjects[i].trace = wr_trace_open(store, subjects[i].id, subjects[i].kind);
 }
@@ -488,8 +541,11 @@ static void submit(bool wait)
     struct wr_error err = WR_ERROR_INIT;
     if (!rnd(10) && !wr_commit_lighten(open_commit, &err))
         fatal("lighten", &err);
+    uint64_t number = wr_store_next_commit(store);
+    number_logs(number);
+    remember(number);
     last_submitted = wr_commit_submit(open_commit, NULL, NULL);
-    number_logs(last_submitted);
+    CHECK_INT(last_submitted, number);
     memcpy(durable_metas, metas, sizeof metas);
     for (int i = 0; i < TRACES; i++)
         subjects[i].durable = subjects[i].now;
@@ -498,6 +554,7 @@ static void submit(bool wait)
         return;
     if (!wr_store_wait(store, last_submitted, &err))
         fatal("wait", &err);
+    history->acknowledged = last_submitted;
     check_metas();
     check_logs();
 }
@@ -505,13 +562,17 @@ static void submit(bool wait)
 static void take_pin(struct pin *pin)
 {
     struct wr_error err = WR_ERROR_INIT;
-    if (last_submitted && !wr_store_wait(store, last_submitted, &err))
+    bool waited = rnd(2);
+    if (waited && last_submitted && !wr_store_wait(store, last_submitted, &err))
         fatal("wait", &err);
     pin->snapshot = wr_store_snapshot(store);
-    CHECK_INT(wr_snapshot_commit(pin->snapshot), last_submitted);
+    uint64_t commit = wr_snapshot_commit(pin->snapshot);
+    CHECK(waited ? commit == last_submitted : commit <= last_submitted);
+    const struct moment *moment = &history->moments[commit % MOMENTS];
+    CHECK_INT(moment->commit, commit);
     for (int i = 0; i < TRACES; i++) {
-        pin->contents[i] = subjects[i].durable;
-        pin->ids[i] = subjects[i].id;
+        pin->contents[i] = moment->contents[i];
+        pin->ids[i] = moment->ids[i];
     }
 }
 
@@ -645,12 +706,22 @@ static void step_drop(void)
 {
     struct subject *subject = &subjects[rnd(TRACES)];
     wr_commit_drop_trace(open_commit, subject->trace);
+    memset(&subject->now, 0, sizeof subject->now);
     submit(rnd(2));
     bool same_id = rnd(2);
     subject->id = same_id ? subject->id : next_id++;
     subject->trace = wr_trace_open(store, subject->id, subject->kind);
-    memset(&subject->now, 0, sizeof subject->now);
-    subject->durable = subject->now;
+}
+
+static void check_all(const char *what)
+{
+    check_metas();
+    check_logs();
+    for (int i = 0; i < TRACES; i++) {
+        struct version *version = wr_trace_current(subjects[i].trace);
+        check_scan(version, &subjects[i], &subjects[i].durable, what);
+        wr_version_release(version);
+    }
 }
 
 static void reopen(void)
@@ -663,17 +734,11 @@ static void reopen(void)
     wr_commit_abandon(open_commit);
     uint64_t committed = wr_store_committed(store);
     wr_store_close(store);
-    open_store();
+    open_store(false);
     reopenings++;
     CHECK_INT(wr_store_committed(store), committed);
     open_commit = wr_commit_begin(store);
-    check_metas();
-    check_logs();
-    for (int i = 0; i < TRACES; i++) {
-        struct version *version = wr_trace_current(subjects[i].trace);
-        check_scan(version, &subjects[i], &subjects[i].durable, "reopened");
-        wr_version_release(version);
-    }
+    check_all("reopened");
 }
 
 static void step(void)
@@ -716,20 +781,35 @@ static void step(void)
     }
 }
 
-static void run(uint64_t steps)
+static void remove_dir(void)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    if (system(command))
+        fprintf(stderr, "could not remove %s\n", dir);
+}
+
+static void begin(void)
 {
     static const enum trace_kind kinds[TRACES] = {TRACE_ZSET, TRACE_UPSERT, TRACE_APPEND, TRACE_UPSERT, TRACE_ZSET};
     memset(subjects, 0, sizeof subjects);
     memset(metas, 0, sizeof metas);
     memset(durable_metas, 0, sizeof durable_metas);
     memset(logs, 0, sizeof logs);
+    memset(history, 0, sizeof *history);
     last_submitted = 0;
     expired_pins = reopenings = 0;
     for (int i = 0; i < TRACES; i++) {
         subjects[i].id = next_id++;
         subjects[i].kind = kinds[i];
     }
-    open_store();
+    remember(0);
+}
+
+static void run(uint64_t steps)
+{
+    begin();
+    open_store(false);
     open_commit = wr_commit_begin(store);
     for (steps_done = 0; steps_done < steps && !check_failed; steps_done++)
         step();
@@ -749,7 +829,58 @@ static void run(uint64_t steps)
         fprintf(stderr, "failed at step %llu\n", (unsigned long long)steps_done);
 }
 
-/* One seed: a fifth of the steps on a store in memory, the rest on disk. */
+/* ---- kills */
+
+static void live(void)
+{
+    open_store(true);
+    check_all("after a kill");
+    open_commit = wr_commit_begin(store);
+    uint64_t steps = rnd(600);
+    for (steps_done = 0; steps_done < steps && !check_failed; steps_done++)
+        step();
+    if (check_failed)
+        _exit(1);
+    poll(NULL, 0, (int)rnd(2) * (int)rnd(10)); /* the threads go on */
+    kill(getpid(), SIGKILL);
+}
+
+/* Where a process of the test is stopped, if it comes there; else it is after some steps. */
+static void arm(void)
+{
+    static const char *const points[] = {"delta-written", "ingested",        "commit-record-written",
+                                         "merge-written", "merge-installed", "file-deleted"};
+    char spec[64];
+    if (rnd(2))
+        return;
+    snprintf(spec, sizeof spec, "%s:%d", points[rnd(WR_COUNT(points))], 1 + (int)rnd(8));
+    setenv("WEIR_FAILPOINT", spec, 1);
+    if (!wr_failpoint_init())
+        _exit(2);
+}
+
+static void kill_often(uint64_t rounds)
+{
+    remove_dir();
+    begin();
+    fflush(stdout);
+    for (uint64_t round = 0; round < rounds && !check_failed; round++) {
+        uint64_t seed = rnd(UINT32_MAX) + 1;
+        int status = 0;
+        pid_t pid = fork();
+        if (!pid) {
+            state = seed;
+            arm();
+            live();
+        }
+        waitpid(pid, &status, 0);
+        CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    }
+    printf("killed %llu times, commits %llu\n", (unsigned long long)rounds, (unsigned long long)history->acknowledged);
+}
+
+/* One seed: kills, then a fifth of the steps on a store in memory, the rest on disk. Kills come first: a process that
+ * has opened a directory has threads of RocksDB's, which its children would wait for and not have. */
 static int run_seed(const struct jobs *jobs, uint64_t seed, uint64_t steps)
 {
     printf("seed %llu\n", (unsigned long long)seed);
@@ -757,16 +888,19 @@ static int run_seed(const struct jobs *jobs, uint64_t seed, uint64_t steps)
     state = seed * 0x9E3779B97F4A7C15ull + 1;
     const char *tmp = getenv("TMPDIR");
     snprintf(dir, sizeof dir, "%s/weir-model-test-%d", tmp ? tmp : "/tmp", (int)getpid());
+    history = mmap(NULL, sizeof *history, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (history == MAP_FAILED)
+        return 1;
+    if (!jobs->option)
+        kill_often(steps / 500);
+    remove_dir();
     memory_only = true;
     run(jobs->option ? steps : steps / 5);
     if (!jobs->option) {
         memory_only = false;
         run(steps - steps / 5);
     }
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    if (system(command))
-        fprintf(stderr, "could not remove %s\n", dir);
+    remove_dir();
     return check_report("model");
 }
 
