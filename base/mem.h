@@ -30,7 +30,9 @@ struct wr_budget {
     struct wr_pool *pools[WR_BUDGET_POOLS_MAX]; /* registered once at start, never removed */
 };
 
+/* No pools yet. limit_bytes 0: everything is counted, and pressure is never felt. */
 void wr_budget_init(struct wr_budget *budget, int64_t limit_bytes);
+/* Registers the pool with the budget, at start only. budget may be NULL; name is a static string. */
 void wr_pool_init(struct wr_pool *pool, struct wr_budget *budget, const char *name);
 /* bytes may be negative (release). Thread-safe. */
 void wr_pool_charge(struct wr_pool *pool, int64_t bytes);
@@ -71,6 +73,7 @@ struct wr_mark {
     char *at;
 };
 
+/* Empty; nothing is allocated before it is needed. Its memory is charged to the pool (NULL: to none). */
 void wr_arena_init(struct wr_arena *arena, struct wr_pool *pool);
 /* Frees everything; the arena can be used again. */
 void wr_arena_reset(struct wr_arena *arena);

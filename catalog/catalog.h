@@ -103,6 +103,7 @@ static inline uint16_t wr_object_column(const struct object *object, uint32_t id
 
 struct catalog; /* one immutable version */
 
+/* Versions are counted: an empty one with one reference; one more; one less, the last frees it. */
 struct catalog *wr_catalog_new(void);
 struct catalog *wr_catalog_retain(struct catalog *catalog);
 void wr_catalog_release(struct catalog *catalog);

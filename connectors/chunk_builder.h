@@ -40,14 +40,18 @@ struct chunk_builder {
 /* Rows that one message can make at most. */
 #define MESSAGE_ROWS_MAX 2
 
+/* A new chunk of at most `cap` rows; its memory is charged to the pool. Every begin has its wr_builder_end(). */
 void wr_builder_begin(struct chunk_builder *builder, const struct table_columns *table, struct wr_pool *pool,
                       uint32_t cap);
+/* Is the column NULL in the row at hand? (The value itself is written into the batch.) */
 void wr_builder_null(struct chunk_builder *builder, uint16_t col, bool null);
 /* The event left this column as it was (its value slot is set to NULL). */
 void wr_builder_keep(struct chunk_builder *builder, uint16_t col);
 /* All columns NULL. */
 void wr_builder_clear(struct chunk_builder *builder);
+/* The row at hand is complete; the next one begins. */
 void wr_builder_add(struct chunk_builder *builder, enum change_op op);
+/* The message means nothing that can be kept: a dead letter with the reason, both copied. */
 void wr_builder_dead(struct chunk_builder *builder, const struct message *message, const char *reason);
 static inline bool wr_builder_full(const struct chunk_builder *builder)
 {

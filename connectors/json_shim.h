@@ -41,9 +41,11 @@ struct json_value {
 struct json_parser;
 struct json_shape;
 
+/* Keeps its buffers from message to message. */
 struct json_parser *wr_json_parser_new(void);
 void wr_json_parser_free(struct json_parser *parser);
 
+/* An empty shape; freed with all its children. */
 struct json_shape *wr_json_shape_new(void);
 void wr_json_shape_free(struct json_shape *root);
 /* Want this field; its slot. A name asked for twice has one slot. */

@@ -25,8 +25,10 @@ struct kafka_marker {
     char session[40];     /* who wrote the marker; "" from a tail */
 };
 
+/* The metadata and the header of a commit as text, NUL-terminated; session and origin as described above. */
 void wr_kafka_marker_format(char *to, size_t size, uint64_t commit, uint64_t version, const char *session);
 void wr_kafka_header_format(char *to, size_t size, uint64_t commit, uint64_t version, const char *origin);
+/* Of metadata; false: it is no marker, *marker is as it was. */
 bool wr_kafka_marker_parse(const char *text, size_t len, struct kafka_marker *marker);
 
 /* The options of a sink allow the consumer that reads the marker. */

@@ -98,6 +98,7 @@ struct weir_result {
     struct wr_buf bytes;  /* of weir_result_chunk */
 };
 
+/* Names and types (NULL: all are text) of the result, copied into its arena. */
 void wr_result_columns(struct weir_result *result, int ncols, const char *const *names, const struct type *types);
 /* The result of SHOW and the like: all columns are text. Describing it, and beginning it. */
 void wr_text_columns(struct weir_statement *statement, int n, const char *const *names);
@@ -133,7 +134,8 @@ bool wr_select_run(struct weir_statement *statement, const struct datum *params,
 bool wr_feed_relation(struct weir_session *session, const struct read_view *view, struct op *scan,
                       const struct object *object) WR_MUST;
 
-/* ---- the other statements */
+/* ---- the other statements: *_describe() fills in the columns of the result before it runs, *_run() runs it. What they
+ * fail with is the statement's error. */
 
 bool wr_insert_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_update_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
@@ -150,6 +152,7 @@ bool wr_create_mv_run(struct weir_statement *, const struct datum *, struct weir
 bool wr_create_sink_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_drop_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_set_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+/* Is the query a sole call of set_config()? (It is then run as SET is.) */
 bool wr_is_set_config(const PgQuery__SelectStmt *select);
 bool wr_set_config_describe(struct weir_statement *, struct wr_error *);
 bool wr_set_config_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
@@ -183,6 +186,7 @@ bool wr_replace_view(struct weir_session *session, const struct object *view, bo
 
 /* ---- DDL in a transaction (pending.c); the session has its catalog */
 struct pending;
+/* Into the transaction's own catalog, or out of it; nothing else is done before COMMIT. */
 void wr_pending_create(struct weir_session *session, const struct object *object);
 bool wr_pending_drop(struct weir_session *session, const uint32_t *ids, size_t n, bool cascade,
                      struct wr_error *err) WR_MUST;
@@ -199,9 +203,11 @@ bool wr_unlisten_run(struct weir_statement *, const struct datum *, struct weir_
 bool wr_savepoint_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_release_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_rollback_to_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+/* The transaction is over. */
 void wr_savepoints_free(struct weir_session *session);
 
 /* ---- settings (settings.c) */
+/* All at their initial values; and their memory back. */
 void wr_settings_init(struct weir_session *session);
 void wr_settings_fini(struct weir_session *session);
 const char *wr_setting(struct weir_session *session, const char *name); /* NULL: unknown */
@@ -221,10 +227,12 @@ void wr_settings_copy_free(struct settings_copy *copy);
 size_t wr_settings_count(void);
 void wr_setting_at(struct weir_session *session, size_t index, const char **name, const char **value, const char **doc);
 
+/* To the host's notice callback; severity "NOTICE", "WARNING" ... */
 void wr_session_notice(struct weir_session *session, const char *severity, const char *sqlstate, const char *fmt, ...)
     WR_PRINTF(4, 5);
 
 /* ---- COPY (copy.c) */
+/* A COPY that is under way, with its spool; NULL: nothing. */
 void wr_copy_free(struct copy_in *copy);
 /* A query over catalogs that are empty here (system_empty.c): true if it is one; then its columns are filled in. */
 bool wr_system_reads_nothing(struct weir_statement *statement);

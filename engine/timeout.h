@@ -5,6 +5,7 @@
 
 #include "engine/session.h"
 
+/* The clock of one database: a thread that wakes when a statement has had its time. free() waits for it. */
 struct timeouts *wr_timeouts_new(void);
 void wr_timeouts_free(struct timeouts *timeouts);
 

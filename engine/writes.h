@@ -7,9 +7,12 @@
 
 struct write_list; /* writes to one table, in order */
 
+/* An empty list of writes to the table as it is now; to be freed before the database is closed. */
 struct write_list *wr_writes_new(weir_db *db, const struct object *table);
 void wr_writes_free(struct write_list *list);
+/* How many writes are in it. */
 int64_t wr_writes_count(const struct write_list *list);
+/* How the table keeps its rows; lives as long as the list. */
 const struct relation *wr_writes_relation(const struct write_list *list);
 /* Copies the bytes. */
 bool wr_writes_add(struct write_list *list, const struct table_write *write, struct wr_error *err) WR_MUST;
@@ -49,6 +52,7 @@ bool wr_writes_each(const struct write_list *list,
 /* ---- overlay: what a transaction has written, by table and key */
 
 struct overlay;
+/* Empty: nothing has been written yet. */
 struct overlay *wr_overlay_new(weir_db *db);
 void wr_overlay_free(struct overlay *overlay);
 /* Fold a list in; 23505 / 40001 against what the transaction sees (its snapshot and its own writes). */

@@ -117,10 +117,13 @@ uint32_t wr_agg_select(struct wr_arena *arena, const struct batch *batch, int32_
 
 /* states: wr_plan_agg_states(), the first n of which are these. */
 void wr_agg_distinct_open(struct aggregate *a, const uint16_t *states, uint16_t n);
+/* Rows in; values that come or go are fed to the accumulators. */
 bool wr_agg_distinct_step(struct aggregate *a, const struct agg_chunk *chunk) WR_MUST;
 void wr_agg_distinct_close(struct aggregate *a);
 
+/* The states behind those. */
 void wr_agg_extreme_open(struct aggregate *a, const uint16_t *states);
+/* Rows in; the accumulators follow at flush. */
 bool wr_agg_extreme_step(struct aggregate *a, const struct agg_chunk *chunk) WR_MUST;
 /* Bring the accumulators of changed groups up to date. */
 bool wr_agg_extreme_flush(struct aggregate *a) WR_MUST;

@@ -60,6 +60,7 @@ void wr_topn_out_init(struct topn_out *out, struct topn *t);
 bool wr_topn_out_add(struct topn_out *out, const char *row, int64_t weight, int64_t rank) WR_MUST;
 bool wr_topn_out_finish(struct topn_out *out) WR_MUST;
 
+/* The form "first". */
 void wr_topn_first_open(struct topn *t);
 bool wr_topn_first_step(struct topn *t, const struct batch *batch) WR_MUST;
 bool wr_topn_first_flush(struct topn *t) WR_MUST; /* one-shot */

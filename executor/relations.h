@@ -31,6 +31,7 @@ struct relation {
 /* State table numbers within an object: plans use 0.., the relation's own contents the last. */
 #define RELATION_STATE 0xffff
 
+/* The trace of the relation's rows; NULL in one-shot dataflows. */
 struct trace *wr_relation_trace(struct worker *worker, const struct relation *relation);
 /* Keys of rows as the relation stores them. rows and sizes (encoded rows) are used for bags. */
 void wr_relation_keys(struct wr_arena *arena, const struct relation *relation, const struct batch *batch,

@@ -43,6 +43,7 @@ struct expr {
     const struct datum *items;
 };
 
+/* Constructors; what they are given is not copied unless it says so, and lives in the arena too. */
 struct expr *wr_expr_column(struct wr_arena *arena, uint16_t column, struct type type, bool nullable);
 struct expr *wr_expr_const(struct wr_arena *arena, const struct datum *value); /* copies string bytes */
 struct expr *wr_expr_call(struct wr_arena *arena, const struct fn *fn, struct type type, struct expr **args,

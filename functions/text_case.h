@@ -4,6 +4,7 @@
 
 #include "types/batch.h"
 
+/* The whole text, in the arena. */
 struct str wr_text_lower(struct wr_arena *arena, struct str text);
 struct str wr_text_upper(struct wr_arena *arena, struct str text);
 /* Words begin after anything that is not a letter or digit. */

@@ -310,6 +310,7 @@ uint16_t split_and(struct wr_arena *arena, struct expr *expr, struct expr ***arg
 void planner_binder(struct planner *planner, struct wr_error *err, struct binder *binder);
 
 /* ---- reads_nothing.c */
+/* Does a message of the parse tree, this one or one within, pass the test? */
 bool wr_plan_find_message(const ProtobufCMessage *message, bool (*test)(void *context, const ProtobufCMessage *message),
                           void *context);
 

@@ -1,8 +1,11 @@
 /* What all alternatives of an OR demand is demanded once.
  *
- *   before  SELECT * FROM a, b WHERE (a.id = b.a_id AND a.x = 1) OR (a.id = b.a_id AND b.y = 2)     every pair is
- * looked at after   SELECT * FROM a, b WHERE a.id = b.a_id AND (a.x = 1 OR b.y = 2)                         a join with
- * a key before  a.x = 1 OR (a.x = 1 AND a.v = 'v') after   a.x = 1
+ *   before  SELECT * FROM a, b WHERE (a.id = b.a_id AND a.x = 1) OR (a.id = b.a_id AND b.y = 2)
+ *   after   SELECT * FROM a, b WHERE a.id = b.a_id AND (a.x = 1 OR b.y = 2)
+ *   before  a.x = 1 OR (a.x = 1 AND a.v = 'v')
+ *   after   a.x = 1
+ *
+ * Before, every pair of a and b was looked at; after, there is a join with a key.
  *
  * This holds for NULLs too: AND and OR distribute over one another in three-valued logic. Condition: what is common
  * cannot fail; what is left is then evaluated for no more rows than before. A choice of state: stored views planned

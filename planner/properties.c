@@ -4,11 +4,16 @@
  *               append-only as declared, sources always
  *   filter      the input's keys, without columns that are held to a constant
  *   project     keys whose columns are all kept as they are
- *   join        left's keys if the right side matches at most once (its join columns contain a key of it), right's
- * likewise (inner only), else a key of the left with one of the right; columns equated by an inner join stand for each
- * other semi, anti  left's keys aggregate   the group columns, or those of them that were a key below topn        the
- * input's; the partition if limit 1; partition and rank distinct    the input's, else all columns Append-only are
- * filters, projections, unions, DISTINCT, inner and semi joins of append-only inputs; nothing else is. */
+ *   join        left's keys if the right side matches at most once (its join columns contain a key of it); for inner
+ *               joins the right's likewise; else a key of the left together with one of the right. Columns that an
+ *               inner join equates stand for each other
+ *   semi, anti  left's keys
+ *   aggregate   the group columns, or those of them that were a key below
+ *   topn        the input's; the partition if limit 1; partition and rank
+ *   distinct    the input's, else all columns
+ *
+ * Append-only are filters, projections, unions, DISTINCT, inner and semi joins of append-only inputs, and nothing
+ * else. */
 #include <string.h>
 
 #include "planner/passes.h"

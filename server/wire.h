@@ -66,6 +66,7 @@ struct wire_target { /* Describe, Close */
     const char *name;
 };
 
+/* The parts of a message, pointing into it; false: it is malformed (08P01). */
 bool wr_wire_parse(const struct wire_message *message, struct wr_arena *arena, struct wire_parse *out) WR_MUST;
 bool wr_wire_bind(const struct wire_message *message, struct wr_arena *arena, struct wire_bind *out) WR_MUST;
 bool wr_wire_execute(const struct wire_message *message, struct wire_execute *out) WR_MUST;

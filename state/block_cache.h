@@ -23,6 +23,7 @@ struct cached {
 };
 
 struct block_cache;
+/* capacity: bytes that stay when nobody uses them. free(): no record may be in use any more. */
 struct block_cache *wr_block_cache_new(struct wr_pool *pool, int64_t capacity);
 void wr_block_cache_free(struct block_cache *cache);
 /* The record, retained and checked to be of its kind; NULL: error. `keep`: put it in the cache when it was read. */

@@ -27,6 +27,7 @@ struct change_log {
     int64_t bytes;  /* charged */
 };
 
+/* Empty; its memory is charged to the pool (NULL: to none). To be given back with wr_change_log_clear(). */
 void wr_change_log_init(struct change_log *log, struct wr_pool *pool);
 void wr_change_log_clear(struct change_log *log); /* gives all memory back */
 void wr_change_log_add(struct change_log *log, const struct entry *entry);

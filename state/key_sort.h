@@ -11,6 +11,7 @@ struct key_ref {
     uint32_t index; /* the caller's; equal keys are ordered by it */
 };
 
+/* A reference to the bytes, which stay the caller's; sorting references; the order of two keys. */
 struct key_ref wr_key_ref(const char *bytes, uint32_t len, uint32_t index);
 void wr_key_sort(struct key_ref *refs, size_t n);
 int wr_key_cmp(const char *a, uint32_t a_len, const char *b, uint32_t b_len);

@@ -13,7 +13,9 @@ struct mem_map {
     size_t n, cap;
 };
 
+/* All items; it can be used again. */
 void wr_mem_map_free(struct mem_map *map);
+/* Inserts or replaces; key and value are copied. */
 void wr_mem_map_put(struct mem_map *map, const void *key, size_t key_len, const void *value, size_t value_len);
 /* Delete all with lo <= key < hi. */
 void wr_mem_map_delete(struct mem_map *map, const void *lo, size_t lo_len, const void *hi, size_t hi_len);

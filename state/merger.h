@@ -20,9 +20,12 @@ struct merger {
     uint64_t dropped; /* UPSERT: checksum of what was superseded or dropped as a tombstone */
 };
 
+/* Over runs that outlive it. streaming: all is read once, so blocks do not enter the cache. Without a seek, next()
+ * begins at the first entry. */
 void wr_merger_init(struct merger *merger, enum trace_kind kind, bool keep_tombstones, struct run *const *runs,
                     uint32_t n, bool streaming);
 void wr_merger_fini(struct merger *merger);
+/* The next entry is the first one whose key is not below this one. */
 bool wr_merger_seek(struct merger *merger, const char *key, uint32_t len, struct wr_error *err) WR_MUST;
 /* *entry is NULL at the end; else valid until the next call. */
 bool wr_merger_next(struct merger *merger, const struct entry **entry, struct wr_error *err) WR_MUST;

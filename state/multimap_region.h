@@ -57,6 +57,7 @@ void wr_region_clear(struct multimap *map, struct region *region);
 void wr_region_drop_all(struct multimap *map, struct region *region);
 void wr_region_free(struct multimap *map, struct region *region);
 
+/* The group of a key (NULL: none); into and out of the region's table. */
 struct multimap_group *wr_region_find(const struct region *region, const char *key, uint32_t key_len, uint64_t hash);
 void wr_region_link(struct multimap *map, struct region *region, struct multimap_group *group);
 void wr_region_unlink(struct region *region, struct multimap_group *group);

@@ -54,6 +54,7 @@ struct ordered_options {
     bool discard;
 };
 
+/* Empty in RAM; what is in the trace is read when it is asked for. free() loses what has not been sealed. */
 struct ordered *wr_ordered_new(const struct ordered_options *options);
 void wr_ordered_free(struct ordered *ordered);
 
@@ -84,6 +85,7 @@ static inline bool wr_ordered_has(const struct ordered_group *group, uint32_t i)
 {
     return i < group->n;
 }
+/* The i-th entry of the window, from 0; good until the group changes. */
 const struct ordered_item *wr_ordered_item(const struct ordered *ordered, const struct ordered_group *group,
                                            uint32_t i);
 

@@ -41,6 +41,7 @@ struct run {
     uint32_t blocks; /* on disk */
 };
 
+/* Runs are counted: the last release of a disk run hands it to the store's trash. */
 void wr_run_retain(struct run *run);
 void wr_run_release(struct run *run);
 /* A run whose memory is all but given back; the store's trash does it for disk runs. */

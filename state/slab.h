@@ -28,6 +28,7 @@ struct slab {
     int64_t bytes;               /* charged */
 };
 
+/* No chunks yet; fini() frees all blocks at once. */
 void wr_slab_init(struct slab *slab, struct wr_pool *pool);
 void wr_slab_fini(struct slab *slab);
 /* The real size of a block asked for with `size` bytes. */

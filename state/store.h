@@ -190,6 +190,7 @@ struct store_stats {
     int64_t bloom_skips, block_reads, snapshots;
     uint64_t committed;
 };
+/* As of now; any thread. */
 void wr_store_stats(struct store *store, struct store_stats *stats);
 /* Block until no merge is due (tests, benchmarks that count settled CPU). */
 void wr_store_settle(struct store *store);

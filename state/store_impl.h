@@ -180,15 +180,18 @@ void wr_commit_record_put(rocksdb_writebatch_t *batch, struct store *store, uint
  * memory only, under store->lock. */
 void wr_log_truncate(struct store *store, rocksdb_writebatch_t *batch, uint64_t number, uint64_t log_id, uint64_t upto);
 /* ---- store.c */
+/* The store takes no more commits; the first error stays, and all who wait are told. */
 void wr_store_fail(struct store *store, const struct wr_error *err);
 /* Under manifest_lock: a synced write that brings the store to `commit` (0: no further), and the note that it was made.
  */
 bool wr_store_write(struct store *store, rocksdb_writebatch_t *batch, uint64_t commit, struct wr_error *err) WR_MUST;
 
 /* ---- store_recover.c */
+/* Opens the directory at its last commit; XX001 if it is damaged. */
 bool wr_store_recover(struct store *store, struct wr_error *err) WR_MUST;
 
 /* ---- version.c */
+/* One reference, room for n runs that the caller fills in; the last release releases the runs. */
 struct version *wr_version_new(struct store *store, enum trace_kind kind, uint32_t n);
 void wr_version_retain(struct version *version);
 /* `old` with `from` (adjacent in it) replaced by `to` (NULL: by nothing); NULL: they are not in it. */
@@ -203,6 +206,7 @@ void wr_trace_push_pending(struct trace *trace, struct run *run, struct commit *
 void wr_trace_free(struct trace *trace);
 void wr_snapshot_stale(struct store *store);
 /* ---- snapshot_expire.c: called now and then by the tidy thread, without locks */
+/* Marks those that are too old or hold too much (wr_snapshot_expired). */
 void wr_snapshots_expire(struct store *store);
 
 /* ---- commit.c */
@@ -216,12 +220,17 @@ struct commit_op {
 bool wr_commit_next_op(struct wr_reader *ops, struct commit_op *op); /* false: that was all */
 
 /* ---- commit_write.c */
+/* The thread that writes commits in order, until the store closes or fails. */
 void *wr_commit_thread(void *store);
 /* ---- commit_spill.c: takes RAM runs of the commit to disk when they are many */
+/* Until what is left in RAM is half of what may be. */
 bool wr_commit_spill(struct commit *commit, struct wr_error *err) WR_MUST;
+/* With the references that it holds to runs. */
 void wr_commit_free(struct commit *commit);
 
 /* ---- store_tidy.c, store_merge.c */
+/* The threads that merge and clean up, and what they run (false: the store has failed, or *err): RAM runs to disk, so
+ * that the log can be cut; small RAM runs into larger ones; files of runs that nobody holds. */
 void *wr_tidy_thread(void *store);
 void *wr_merge_thread(void *store);
 bool wr_checkpoint_run(struct store *store, struct wr_error *err) WR_MUST;

@@ -49,6 +49,7 @@ struct vmap_options {
     bool (*decode)(void *context, void *value, const char *bytes, uint32_t len); /* after init; false: corrupt */
 };
 
+/* Empty in RAM; what is in the trace is read when it is asked for. free() loses what has not been sealed. */
 struct vmap *wr_vmap_new(const struct vmap_options *options);
 void wr_vmap_free(struct vmap *map);
 
@@ -73,6 +74,7 @@ static inline bool wr_vmap_is_live(const struct vmap_entry *entry)
 {
     return entry->live;
 }
+/* Its length is entry->key_len; good until the entry is dropped. */
 const char *wr_vmap_key(const struct vmap *map, const struct vmap_entry *entry);
 
 /* ---- fixed values */

@@ -28,8 +28,10 @@ struct civil {
     int32_t micros;
 };
 
+/* Days since 1970-01-01 in the Gregorian calendar, and back; years are astronomical (0 = 1 BC). */
 int64_t wr_days_from_civil(int64_t year, int month, int day);
 void wr_civil_from_days(int64_t days, int32_t *year, int8_t *month, int8_t *day);
+/* Is there such a day? */
 bool wr_civil_valid_date(int64_t year, int month, int day);
 int wr_days_in_month(int64_t year, int month);
 static inline bool wr_date_is_finite(int32_t date)

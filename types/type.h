@@ -57,6 +57,7 @@ struct type_info {
     bool equality_is_identity;
 };
 
+/* Never NULL; the row of TYPE_UNKNOWN for what is no type. */
 const struct type_info *wr_type_info(uint8_t type_id);
 /* "numeric(10,2)", "character varying" ...: what format_type() prints. Returns buf. */
 const char *wr_type_name(struct type type, char *buf, size_t size);
