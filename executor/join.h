@@ -1,6 +1,6 @@
 /* Inside of the join operator: shared by op_join.c (life, inner join), op_join_outer.c (left, semi, anti),
- * op_join_notin.c (NOT IN), op_join_pairs.c (matches on their way out), op_join_lookup.c (the rows of keys, from RAM or
- * the trace) and op_join_table.c (a side that is read from its table).
+ * op_join_full.c (full), op_join_notin.c (NOT IN), op_join_pairs.c (matches on their way out), op_join_lookup.c (the
+ * rows of keys, from RAM or the trace) and op_join_table.c (a side that is read from its table).
  *
  * Each side's rows are kept in a multimap under the normalised join key. What comes out is, for ever, a function of the
  * two states L and R alone, whatever way they came about (C1), and a step emits the difference. M(l) is the summed
@@ -8,6 +8,7 @@
  *
  *   inner  L x R
  *   left   L x R + { l x NULL : M(l) <= 0 }
+ *   full   the same + { NULL x r : M(r) <= 0 }, M(r) of the rows of L
  *   semi   { l : M(l) > 0 }
  *   anti   { l : M(l) <= 0 }
  *
@@ -96,21 +97,23 @@ static inline bool wr_join_pairs_add(struct join *join, uint32_t batch_row, cons
     pairs->owners[i] = owner;
     return true;
 }
-/* Emit rows of a left batch, NULL-extended if the join has right columns. */
-bool wr_join_emit_left(struct join *join, const struct batch *left, const uint32_t *rows, uint32_t n) WR_MUST;
+/* Emit rows of a batch of one side, NULL-extended if the join has columns of the other. */
+bool wr_join_emit_lone(struct join *join, unsigned side, const struct batch *batch, const uint32_t *rows,
+                       uint32_t n) WR_MUST;
 
-#define LEFT_ROWS_MAX 512 /* few, so that a step for one row is cheap */
+#define LONE_ROWS_MAX 512 /* few, so that a step for one row is cheap */
 
-/* Left rows from state on their way out, NULL-extended as above. */
-struct left_rows {
+/* Rows of one side from state on their way out, NULL-extended as above. */
+struct lone_rows {
     struct join *join;
+    unsigned side;
     uint32_t n;
-    const char **rows; /* LEFT_ROWS_MAX */
+    const char **rows; /* LONE_ROWS_MAX */
     int64_t *weights;
 };
-void wr_left_rows_init(struct left_rows *left, struct join *join); /* from the worker's arena */
-bool wr_left_rows_add(struct left_rows *left, const char *row, int64_t weight) WR_MUST;
-bool wr_left_rows_flush(struct left_rows *left) WR_MUST;
+void wr_lone_rows_init(struct lone_rows *lone, struct join *join, unsigned side); /* from the worker's arena */
+bool wr_lone_rows_add(struct lone_rows *lone, const char *row, int64_t weight) WR_MUST;
+bool wr_lone_rows_flush(struct lone_rows *lone) WR_MUST;
 
 /* ---- op_join_lookup.c */
 
@@ -181,11 +184,18 @@ bool wr_join_take(struct join *join, unsigned port, const struct batch *batch) W
 void wr_join_keep(struct join *join, unsigned port, const struct batch *batch, const struct keys *keys,
                   const uint8_t *skip);
 
-/* ---- op_join_outer.c, op_join_notin.c */
+/* ---- op_join_outer.c, op_join_full.c, op_join_notin.c */
 bool wr_join_outer_step(struct join *join, unsigned port, const struct batch *batch) WR_MUST;
+/* Keys whose total on one side, before[] without the batch, appears or disappears with it: the rows of `side`, the
+ * other one, come out again, with `appear` times their weight where it appears, else with minus that. */
+bool wr_join_emit_flips(struct join *join, unsigned side, const struct batch *batch, const struct keys *keys,
+                        const struct key_runs *runs, const int64_t *before, int appear) WR_MUST;
+bool wr_join_full_step(struct join *join, unsigned port, const struct batch *batch) WR_MUST;
+/* Asked once: all input has come. */
+bool wr_join_full_finish(struct join *join) WR_MUST;
 bool wr_join_notin_step(struct join *join, unsigned port, const struct batch *batch) WR_MUST;
-/* All left rows of the runs' keys go out (sign 1) or are taken back (-1); sign: by first row of the key's run. */
-bool wr_join_emit_keys(struct join *join, const struct keys *keys, const struct key_runs *runs,
+/* All rows of a side of the runs' keys go out (sign 1) or are taken back (-1); sign: by first row of the key's run. */
+bool wr_join_emit_keys(struct join *join, unsigned side, const struct keys *keys, const struct key_runs *runs,
                        const int8_t *sign) WR_MUST;
 
 #endif

@@ -1,4 +1,5 @@
-/* Join: opening, sealing, closing; the inner join. (Outer forms: op_join_outer.c, NOT IN: op_join_notin.c.) */
+/* Join: opening, sealing, closing; the inner join. (Outer forms: op_join_outer.c, op_join_full.c, NOT IN:
+ * op_join_notin.c.) */
 #include "executor/join.h"
 
 #include "executor/relations.h"
@@ -74,7 +75,8 @@ static void open_maps(struct join *join)
     for (unsigned s = 0; s < 2; s++) {
         enum trace_kind kind = wr_plan_join_only_adds(op->plan, s) ? TRACE_APPEND : TRACE_ZSET;
         struct trace *trace = wr_op_trace(op, s, kind);
-        join->side[s].map = wr_multimap_new(worker->state_pool, trace, s == RIGHT && join->counting, huge);
+        bool marks = s == LEFT && join->type == JOIN_FULL && join->one_shot; /* keys that have met a match */
+        join->side[s].map = wr_multimap_new(worker->state_pool, trace, marks || (s == RIGHT && join->counting), huge);
     }
     if (join->null_aware || (wr_plan_join_counts_matches(op->plan) && !join->one_shot))
         join->counts = wr_multimap_new(worker->state_pool, wr_op_trace(op, 2, TRACE_ZSET), true, huge);
@@ -114,9 +116,9 @@ static bool join_open(struct op *op, struct wr_error *err)
     join->null_aware = plan->join.null_aware;
     join->nulls_match = plan->join.nulls_equal || join->null_aware;
     join->one_shot = op->worker->one_shot;
-    join->first_decides = join->one_shot && plan->join.type != JOIN_INNER && plan->join.type != JOIN_LEFT &&
-                          plan->join.condition && !wr_expr_can_fail(plan->join.condition);
-    join->emit_pairs = join->type == JOIN_INNER || join->type == JOIN_LEFT;
+    join->emit_pairs = wr_plan_join_is_wide(plan);
+    join->first_decides =
+        join->one_shot && !join->emit_pairs && plan->join.condition && !wr_expr_can_fail(plan->join.condition);
     if (join->null_aware && (join->type != JOIN_ANTI || join->nkeys != 1 || plan->join.condition)) {
         op->impl = NULL;
         return wr_fail(err, ERR_INTERNAL, "null-aware join must be an anti join on one key without condition");
@@ -313,6 +315,8 @@ static bool take_batch_alone(struct join *join, unsigned port, const struct batc
         wr_evaluator_now(join->condition, join->op->worker->now_us);
     if (join->type == JOIN_INNER)
         return inner_step(join, port, batch);
+    if (join->type == JOIN_FULL)
+        return wr_join_full_step(join, port, batch);
     return join->null_aware ? wr_join_notin_step(join, port, batch) : wr_join_outer_step(join, port, batch);
 }
 
@@ -345,6 +349,8 @@ static bool join_step(struct op *op, unsigned port, const struct batch *batch)
 static bool join_flush(struct op *op)
 {
     struct join *join = op->impl;
+    if (join->type == JOIN_FULL && join->one_shot)
+        return wr_join_full_finish(join);
     return !wr_join_holds(join) || wr_join_take_held(join);
 }
 

@@ -55,7 +55,7 @@ static void count_all(struct join *join, const struct batch *batch)
 
 struct scan {
     struct join *join;
-    struct left_rows left;
+    struct lone_rows left;
     enum right_mode mode;
     int sign;
     struct str null_key;
@@ -85,7 +85,7 @@ static bool scan_group(void *context, struct multimap_group *group)
     uint32_t len;
     int64_t weight;
     while (wr_multimap_next(&rows, &row, &len, &weight))
-        TRY(wr_left_rows_add(&scan->left, row, weight * scan->sign));
+        TRY(wr_lone_rows_add(&scan->left, row, weight * scan->sign));
     return true;
 }
 
@@ -111,10 +111,10 @@ static bool scan_trace(struct scan *scan)
             continue;
         char *row = wr_arena_bytes(arena, WR_MAX(entry->payload_len, 1u));
         memcpy(row, entry->payload, entry->payload_len);
-        ok = wr_left_rows_add(&scan->left, row, entry->weight * scan->sign);
+        ok = wr_lone_rows_add(&scan->left, row, entry->weight * scan->sign);
         copied += entry->payload_len + 16;
         if (ok && copied > join->copy_max) {
-            ok = wr_left_rows_flush(&scan->left);
+            ok = wr_lone_rows_flush(&scan->left);
             wr_arena_release(arena, mark);
             copied = 0;
         }
@@ -123,7 +123,7 @@ static bool scan_trace(struct scan *scan)
         worker->error = err;
         ok = false;
     }
-    ok = ok && wr_left_rows_flush(&scan->left);
+    ok = ok && wr_lone_rows_flush(&scan->left);
     wr_cursor_close(cursor);
     wr_version_release(version);
     wr_arena_release(arena, mark);
@@ -138,8 +138,8 @@ static bool scan_left(struct join *join, enum right_mode mode, const struct str 
     if (mode == RIGHT_NULL)
         return true; /* none passes */
     struct wr_mark mark = wr_arena_mark(arena);
-    wr_left_rows_init(&scan.left, join);
-    bool ok = wr_multimap_in_ram(map) ? wr_multimap_each(map, scan_group, &scan) && wr_left_rows_flush(&scan.left)
+    wr_lone_rows_init(&scan.left, join, LEFT);
+    bool ok = wr_multimap_in_ram(map) ? wr_multimap_each(map, scan_group, &scan) && wr_lone_rows_flush(&scan.left)
                                       : scan_trace(&scan);
     wr_arena_release(arena, mark);
     return ok;
@@ -160,7 +160,7 @@ static bool emit_flips(struct join *join, const struct keys *keys, const struct 
         sign[runs->first[r]] = after[r] > 0 ? -1 : 1;
         flipped.first[flipped.n++] = runs->first[r];
     }
-    return wr_join_emit_keys(join, keys, &flipped, sign);
+    return wr_join_emit_keys(join, LEFT, keys, &flipped, sign);
 }
 
 /* ---- steps */
@@ -223,7 +223,7 @@ static bool left_step(struct join *join, const struct batch *batch, const struct
     for (uint32_t i = 0; i < batch->nrows; i++)
         if (pass[i])
             rows[n++] = i;
-    TRY(wr_join_emit_left(join, batch, rows, n));
+    TRY(wr_join_emit_lone(join, LEFT, batch, rows, n));
     if (!join->one_shot)
         wr_join_keep(join, LEFT, batch, keys, NULL);
     return true;

@@ -119,7 +119,7 @@ static bool emit_decided(struct join *join, const struct batch *batch, const uin
     for (uint32_t i = 0; i < batch->nrows; i++)
         if (matched[i] == which)
             rows[n++] = i;
-    return wr_join_emit_left(join, batch, rows, n);
+    return wr_join_emit_lone(join, LEFT, batch, rows, n);
 }
 
 static void count_left(struct join *join, const struct batch *batch, const struct keys *keys, const uint8_t *skip,
@@ -173,34 +173,35 @@ static bool left_step(struct join *join, const struct batch *batch)
 /* ---- a right batch without a condition: keys appear and disappear */
 
 struct signed_keys {
-    struct left_rows left;
+    struct lone_rows lone;
     const int8_t *sign; /* by first row of the key's run */
 };
 
 static bool visit_signed(struct row_visitor *visitor, uint32_t first, const char *row, uint32_t len, int64_t weight)
 {
     struct signed_keys *signed_keys = visitor->context;
-    return wr_left_rows_add(&signed_keys->left, row, weight * signed_keys->sign[first]);
+    return wr_lone_rows_add(&signed_keys->lone, row, weight * signed_keys->sign[first]);
 }
 
 static bool drain_signed(struct row_visitor *visitor)
 {
-    return wr_left_rows_flush(&((struct signed_keys *)visitor->context)->left);
+    return wr_lone_rows_flush(&((struct signed_keys *)visitor->context)->lone);
 }
 
-bool wr_join_emit_keys(struct join *join, const struct keys *keys, const struct key_runs *runs, const int8_t *sign)
+bool wr_join_emit_keys(struct join *join, unsigned side, const struct keys *keys, const struct key_runs *runs,
+                       const int8_t *sign)
 {
     if (!runs->n)
         return true;
     struct signed_keys signed_keys = {.sign = sign};
-    wr_left_rows_init(&signed_keys.left, join);
+    wr_lone_rows_init(&signed_keys.lone, join, side);
     struct row_visitor visitor = {.visit = visit_signed,
                                   .drain = drain_signed,
                                   .context = &signed_keys,
                                   .join = join,
                                   .keys = keys,
                                   .runs = runs};
-    return wr_join_visit(&visitor, LEFT, false);
+    return wr_join_visit(&visitor, side, false);
 }
 
 /* Left rows of keys that appeared need no keeping if they cannot disappear again. */
@@ -216,11 +217,10 @@ static void forget_left(struct join *join, const struct keys *keys, const struct
     }
 }
 
-static bool emit_flips(struct join *join, const struct batch *batch, const struct keys *keys,
-                       const struct key_runs *runs, const int64_t *before)
+bool wr_join_emit_flips(struct join *join, unsigned side, const struct batch *batch, const struct keys *keys,
+                        const struct key_runs *runs, const int64_t *before, int appear)
 {
     struct wr_arena *arena = &join->op->worker->arena;
-    int appear = matched_sign(join) - unmatched_sign(join);
     int8_t *sign = wr_arena_alloc(arena, WR_MAX(keys->n, 1u));
     struct key_runs flipped = {.first = wr_arena_alloc(arena, WR_MAX(runs->n, 1u) * sizeof(uint32_t)),
                                .next = runs->next};
@@ -233,8 +233,8 @@ static bool emit_flips(struct join *join, const struct batch *batch, const struc
         sign[runs->first[r]] = (int8_t)(after > 0 ? appear : -appear);
         flipped.first[flipped.n++] = runs->first[r];
     }
-    TRY(wr_join_emit_keys(join, keys, &flipped, sign));
-    if (join->side[LEFT].drop_matched)
+    TRY(wr_join_emit_keys(join, side, keys, &flipped, sign));
+    if (join->side[side].drop_matched)
         forget_left(join, keys, &flipped);
     return true;
 }
@@ -264,7 +264,7 @@ static bool right_step(struct join *join, const struct batch *batch, const struc
     TRY(totals_before(join, batch, keys, &runs, before));
     if (join->emit_pairs)
         TRY(wr_join_probe(join, batch, keys, skip, NULL));
-    TRY(emit_flips(join, batch, keys, &runs, before));
+    TRY(wr_join_emit_flips(join, LEFT, batch, keys, &runs, before, matched_sign(join) - unmatched_sign(join)));
     wr_join_keep(join, RIGHT, batch, keys, skip);
     return true;
 }
@@ -274,7 +274,7 @@ static bool right_step(struct join *join, const struct batch *batch, const struc
 struct block {
     struct join *join;
     const struct batch *batch;
-    struct left_rows left;
+    struct lone_rows left;
     struct count_keys counts; /* rows whose count changes */
     uint32_t n;
     uint32_t *firsts; /* a row of the right batch with the left row's key */
@@ -289,7 +289,7 @@ static void block_init(struct block *block, struct join *join, const struct batc
     memset(block, 0, sizeof *block);
     block->join = join;
     block->batch = batch;
-    wr_left_rows_init(&block->left, join);
+    wr_lone_rows_init(&block->left, join, LEFT);
     count_keys_init(&block->counts, arena, BLOCK_ROWS);
     block->firsts = wr_arena_alloc(arena, BLOCK_ROWS * sizeof *block->firsts);
     block->rows = wr_arena_alloc(arena, BLOCK_ROWS * sizeof *block->rows);
@@ -311,7 +311,7 @@ static bool block_flip(struct block *block, uint32_t slot, int64_t before, int64
     if (had == has)
         return true;
     int appear = matched_sign(join) - unmatched_sign(join);
-    return wr_left_rows_add(&block->left, block->rows[slot], weight * (has ? appear : -appear));
+    return wr_lone_rows_add(&block->left, block->rows[slot], weight * (has ? appear : -appear));
 }
 
 /* All pairs of the block's left rows are counted: see which rows flip, and write the counts. */
@@ -340,7 +340,7 @@ static bool block_finish(struct block *block, const struct keys *keys)
     if (ok && counts->keys.n)
         add_counts(join, &counts->keys, deltas);
     block->n = 0;
-    ok = ok && wr_left_rows_flush(&block->left);
+    ok = ok && wr_lone_rows_flush(&block->left);
     wr_arena_release(arena, mark);
     return ok;
 }

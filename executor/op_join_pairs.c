@@ -151,13 +151,16 @@ bool wr_join_pairs_flush(struct join *join)
     return ok;
 }
 
-/* ---- left rows alone */
+/* ---- rows of one side alone */
 
-static void append_nulls(struct join *join, struct batch *batch)
+/* NULLs for the other side's columns. */
+static void pad(struct join *join, unsigned side, struct batch *batch)
 {
     struct wr_arena *arena = &join->op->worker->arena;
     const struct plan *plan = join->op->plan;
-    for (uint16_t c = join->side[LEFT].ncols; c < batch->ncols; c++) {
+    uint16_t nleft = join->side[LEFT].ncols;
+    uint16_t from = side == LEFT ? nleft : 0, to = side == LEFT ? batch->ncols : nleft;
+    for (uint16_t c = from; c < to; c++) {
         struct type type = plan->cols[c].type;
         batch->cols[c] = (struct column){.type = type};
         batch->cols[c].data = wr_arena_zalloc(arena, WR_MAX(batch->nrows, 1u) * wr_type_info(type.id)->width);
@@ -165,61 +168,63 @@ static void append_nulls(struct join *join, struct batch *batch)
     }
 }
 
-bool wr_join_emit_left(struct join *join, const struct batch *left, const uint32_t *rows, uint32_t n)
+/* Where a side's columns begin in the output. */
+static struct column *columns_of(const struct join *join, unsigned side, const struct batch *out)
+{
+    return out->cols + (side == LEFT ? 0 : join->side[LEFT].ncols);
+}
+
+bool wr_join_emit_lone(struct join *join, unsigned side, const struct batch *batch, const uint32_t *rows, uint32_t n)
 {
     if (!n)
         return true;
     struct wr_arena *arena = &join->op->worker->arena;
     struct wr_mark mark = wr_arena_mark(arena);
-    struct batch out = {.nrows = n, .ncols = join->op->plan->ncols};
+    const struct batch *chosen = n == batch->nrows ? batch : wr_batch_gather(arena, batch, rows, n);
+    struct batch out = {.nrows = n, .ncols = join->op->plan->ncols, .weights = chosen->weights};
     out.cols = WR_NEW_ARRAY(arena, struct column, WR_MAX(out.ncols, 1));
-    if (n == left->nrows) {
-        memcpy(out.cols, left->cols, join->side[LEFT].ncols * sizeof *out.cols);
-        out.weights = left->weights;
-    } else {
-        struct batch *chosen = wr_batch_gather(arena, left, rows, n);
-        memcpy(out.cols, chosen->cols, join->side[LEFT].ncols * sizeof *out.cols);
-        out.weights = chosen->weights;
-    }
-    append_nulls(join, &out);
+    memcpy(columns_of(join, side, &out), chosen->cols, join->side[side].ncols * sizeof *out.cols);
+    pad(join, side, &out);
     bool ok = wr_op_emit(join->op, &out);
     wr_arena_release(arena, mark);
     return ok;
 }
 
-void wr_left_rows_init(struct left_rows *left, struct join *join)
+void wr_lone_rows_init(struct lone_rows *lone, struct join *join, unsigned side)
 {
     struct wr_arena *arena = &join->op->worker->arena;
-    left->join = join;
-    left->n = 0;
-    left->rows = wr_arena_alloc(arena, LEFT_ROWS_MAX * sizeof *left->rows);
-    left->weights = wr_arena_alloc(arena, LEFT_ROWS_MAX * sizeof *left->weights);
+    lone->join = join;
+    lone->side = side;
+    lone->n = 0;
+    lone->rows = wr_arena_alloc(arena, LONE_ROWS_MAX * sizeof *lone->rows);
+    lone->weights = wr_arena_alloc(arena, LONE_ROWS_MAX * sizeof *lone->weights);
 }
 
-bool wr_left_rows_add(struct left_rows *left, const char *row, int64_t weight)
+bool wr_lone_rows_add(struct lone_rows *lone, const char *row, int64_t weight)
 {
-    if (left->n == LEFT_ROWS_MAX)
-        TRY(wr_left_rows_flush(left));
-    left->rows[left->n] = row;
-    left->weights[left->n++] = weight;
+    if (lone->n == LONE_ROWS_MAX)
+        TRY(wr_lone_rows_flush(lone));
+    lone->rows[lone->n] = row;
+    lone->weights[lone->n++] = weight;
     return true;
 }
 
-bool wr_left_rows_flush(struct left_rows *left)
+bool wr_lone_rows_flush(struct lone_rows *lone)
 {
-    struct join *join = left->join;
-    if (!left->n)
+    struct join *join = lone->join;
+    if (!lone->n)
         return true;
+    const struct join_side *side = &join->side[lone->side];
     struct wr_arena *arena = &join->op->worker->arena;
     struct wr_mark mark = wr_arena_mark(arena);
-    struct batch out = {.nrows = left->n, .ncols = join->op->plan->ncols, .weights = left->weights};
+    struct batch out = {.nrows = lone->n, .ncols = join->op->plan->ncols, .weights = lone->weights};
     out.cols = WR_NEW_ARRAY(arena, struct column, WR_MAX(out.ncols, 1));
-    for (uint16_t c = 0; c < join->side[LEFT].ncols; c++)
-        wr_row_decode_column(arena, join->side[LEFT].layout, join->side[LEFT].slots[c], left->rows, left->n,
-                             &out.cols[c]);
-    append_nulls(join, &out);
-    join->op->stats.touched += left->n;
-    left->n = 0;
+    struct column *cols = columns_of(join, lone->side, &out);
+    for (uint16_t c = 0; c < side->ncols; c++)
+        wr_row_decode_column(arena, side->layout, side->slots[c], lone->rows, lone->n, &cols[c]);
+    pad(join, lone->side, &out);
+    join->op->stats.touched += lone->n;
+    lone->n = 0;
     bool ok = wr_op_emit(join->op, &out);
     wr_arena_release(arena, mark);
     return ok;

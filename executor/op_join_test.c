@@ -15,6 +15,7 @@
 #define TEXTS    3
 #define ROWS     (KEYS * NUMBERS * TEXTS)
 #define NO_RIGHT ROWS
+#define NO_LEFT  ROWS
 
 static const char *const texts[TEXTS] = {"", "short", "a text that is rather longer than the others, to fill chunks"};
 
@@ -63,7 +64,7 @@ struct rig {
     struct op op, out;
     char dir[64];
     int64_t bag[2][ROWS];
-    int64_t got[ROWS][ROWS + 1]; /* by left and right row */
+    int64_t got[ROWS + 1][ROWS + 1]; /* by left and right row */
     int64_t got_errors;
     bool saw_negative;
 };
@@ -84,7 +85,7 @@ static bool out_step(struct op *op, unsigned port, const struct batch *batch)
     struct rig *rig = op->impl;
     CHECK(batch->nrows <= BATCH_ROWS_MAX);
     for (uint32_t i = 0; i < batch->nrows; i++) {
-        int left = id_of(batch->cols, i), right = NO_RIGHT;
+        int left = wr_is_null(&batch->cols[2], i) ? NO_LEFT : id_of(batch->cols, i), right = NO_RIGHT;
         if (batch->ncols == 6 && !wr_is_null(&batch->cols[5], i))
             right = id_of(batch->cols + 3, i);
         rig->got[left][right] += wr_weight(batch, i);
@@ -177,7 +178,7 @@ static struct rig *rig_new(const struct setup *setup)
         rig->inputs[s].props.keys = &unique;
         rig->input_list[s] = &rig->inputs[s];
     }
-    bool wide = setup->type == JOIN_INNER || setup->type == JOIN_LEFT;
+    bool wide = setup->type != JOIN_SEMI && setup->type != JOIN_ANTI;
     rig->plan = (struct plan){.kind = PLAN_JOIN, .ncols = wide ? 6 : 3, .cols = cols, .ninputs = 2, .nstates = 3};
     rig->plan.inputs = rig->input_list;
     rig->plan.join.type = setup->type;
@@ -250,7 +251,7 @@ static bool notin_passes(const struct rig *rig, int l)
 static void check_outputs(struct rig *rig)
 {
     const struct setup *setup = &rig->setup;
-    bool wide = setup->type == JOIN_INNER || setup->type == JOIN_LEFT;
+    bool wide = setup->type != JOIN_SEMI && setup->type != JOIN_ANTI;
     int64_t errors = 0;
     int wrong = 0;
     for (int l = 0; l < ROWS; l++) {
@@ -267,6 +268,13 @@ static void check_outputs(struct rig *rig)
         if (setup->null_aware)
             alone = notin_passes(rig, l);
         wrong += rig->got[l][NO_RIGHT] != (alone ? wl : 0);
+    }
+    for (int r = 0; r < ROWS; r++) {
+        int64_t matches = 0;
+        for (int l = 0; l < ROWS; l++)
+            matches += keys_match(setup, l, r) ? rig->bag[0][l] : 0;
+        bool alone = setup->type == JOIN_FULL && matches <= 0;
+        wrong += rig->got[NO_LEFT][r] != (alone ? rig->bag[1][r] : 0);
     }
     if (wrong)
         fprintf(stderr, "%s: %d output rows are wrong\n", setup->name, wrong);
@@ -417,13 +425,15 @@ static void run(const struct setup *setup, int steps)
     rig_free(rig);
 }
 
-static void run_one_shot(const struct setup *setup)
+/* few: left rows, so that most right ones stay alone */
+static void run_one_shot(const struct setup *setup, bool few)
 {
     struct rig *rig = rig_new(setup);
     seed = 99;
     for (unsigned port = 2; port-- > 0;)
-        for (int step = 0; step < 20; step++)
-            random_chunk(rig, port, 1 + rnd(60), true);
+        for (int step = 0; step < (port || !few ? 20 : 3); step++)
+            random_chunk(rig, port, 1 + rnd(few && !port ? 3 : 60), true);
+    CHECK(wr_op_flush(&rig->op));
     check_outputs(rig);
     CHECK(!rig->saw_negative);
     rig_free(rig);
@@ -465,6 +475,27 @@ static void run_touched(enum join_type type, enum condition condition)
     rig_free(rig);
 }
 
+/* Full joins are on keys alone. */
+static void run_full(enum store_mode store, int64_t limit, int steps)
+{
+    for (int nulls = 0; nulls < 3; nulls++) {
+        struct setup setup = {.name = "full",
+                              .type = JOIN_FULL,
+                              .nulls_equal = nulls == 1,
+                              .keyless = nulls == 2,
+                              .store = store,
+                              .limit = limit};
+        run(&setup, steps);
+        setup.append_only[nulls & 1] = true;
+        run(&setup, steps / 8);
+        setup.append_only[!(nulls & 1)] = true;
+        run(&setup, steps / 8);
+        setup.one_shot = true;
+        for (int few = 0; few < 2 && store == NO_STORE; few++)
+            run_one_shot(&setup, few);
+    }
+}
+
 static void run_kinds(enum store_mode store, int64_t limit, int steps)
 {
     static const char *const names[] = {"inner", "left", "semi", "anti"};
@@ -484,7 +515,7 @@ static void run_kinds(enum store_mode store, int64_t limit, int steps)
                 run(&setup, steps / 8);
                 setup.one_shot = true;
                 if (store == NO_STORE)
-                    run_one_shot(&setup);
+                    run_one_shot(&setup, false);
             }
     for (int type = 0; type < 4; type++)
         for (int condition = 0; condition < 3; condition++) {
@@ -496,11 +527,12 @@ static void run_kinds(enum store_mode store, int64_t limit, int steps)
                                     .limit = limit};
             run(&keyless, steps / 4);
         }
+    run_full(store, limit, steps);
     struct setup notin = {.name = "not in", .type = JOIN_ANTI, .null_aware = true, .store = store, .limit = limit};
     run(&notin, steps * 2);
     notin.one_shot = true;
     if (store == NO_STORE)
-        run_one_shot(&notin);
+        run_one_shot(&notin, false);
     for (int which = 1; which < 4; which++)
         for (int condition = 0; condition < 3; condition++) {
             struct setup final = {
@@ -518,6 +550,7 @@ int main(int argc, char **argv)
     for (int type = 0; type < 4; type++)
         for (int condition = 0; condition < 2; condition++)
             run_touched((enum join_type)type, condition ? LESS : NONE);
+    run_touched(JOIN_FULL, NONE);
     run_kinds(NO_STORE, 0, 400 * scale);
     run_kinds(IN_MEMORY, 0, 300 * scale);
     run_kinds(IN_MEMORY, 96 << 10, 200 * scale); /* always pressed; groups beyond 1.5 KB are streamed */

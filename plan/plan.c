@@ -23,6 +23,11 @@ const char *wr_plan_kind_name(enum plan_kind kind)
     return kind < PLAN_KIND_COUNT ? kind_names[kind] : "?";
 }
 
+bool wr_plan_join_is_wide(const struct plan *plan)
+{
+    return plan->join.type != JOIN_SEMI && plan->join.type != JOIN_ANTI;
+}
+
 uint16_t wr_plan_join_width(const struct plan *plan)
 {
     return (uint16_t)(plan->inputs[0]->ncols + plan->inputs[1]->ncols);

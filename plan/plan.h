@@ -25,7 +25,7 @@ enum plan_kind {
     PLAN_KIND_COUNT
 };
 
-enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_SEMI, JOIN_ANTI };
+enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_SEMI, JOIN_ANTI, JOIN_FULL };
 /* Sides of a join that are not kept, but read from the table they are a scan of, by its primary key, or from the index.
  */
 enum join_shared { SHARED_NONE, SHARED_LEFT, SHARED_RIGHT, SHARED_BOTH };
@@ -108,7 +108,7 @@ struct plan {
             struct expr **exprs; /* ncols */
         } project;
         struct {
-            uint8_t type; /* enum join_type; SEMI and ANTI output the left columns */
+            uint8_t type; /* enum join_type; SEMI and ANTI output the left columns; FULL has keys alone, no condition */
             uint16_t nkeys;
             uint16_t *left_keys, *right_keys; /* columns of left and right: equal under SQL equality; same types */
             bool null_aware;                  /* ANTI for NOT IN: NULLs count as PostgreSQL says */
@@ -162,6 +162,8 @@ struct plan {
 uint16_t wr_plan_state_count(const struct plan *plan);
 /* Left plus right columns: what a join's condition sees. */
 uint16_t wr_plan_join_width(const struct plan *plan);
+/* Does it output all of them? */
+bool wr_plan_join_is_wide(const struct plan *plan);
 
 /* A copy of the tree; expressions are shared, what is proven is not. */
 struct plan *wr_plan_copy(struct wr_arena *arena, const struct plan *plan);

@@ -102,7 +102,7 @@ static void put_project(struct wr_buf *buf, const struct plan *plan)
 
 static void put_join(struct wr_buf *buf, const struct plan *plan)
 {
-    static const char *const types[] = {"inner", "left", "semi", "anti"};
+    static const char *const types[] = {"inner", "left", "semi", "anti", "full"};
     struct names names;
     names_init(&names, plan);
     uint16_t nleft = plan->inputs[0]->ncols;

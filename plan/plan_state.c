@@ -26,7 +26,7 @@ static const uint16_t *join_keys(const struct plan *plan, unsigned side)
 /* Rows of a side that only come out with their match need not keep what the match tells. */
 static uint16_t twin_of(const struct plan *plan, unsigned side, uint16_t column)
 {
-    if (side == LEFT && plan->join.type != JOIN_INNER)
+    if (plan->join.type == JOIN_FULL || (side == LEFT && plan->join.type != JOIN_INNER))
         return PLAN_NO_TWIN;
     if (!wr_type_info(plan->inputs[side]->cols[column].type.id)->equality_is_identity)
         return PLAN_NO_TWIN;
@@ -48,8 +48,7 @@ static void mark_read(const struct plan *plan, bool *read)
 
 void wr_plan_join_columns(const struct plan *plan, unsigned side, bool *kept, uint16_t *twins)
 {
-    bool right_comes_out = plan->join.type == JOIN_INNER || plan->join.type == JOIN_LEFT;
-    bool all = side == LEFT || right_comes_out;
+    bool all = side == LEFT || wr_plan_join_is_wide(plan);
     uint16_t first = side == LEFT ? 0 : plan->inputs[LEFT]->ncols;
     struct wr_arena arena;
     wr_arena_init(&arena, NULL);

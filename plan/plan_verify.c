@@ -91,8 +91,9 @@ static bool check_join(const struct plan *plan, struct wr_error *err)
     if ((plan->join.shared & SHARED_LEFT) && plan->join.type != JOIN_INNER &&
         (plan->join.condition || plan->join.shared == SHARED_BOTH))
         return bug(plan, err, "side cannot be shared");
-    bool both = plan->join.type == JOIN_INNER || plan->join.type == JOIN_LEFT;
-    if (plan->ncols != left->ncols + (both ? right->ncols : 0))
+    if (plan->join.type == JOIN_FULL && (plan->join.condition || plan->join.shared))
+        return bug(plan, err, "full join on more than keys");
+    if (plan->ncols != left->ncols + (wr_plan_join_is_wide(plan) ? right->ncols : 0))
         return bug(plan, err, "wrong number of columns");
     for (uint16_t i = 0; i < plan->ncols; i++) {
         struct type in = i < left->ncols ? left->cols[i].type : right->cols[i - left->ncols].type;

@@ -252,7 +252,7 @@ void bind_pass_order(struct block *block, const PgQuery__SelectStmt *node, const
 bool bind_subquery_value(struct block *block, const PgQuery__Node *node, struct expr **expr) WR_MUST;
 
 /* ---- bind_full.c */
-struct plan *make_full_join(struct wr_arena *arena, struct plan *left, struct plan *right, struct expr *condition);
+struct plan *make_full_join(struct binder *binder, struct plan *left, struct plan *right, struct expr *condition);
 
 /* ---- bind_from.c, bind_query.c */
 bool bind_from(struct block *block, size_t n, PgQuery__Node *const *items) WR_MUST;

@@ -11,12 +11,13 @@ static bool bind_sides(struct block *block, const PgQuery__JoinExpr *node, struc
 }
 
 /* The join itself, with a condition over left+right columns. */
-static void join_plans(struct wr_arena *arena, enum join_type type, enum shape shape, struct source *left,
+static void join_plans(struct binder *binder, enum join_type type, enum shape shape, struct source *left,
                        const struct plan *right, struct expr *condition)
 {
+    struct wr_arena *arena = binder->arena;
     uint16_t nleft = left->plan->ncols, n = (uint16_t)(nleft + right->ncols);
     if (shape == SHAPE_FULL) {
-        left->plan = make_full_join(arena, left->plan, (struct plan *)right, condition);
+        left->plan = make_full_join(binder, left->plan, (struct plan *)right, condition);
         return;
     }
     if (shape == SHAPE_PLAIN) {
@@ -205,7 +206,7 @@ static bool join_using(struct block *block, const PgQuery__JoinExpr *node, enum 
     for (uint16_t i = 0; i < n; i++)
         TRY(bind_using_one(block, names[i], left, right, shape, &conds[i], &merged[i]));
     TRY(scope_join(binder, &left->scope, &right->scope, left->plan->ncols));
-    join_plans(binder->arena, type, shape, left, right->plan, make_and(binder->arena, conds, n));
+    join_plans(binder, type, shape, left, right->plan, make_and(binder->arena, conds, n));
     refresh_scope(left);
     merge_scope(binder, left, merged, n);
     return true;
@@ -222,7 +223,7 @@ static bool join_on(struct block *block, const PgQuery__JoinExpr *node, enum joi
     TRY(scope_join(binder, &on.from.scope, &right->scope, left->plan->ncols));
     if (node->quals)
         TRY(bind_on(block, node->quals, &on, type, &condition, &above));
-    join_plans(binder->arena, type, shape, &on.from, right->plan, condition);
+    join_plans(binder, type, shape, &on.from, right->plan, condition);
     for (uint16_t i = 0; i < above.n; i++) {
         TRY(bind_subquery_apply(&on, &above.tests[i]));
         if (above.behind[i])

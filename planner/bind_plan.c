@@ -32,15 +32,17 @@ struct plan *make_project(struct wr_arena *arena, struct plan *input, struct exp
 struct plan *make_join(struct wr_arena *arena, enum join_type type, struct plan *left, struct plan *right,
                        struct expr *condition)
 {
-    bool both = type == JOIN_INNER || type == JOIN_LEFT;
+    bool both = type != JOIN_SEMI && type != JOIN_ANTI;
     struct plan *plan = wr_plan_new(arena, PLAN_JOIN, (uint16_t)(left->ncols + (both ? right->ncols : 0)), 2);
     plan->inputs[0] = left;
     plan->inputs[1] = right;
     copy_columns(plan->cols, left);
     for (uint16_t i = 0; both && i < right->ncols; i++) {
         plan->cols[left->ncols + i] = right->cols[i];
-        plan->cols[left->ncols + i].nullable |= type == JOIN_LEFT;
+        plan->cols[left->ncols + i].nullable |= type != JOIN_INNER;
     }
+    for (uint16_t i = 0; type == JOIN_FULL && i < left->ncols; i++)
+        plan->cols[i].nullable = true;
     plan->join.type = (uint8_t)type;
     plan->join.condition = condition;
     return plan;

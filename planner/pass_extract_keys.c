@@ -135,6 +135,11 @@ static bool extract_failing(struct wr_arena *arena, struct plan **at)
     return false;
 }
 
+bool plan_extract_keys(struct wr_arena *arena, struct plan **at)
+{
+    return extract(arena, at, false);
+}
+
 static void extract_plan(struct planner *planner, struct plan **at, bool *changed)
 {
     struct wr_arena *arena = planner->arena;

@@ -1,38 +1,45 @@
-/* A LEFT join whose NULL-extended rows cannot pass is an inner join.
+/* An outer join whose NULL-extended rows cannot pass is none.
  *
  *   before  SELECT * FROM a LEFT JOIN b ON a.id = b.id WHERE b.x > 1
  *   after   SELECT * FROM a JOIN b ON a.id = b.id WHERE b.x > 1
+ *   before  SELECT * FROM a FULL JOIN b ON a.id = b.id WHERE a.x > 1
+ *   after   SELECT * FROM a LEFT JOIN b ON a.id = b.id WHERE a.x > 1
  *
- * Condition: some AND-argument is never true when the right side's columns are NULL: a strict call (comparisons are)
- * over such a column, or IS NOT NULL of one. */
+ * Condition: some AND-argument is never true when a side's columns are NULL: a strict call (comparisons are) over such
+ * a column, or IS NOT NULL of one. (A FULL join that needs its right rows alone stays as it is.) */
 #include "planner/passes.h"
 
-/* NULL whenever all right columns are NULL? */
-static bool is_null_on_null(const struct expr *expr, uint16_t nleft)
+/* A side's columns. */
+struct range {
+    uint16_t from, to;
+};
+
+/* NULL whenever all of the side's columns are NULL? */
+static bool is_null_on_null(const struct expr *expr, struct range side)
 {
     if (expr->kind == EXPR_COLUMN)
-        return expr->column >= nleft;
+        return expr->column >= side.from && expr->column < side.to;
     if (expr->kind != EXPR_CALL || !(expr->fn->flags & FN_STRICT))
         return false;
     for (uint16_t i = 0; i < expr->nargs; i++)
-        if (is_null_on_null(expr->args[i], nleft))
+        if (is_null_on_null(expr->args[i], side))
             return true;
     return false;
 }
 
-static bool rejects_null(const struct expr *expr, uint16_t nleft)
+static bool rejects_null(const struct expr *expr, struct range side)
 {
     switch (expr->kind) {
     case EXPR_CALL:
     case EXPR_COLUMN:
-        return is_null_on_null(expr, nleft);
+        return is_null_on_null(expr, side);
     case EXPR_IS_NULL:
-        return expr->negated && is_null_on_null(expr->args[0], nleft);
+        return expr->negated && is_null_on_null(expr->args[0], side);
     case EXPR_IN_LIST:
-        return is_null_on_null(expr->args[0], nleft);
+        return is_null_on_null(expr->args[0], side);
     case EXPR_OR:
         for (uint16_t i = 0; i < expr->nargs; i++)
-            if (!rejects_null(expr->args[i], nleft))
+            if (!rejects_null(expr->args[i], side))
                 return false;
         return true;
     default:
@@ -40,22 +47,38 @@ static bool rejects_null(const struct expr *expr, uint16_t nleft)
     }
 }
 
+static bool any_rejects(struct expr *const *conds, uint16_t n, struct range side)
+{
+    for (uint16_t i = 0; i < n; i++)
+        if (rejects_null(conds[i], side))
+            return true;
+    return false;
+}
+
+/* The side always has its row now. */
+static void set_present(struct plan *filter, const struct plan *input, uint16_t from)
+{
+    for (uint16_t i = 0; i < input->ncols; i++)
+        filter->inputs[0]->cols[from + i].nullable = filter->cols[from + i].nullable = input->cols[i].nullable;
+}
+
 static bool convert(struct wr_arena *arena, struct plan *filter)
 {
     struct plan *join = filter->inputs[0];
-    if (join->kind != PLAN_JOIN || join->join.type != JOIN_LEFT)
+    if (join->kind != PLAN_JOIN || (join->join.type != JOIN_LEFT && join->join.type != JOIN_FULL))
         return false;
     struct expr **conds;
     uint16_t n = split_and(arena, filter->filter.predicate, &conds), nleft = join->inputs[0]->ncols;
-    bool rejects = false;
-    for (uint16_t i = 0; i < n; i++)
-        rejects |= rejects_null(conds[i], nleft);
-    if (!rejects)
-        return false;
-    join->join.type = JOIN_INNER;
-    for (uint16_t i = nleft; i < join->ncols; i++)
-        join->cols[i].nullable = filter->cols[i].nullable = join->inputs[1]->cols[i - nleft].nullable;
-    return true;
+    bool full = join->join.type == JOIN_FULL;
+    bool left = !full || any_rejects(conds, n, (struct range){0, nleft});
+    bool right = left && any_rejects(conds, n, (struct range){nleft, join->ncols});
+    if (full && left)
+        set_present(filter, join->inputs[0], 0);
+    if (right)
+        set_present(filter, join->inputs[1], nleft);
+    if (right || (full && left))
+        join->join.type = right ? JOIN_INNER : JOIN_LEFT;
+    return right || (full && left);
 }
 
 static void convert_plan(struct wr_arena *arena, struct plan *plan, bool *changed)

@@ -124,6 +124,8 @@ static bool push_join(struct pushing *p, struct plan *below, struct expr *condit
     uint16_t nleft = below->inputs[0]->ncols, n = wr_plan_join_width(below);
     if (wr_expr_can_fail(condition))
         return first && push_failing(p, below, condition);
+    if (below->join.type == JOIN_FULL)
+        return false;
     if (reads_only(condition, 0, nleft)) {
         add_filter(p, &below->inputs[0], condition);
         return true;

@@ -202,7 +202,8 @@ static void share_plan(struct planner *planner, struct plan *plan, bool *changed
 {
     for (uint16_t i = 0; i < plan->ninputs; i++)
         share_plan(planner, plan->inputs[i], changed);
-    if (plan->kind == PLAN_JOIN && plan->join.nkeys && !plan->join.null_aware && !plan->join.nulls_equal)
+    if (plan->kind == PLAN_JOIN && plan->join.nkeys && plan->join.type != JOIN_FULL && !plan->join.null_aware &&
+        !plan->join.nulls_equal)
         *changed |= share_join(planner, plan);
 }
 

@@ -27,6 +27,9 @@ bool pass_topn(struct planner *planner, struct plan **plan, bool *changed, struc
 bool pass_unique(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_prune(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 
+/* pass_extract_keys.c: the equalities in a join's condition that cannot fail become its keys; what hides the columns
+ * this may add stands above the join then. False: there are none. */
+bool plan_extract_keys(struct wr_arena *arena, struct plan **at);
 /* properties.c: props.keys and props.append_only of every node. */
 void plan_properties(struct planner *planner, struct plan *plan);
 void plan_forget(struct plan *plan);                                             /* a rewrite makes them stale */

@@ -92,7 +92,8 @@ static void place_join(struct placing *p, struct plan *plan)
     }
     add_exchange(p, &plan->inputs[0], plan->join.left_keys, n);
     add_exchange(p, &plan->inputs[1], plan->join.right_keys, n);
-    set_hash(plan, plan->join.left_keys, n);
+    if (plan->join.type != JOIN_FULL) /* rows of the right alone lie where their own key says */
+        set_hash(plan, plan->join.left_keys, n);
 }
 
 static void place_project(struct placing *p, struct plan *plan)

@@ -171,6 +171,15 @@ static void add_join_key(struct proving *p, struct plan *plan, const uint16_t *c
     }
 }
 
+/* Is one of the key's columns never NULL? */
+static bool never_null(const struct plan *plan, const struct plan_key *key)
+{
+    for (uint16_t i = 0; i < key->n; i++)
+        if (!plan->cols[key->columns[i]].nullable)
+            return true;
+    return false;
+}
+
 static void prove_join(struct proving *p, struct plan *plan)
 {
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
@@ -182,7 +191,8 @@ static void prove_join(struct proving *p, struct plan *plan)
         return;
     }
     plan->props.append_only = inner && left->props.append_only && right->props.append_only;
-    bool right_once = plan_has_key(right, plan->join.right_keys, plan->join.nkeys);
+    bool full = plan->join.type == JOIN_FULL;
+    bool right_once = !full && plan_has_key(right, plan->join.right_keys, plan->join.nkeys);
     bool left_once = inner && plan_has_key(left, plan->join.left_keys, plan->join.nkeys);
     for (uint16_t k = 0; right_once && k < left->props.nkeys; k++)
         add_join_key(p, plan, left->props.keys[k].columns, left->props.keys[k].n);
@@ -195,6 +205,8 @@ static void prove_join(struct proving *p, struct plan *plan)
             add_join_key(p, plan, columns, r->n);
         for (uint16_t k = 0; !left_once && !right_once && k < left->props.nkeys; k++) {
             const struct plan_key *l = &left->props.keys[k];
+            if (full && !never_null(left, l) && !never_null(right, r))
+                continue; /* a row of each side alone could be NULL in all of both */
             uint16_t *both = WR_NEW_ARRAY(p->arena, uint16_t, l->n + r->n);
             memcpy(both, l->columns, l->n * sizeof(both[0]));
             memcpy(both + l->n, columns, r->n * sizeof(both[0]));
