@@ -15,42 +15,16 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/failpoint.h"
 #include "connectors/connectors.h"
-#include "connectors/formats.h"
-#include "connectors/kafka_config.h"
-#include "connectors/kafka_marker.h"
+#include "connectors/kafka_sink.h"
 #include "connectors/options.h"
 
-#define CALL_MS           1000  /* one blocking call, resumed by the next; *stop is looked at between them */
 #define RECOVER_MS        15000 /* recover() gives up after this */
-#define RETRY_MS          200
 #define CREATE_CALLS      5
-#define ENCODE_CHUNK      1024 /* changes encoded before they are handed to librdkafka */
 #define QUEUE_BYTES       ((int64_t)16 << 20)
 #define MESSAGE_BYTES_MAX 1000000    /* librdkafka's default */
 #define MESSAGE_EXTRA     (64 << 10) /* what it counts beside key and value */
 #define TRANSACTION_MS    "300000"
-
-struct sink {
-    struct sink_config config;
-    struct kafka_log log;
-    struct encoder encoder;
-    struct wr_buf buf;
-    rd_kafka_t *rk; /* NULL: to be made */
-    char *topic;
-    char transactional_id[256], group[256], origin[256], session[40];
-    bool initialised; /* init_transactions has succeeded */
-    bool in_transaction;
-    struct wr_error send_error; /* of a message that can never be sent */
-};
-
-enum outcome { OUTCOME_DONE, OUTCOME_AGAIN, OUTCOME_NEW_PRODUCER, OUTCOME_STOPPED, OUTCOME_FAILED };
-
-static bool stopped(const atomic_bool *stop)
-{
-    return stop && atomic_load(stop);
-}
 
 /* ---- the producer */
 
@@ -149,7 +123,7 @@ static void create_topic(struct sink *sink, const atomic_bool *stop)
     if (topic) {
         rd_kafka_CreateTopics(sink->rk, &topic, 1, NULL, queue);
         rd_kafka_event_t *event = NULL;
-        for (int i = 0; i < CREATE_CALLS && !event && !stopped(stop); i++)
+        for (int i = 0; i < CREATE_CALLS && !event && !wr_kafka_stopped(stop); i++)
             event = rd_kafka_queue_poll(queue, CALL_MS);
         const rd_kafka_CreateTopics_result_t *result = event ? rd_kafka_event_CreateTopics_result(event) : NULL;
         size_t n = 0;
@@ -172,7 +146,7 @@ static bool ensure_topic(struct sink *sink, int64_t deadline_ns, const atomic_bo
         rd_kafka_resp_err_t code = topic_state(sink);
         if (!code)
             return true;
-        if (stopped(stop))
+        if (wr_kafka_stopped(stop))
             return wr_fail(err, ERR_SHUTDOWN, "stopped while waiting for topic \"%s\"", sink->topic);
         if (deadline_ns && wr_kafka_clock_ns(CLOCK_MONOTONIC) > deadline_ns)
             return wr_fail(err, ERR_CONNECTION, "topic \"%s\" is not available: %s", sink->topic,
@@ -184,197 +158,6 @@ static bool ensure_topic(struct sink *sink, int64_t deadline_ns, const atomic_bo
         wr_kafka_log(&sink->log, "topic \"%s\": %s; trying again", sink->topic, rd_kafka_err2str(code));
         rd_kafka_poll(sink->rk, RETRY_MS);
     }
-}
-
-/* ---- one call of the transactional API */
-
-static bool is_fenced(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
-           code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
-}
-
-/* Consumes the error. DONE: there was none. */
-static enum outcome judge(struct sink *sink, const char *what, rd_kafka_error_t *error, bool *call_again)
-{
-    *call_again = false;
-    if (!error)
-        return OUTCOME_DONE;
-    enum outcome outcome = OUTCOME_AGAIN;
-    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-    if (rd_kafka_error_is_fatal(error) || is_fenced(code))
-        outcome = OUTCOME_NEW_PRODUCER;
-    else if (rd_kafka_error_txn_requires_abort(error))
-        outcome = OUTCOME_AGAIN;
-    else if (rd_kafka_error_is_retriable(error))
-        *call_again = true;
-    else
-        outcome = OUTCOME_NEW_PRODUCER;
-    wr_kafka_log(&sink->log, "%s: %s", what, rd_kafka_error_string(error));
-    rd_kafka_error_destroy(error);
-    return outcome;
-}
-
-/* Calls until it is done, must be given up, or *stop. */
-#define CALL(outcome, sink, stop, what, call)                       \
-    do {                                                            \
-        bool call_again;                                            \
-        do {                                                        \
-            (outcome) = judge((sink), (what), (call), &call_again); \
-            if (call_again && stopped(stop))                        \
-                return OUTCOME_STOPPED;                             \
-            if (call_again)                                         \
-                rd_kafka_poll((sink)->rk, RETRY_MS);                \
-        } while (call_again);                                       \
-    } while (0)
-
-/* Fences others of our id, and finishes or aborts what they left open. */
-static enum outcome init_transactions(struct sink *sink, int64_t deadline_ns, const atomic_bool *stop)
-{
-    for (;;) {
-        bool call_again;
-        enum outcome outcome =
-            judge(sink, "init transactions", rd_kafka_init_transactions(sink->rk, CALL_MS), &call_again);
-        if (!call_again) {
-            sink->initialised = outcome == OUTCOME_DONE;
-            return outcome;
-        }
-        if (stopped(stop) || (deadline_ns && wr_kafka_clock_ns(CLOCK_MONOTONIC) > deadline_ns))
-            return OUTCOME_STOPPED;
-        rd_kafka_poll(sink->rk, RETRY_MS);
-    }
-}
-
-/* ---- one transaction */
-
-static enum outcome too_large(struct sink *sink, const struct out_message *out, const char *setting)
-{
-    wr_fail(&sink->send_error, ERR_PROGRAM_LIMIT, "a message of %zu bytes for topic \"%s\" is too large: raise %s",
-            out->key_len + out->value_len, sink->topic, setting);
-    return OUTCOME_FAILED;
-}
-
-static enum outcome produce(struct sink *sink, const struct out_message *out, const char *header,
-                            const atomic_bool *stop)
-{
-    for (;;) {
-        char *data = sink->buf.data;
-        rd_kafka_resp_err_t code = rd_kafka_producev(
-            sink->rk, RD_KAFKA_V_TOPIC(sink->topic),
-            RD_KAFKA_V_KEY(out->has_key ? data + out->key_at : NULL, out->has_key ? out->key_len : 0),
-            RD_KAFKA_V_VALUE(out->has_value ? data + out->value_at : NULL, out->has_value ? out->value_len : 0),
-            RD_KAFKA_V_HEADER(KAFKA_COMMIT_HEADER, header, -1), RD_KAFKA_V_OPAQUE(sink),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-        if (!code)
-            return OUTCOME_DONE;
-        if (stopped(stop))
-            return OUTCOME_STOPPED;
-        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-            return too_large(sink, out, "properties.message.max.bytes, and max.message.bytes of the topic");
-        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !rd_kafka_outq_len(sink->rk))
-            return too_large(sink, out, "properties.queue.buffering.max.kbytes");
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            wr_kafka_log(&sink->log, "produce: %s", rd_kafka_err2str(code));
-            return rd_kafka_fatal_error(sink->rk, NULL, 0) ? OUTCOME_NEW_PRODUCER : OUTCOME_AGAIN;
-        }
-        rd_kafka_poll(sink->rk, 10);
-    }
-}
-
-static enum outcome send_changes(struct sink *sink, uint64_t commit, uint64_t version,
-                                 const struct sink_change *changes, uint32_t n, const atomic_bool *stop)
-{
-    char header[400];
-    struct out_message out[OUT_MESSAGES_MAX];
-    uint64_t number = 0, base = version - commit;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t own = changes[i].number ? changes[i].number : commit;
-        if (own != number)
-            wr_kafka_header_format(header, sizeof header, own, base + own, sink->origin);
-        number = own;
-        sink->buf.len = 0;
-        int messages = wr_encode_change(&sink->encoder, &changes[i], base + own, &sink->buf, out);
-        for (int m = 0; m < messages; m++) {
-            enum outcome outcome = produce(sink, &out[m], header, stop);
-            if (outcome != OUTCOME_DONE)
-                return outcome;
-        }
-        if (i % ENCODE_CHUNK == 0) {
-            rd_kafka_poll(sink->rk, 0);
-            if (stopped(stop))
-                return OUTCOME_STOPPED;
-        }
-    }
-    return OUTCOME_DONE;
-}
-
-static enum outcome send_marker(struct sink *sink, uint64_t commit, uint64_t version, const atomic_bool *stop)
-{
-    char text[160];
-    wr_kafka_marker_format(text, sizeof text, commit, version, sink->session);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *partition = rd_kafka_topic_partition_list_add(list, sink->topic, 0);
-    partition->offset = 0;
-    partition->metadata = strdup(text);
-    partition->metadata_size = strlen(text);
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(sink->group);
-    bool call_again;
-    enum outcome outcome;
-    do {
-        outcome = judge(sink, "send marker", rd_kafka_send_offsets_to_transaction(sink->rk, list, group, CALL_MS),
-                        &call_again);
-        if (call_again)
-            rd_kafka_poll(sink->rk, RETRY_MS);
-    } while (call_again && !stopped(stop));
-    rd_kafka_consumer_group_metadata_destroy(group);
-    rd_kafka_topic_partition_list_destroy(list);
-    return call_again ? OUTCOME_STOPPED : outcome;
-}
-
-static enum outcome flush(struct sink *sink, const atomic_bool *stop)
-{
-    while (rd_kafka_flush(sink->rk, CALL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
-        if (stopped(stop))
-            return OUTCOME_STOPPED;
-    if (*sink->send_error.sqlstate)
-        return OUTCOME_FAILED;
-    return rd_kafka_fatal_error(sink->rk, NULL, 0) ? OUTCOME_NEW_PRODUCER : OUTCOME_DONE;
-}
-
-static enum outcome transaction(struct sink *sink, uint64_t commit, uint64_t version, const struct sink_change *changes,
-                                uint32_t n, const atomic_bool *stop)
-{
-    enum outcome outcome;
-    wr_failpoint(FP_BEFORE_SEND);
-    CALL(outcome, sink, stop, "begin transaction", rd_kafka_begin_transaction(sink->rk));
-    if (outcome != OUTCOME_DONE)
-        return outcome;
-    sink->in_transaction = true;
-    outcome = send_changes(sink, commit, version, changes, n, stop);
-    if (outcome == OUTCOME_DONE)
-        outcome = send_marker(sink, commit, version, stop);
-    if (outcome == OUTCOME_DONE)
-        outcome = flush(sink, stop);
-    if (outcome != OUTCOME_DONE)
-        return outcome;
-    wr_failpoint(FP_AFTER_SEND);
-    CALL(outcome, sink, stop, "commit transaction", rd_kafka_commit_transaction(sink->rk, CALL_MS));
-    if (outcome == OUTCOME_DONE) {
-        sink->in_transaction = false;
-        wr_failpoint(FP_TRANSACTION_END);
-    }
-    return outcome;
-}
-
-static enum outcome abort_transaction(struct sink *sink, const atomic_bool *stop)
-{
-    enum outcome outcome;
-    if (!sink->in_transaction)
-        return OUTCOME_DONE;
-    CALL(outcome, sink, stop, "abort transaction", rd_kafka_abort_transaction(sink->rk, CALL_MS));
-    if (outcome == OUTCOME_DONE)
-        sink->in_transaction = false;
-    return outcome == OUTCOME_DONE ? OUTCOME_DONE : OUTCOME_NEW_PRODUCER;
 }
 
 /* ---- recovery */
@@ -397,13 +180,13 @@ static enum outcome replace_producer(struct sink *sink, uint64_t commit, const a
     close_producer(sink);
     if (!open_producer(sink, err))
         return OUTCOME_FAILED;
-    enum outcome outcome = init_transactions(sink, 0, stop);
+    enum outcome outcome = wr_kafka_transactions_init(sink, 0, stop);
     if (outcome != OUTCOME_DONE) {
         rd_kafka_poll(sink->rk, RETRY_MS);
         return outcome;
     }
     if (!wr_kafka_marker_read(&sink->config, &sink->log, sink->group, sink->origin, RECOVER_MS, &marker, err))
-        return stopped(stop) ? OUTCOME_STOPPED : OUTCOME_NEW_PRODUCER;
+        return wr_kafka_stopped(stop) ? OUTCOME_STOPPED : OUTCOME_NEW_PRODUCER;
     if (!marker.found || marker.commit < commit)
         return OUTCOME_DONE;
     bool mine = !*marker.session || !strcmp(marker.session, sink->session);
@@ -423,7 +206,7 @@ static bool kafka_recover(struct sink *sink, uint64_t committed, uint64_t *last_
     close_producer(sink);
     TRY(open_producer(sink, err));
     TRY(ensure_topic(sink, deadline_ns, sink->config.stop, err));
-    if (init_transactions(sink, deadline_ns, sink->config.stop) != OUTCOME_DONE)
+    if (wr_kafka_transactions_init(sink, deadline_ns, sink->config.stop) != OUTCOME_DONE)
         return wr_fail(err, ERR_CONNECTION, "the broker of topic \"%s\" does not start transactions", sink->topic);
     TRY(wr_kafka_marker_read(&sink->config, &sink->log, sink->group, sink->origin, RECOVER_MS, &marker, err));
     if (marker.found && marker.commit > committed)
@@ -452,7 +235,7 @@ static bool ready(struct sink *sink, const atomic_bool *stop, struct wr_error *e
     if (!sink->rk)
         TRY(open_producer(sink, err));
     while (!sink->initialised) {
-        enum outcome outcome = init_transactions(sink, 0, stop);
+        enum outcome outcome = wr_kafka_transactions_init(sink, 0, stop);
         if (outcome == OUTCOME_STOPPED)
             return wr_fail(err, ERR_SHUTDOWN, "stopped before the sink's producer was ready");
         if (outcome == OUTCOME_NEW_PRODUCER) {
@@ -468,21 +251,21 @@ static bool deliver_once(struct sink *sink, uint64_t commit, uint64_t version, c
                          uint32_t n, const atomic_bool *stop, bool *delivered, struct wr_error *err)
 {
     TRY(ready(sink, stop, err));
-    enum outcome outcome = transaction(sink, commit, version, changes, n, stop);
+    enum outcome outcome = wr_kafka_transaction(sink, commit, version, changes, n, stop);
     if (outcome == OUTCOME_AGAIN)
-        outcome = abort_transaction(sink, stop) == OUTCOME_DONE ? OUTCOME_AGAIN : OUTCOME_NEW_PRODUCER;
+        outcome = wr_kafka_transaction_abort(sink, stop) == OUTCOME_DONE ? OUTCOME_AGAIN : OUTCOME_NEW_PRODUCER;
     *delivered = outcome == OUTCOME_DONE;
-    while (outcome == OUTCOME_NEW_PRODUCER && !stopped(stop)) {
+    while (outcome == OUTCOME_NEW_PRODUCER && !wr_kafka_stopped(stop)) {
         outcome = replace_producer(sink, commit, stop, delivered, err);
         if (outcome == OUTCOME_FAILED)
             return false;
     }
     if (outcome == OUTCOME_FAILED) {
         *err = sink->send_error;
-        abort_transaction(sink, stop);
+        wr_kafka_transaction_abort(sink, stop);
         return false;
     }
-    if (outcome == OUTCOME_STOPPED || (!*delivered && stopped(stop)))
+    if (outcome == OUTCOME_STOPPED || (!*delivered && wr_kafka_stopped(stop)))
         return wr_fail(err, ERR_SHUTDOWN, "stopped before commit %llu was delivered", (unsigned long long)commit);
     return true;
 }

@@ -11,7 +11,6 @@
  *
  * A broker that is away is waited for, for ever. Offsets that retention has removed are gone: the source goes on at the
  * first one there is, and says how many were lost. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +18,8 @@
 #include <time.h>
 
 #include "connectors/connectors.h"
-#include "connectors/formats.h"
-#include "connectors/kafka_config.h"
+#include "connectors/kafka_source.h"
 #include "connectors/options.h"
-#include "connectors/source_queue.h"
 
 #define MESSAGES_MAX     2000 /* per chunk; two rows each still fit a batch */
 #define POLL_MS          100
@@ -30,66 +27,8 @@
 #define CLIENT_BYTES_MAX (16 << 20)
 #define FETCH_BYTES_MAX  (512 << 10) /* of a partition */
 #define POKE_MS          3 /* a partition with more to read that brought nothing for so long is asked for its offsets */
-#define TIMEOUT_MS       2000
-#define REFRESH_NS       5000000000 /* between looks for new partitions */
-#define REFRESH_FAST_NS  300000000  /* while there is none at all */
-
-enum startup { STARTUP_EARLIEST, STARTUP_LATEST, STARTUP_TIMESTAMP };
-
-struct partition {
-    int32_t id;
-    int64_t next;       /* consumer position */
-    int64_t end;        /* last known end, -1 unknown */
-    int64_t target;     /* end when the source was opened; caught up when handed_out gets there */
-    int64_t handed_out; /* what poll() has given to the engine */
-    bool moved;         /* since the last chunk */
-    bool at_end;        /* nothing more to read just now */
-};
-
-struct source {
-    struct source_config config;
-    struct kafka_log log;
-    struct source_queue queue;
-    struct table_columns table;
-    const struct decoder_class *format;
-    struct decoder *decoder;
-    rd_kafka_t *rk;
-    rd_kafka_queue_t *messages;
-    char *topic;
-    enum startup startup;
-    int64_t startup_ms;
-    pthread_t thread;
-    atomic_llong cpu_ns;
-    int64_t refresh_at_ns;
-    bool first_look_done; /* partitions found later are new: read from their beginning */
-
-    pthread_mutex_t lock; /* of the partitions */
-    struct partition *partitions;
-    uint32_t npartitions;
-    bool targets_known;
-};
 
 /* ---- options */
-
-static bool startup_of(const struct object *object, enum startup *startup, int64_t *ms, struct wr_error *err)
-{
-    static const char *const modes[] = {"earliest", "latest", NULL};
-    static const char *const names[] = {"scan.startup.timestamp.millis", "scan.startup.timestamp_millis",
-                                        "kafka.time.offset"};
-    const char *mode = wr_option_get(object, "scan.startup.mode");
-    int index = 0;
-    if (!mode)
-        mode = wr_option_get(object, "kafka.scan.startup.mode");
-    if (mode)
-        TRY(wr_option_choice("scan.startup.mode", mode, modes, &index, err));
-    *startup = index ? STARTUP_LATEST : STARTUP_EARLIEST;
-    for (size_t i = 0; i < WR_COUNT(names); i++)
-        if (wr_option_get(object, names[i])) {
-            TRY(wr_option_integer(object, names[i], 0, INT64_MAX, ms, err));
-            *startup = STARTUP_TIMESTAMP;
-        }
-    return true;
-}
 
 static bool format_of(const struct object *object, const struct decoder_class **format, struct wr_error *err)
 {
@@ -108,152 +47,8 @@ static bool kafka_check(const struct object *object, struct wr_error *err)
     enum startup startup;
     int64_t ms;
     TRY(wr_kafka_options_check(object, KAFKA_CONSUMER, err));
-    TRY(startup_of(object, &startup, &ms, err));
+    TRY(wr_kafka_startup(object, &startup, &ms, err));
     return format_of(object, &format, err);
-}
-
-/* ---- partitions */
-
-static struct partition *find_partition(struct source *source, int32_t id)
-{
-    for (uint32_t i = 0; i < source->npartitions; i++)
-        if (source->partitions[i].id == id)
-            return &source->partitions[i];
-    return NULL;
-}
-
-static int64_t committed_offset(const struct source *source, int32_t id)
-{
-    for (uint32_t i = 0; i < source->config.npartitions; i++)
-        if (source->config.partitions[i].partition == id)
-            return source->config.partitions[i].next;
-    return -1;
-}
-
-/* Where a bounded read ends; partitions that it does not list yield nothing. */
-static int64_t stop_of(const struct source *source, int32_t id)
-{
-    if (!source->config.stop)
-        return INT64_MAX;
-    for (uint32_t i = 0; i < source->config.nstop; i++)
-        if (source->config.stop[i].partition == id)
-            return source->config.stop[i].next;
-    return 0;
-}
-
-static bool watermarks(struct source *source, int32_t id, int64_t *low, int64_t *high)
-{
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(source->rk, source->topic, id, low, high, TIMEOUT_MS);
-    if (code)
-        wr_kafka_log(&source->log, "offsets of partition %d: %s", (int)id, rd_kafka_err2str(code));
-    return !code;
-}
-
-/* The first offset at or after the timestamp; the end where all messages are older. */
-static bool offset_at(struct source *source, int32_t id, int64_t high, int64_t *offset)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, source->topic, id)->offset = source->startup_ms;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(source->rk, list, TIMEOUT_MS);
-    if (!code)
-        code = list->elems[0].err;
-    *offset = list->elems[0].offset < 0 ? high : list->elems[0].offset;
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code)
-        wr_kafka_log(&source->log, "offset of a timestamp in partition %d: %s", (int)id, rd_kafka_err2str(code));
-    return !code;
-}
-
-static bool start_of(struct source *source, int32_t id, int64_t low, int64_t high, int64_t *next)
-{
-    *next = committed_offset(source, id);
-    if (*next >= 0)
-        return true;
-    *next = low;
-    if (source->first_look_done || source->config.npartitions || source->startup == STARTUP_EARLIEST)
-        return true;
-    *next = high;
-    return source->startup == STARTUP_LATEST || offset_at(source, id, high, next);
-}
-
-static void add_partition(struct source *source, int32_t id, int64_t next, int64_t high)
-{
-    pthread_mutex_lock(&source->lock);
-    source->partitions = wr_realloc(source->partitions, sizeof *source->partitions * (source->npartitions + 1));
-    source->partitions[source->npartitions++] = (struct partition){
-        .id = id,
-        .next = next,
-        .end = high,
-        .target = source->first_look_done ? 0 : WR_MIN(high, stop_of(source, id)),
-        .handed_out = next,
-        /* Where to start is a decision to be kept: at the next start "latest" would be later. */
-        .moved = committed_offset(source, id) < 0,
-    };
-    pthread_mutex_unlock(&source->lock);
-}
-
-static void assign_all(struct source *source)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->npartitions);
-    for (uint32_t i = 0; i < source->npartitions; i++)
-        rd_kafka_topic_partition_list_add(list, source->topic, source->partitions[i].id)->offset =
-            source->partitions[i].next;
-    rd_kafka_resp_err_t code = rd_kafka_assign(source->rk, list);
-    if (code)
-        wr_kafka_log(&source->log, "assign: %s", rd_kafka_err2str(code));
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-/* Add the partitions numbered [npartitions, count): all of them or none, so that a broken look is repeated whole. */
-static bool add_partitions(struct source *source, int32_t count)
-{
-    int32_t have = (int32_t)source->npartitions, n = count - have;
-    int64_t *next = wr_malloc(sizeof *next * (size_t)n), *high = wr_malloc(sizeof *high * (size_t)n);
-    bool done = true;
-    for (int32_t i = 0; i < n && done; i++) {
-        int64_t low;
-        done = watermarks(source, have + i, &low, &high[i]) && start_of(source, have + i, low, high[i], &next[i]);
-    }
-    for (int32_t i = 0; i < n && done; i++)
-        add_partition(source, have + i, next[i], high[i]);
-    free(next);
-    free(high);
-    return done;
-}
-
-static int32_t partition_count(struct source *source)
-{
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(source->rk, source->topic, NULL);
-    rd_kafka_resp_err_t code = rd_kafka_metadata(source->rk, 0, topic, &metadata, TIMEOUT_MS);
-    int32_t count = 0;
-    if (!code) {
-        code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-        count = code ? 0 : metadata->topics[0].partition_cnt;
-        rd_kafka_metadata_destroy(metadata);
-    }
-    rd_kafka_topic_destroy(topic);
-    if (code)
-        wr_kafka_log(&source->log, "topic \"%s\": %s; trying again", source->topic, rd_kafka_err2str(code));
-    else
-        wr_kafka_log_over(&source->log);
-    return count;
-}
-
-static void look_for_partitions(struct source *source)
-{
-    int64_t now = wr_kafka_clock_ns(CLOCK_MONOTONIC);
-    if (now < source->refresh_at_ns)
-        return;
-    int32_t count = partition_count(source);
-    if (count > (int32_t)source->npartitions && add_partitions(source, count)) {
-        assign_all(source);
-        source->first_look_done = true;
-        pthread_mutex_lock(&source->lock);
-        source->targets_known = true;
-        pthread_mutex_unlock(&source->lock);
-    }
-    source->refresh_at_ns = wr_kafka_clock_ns(CLOCK_MONOTONIC) + (source->npartitions ? REFRESH_NS : REFRESH_FAST_NS);
 }
 
 /* ---- messages */
@@ -261,7 +56,7 @@ static void look_for_partitions(struct source *source)
 static void advance(struct source *source, int32_t id, int64_t next, bool at_end)
 {
     pthread_mutex_lock(&source->lock);
-    struct partition *partition = find_partition(source, id);
+    struct partition *partition = wr_kafka_partition(source, id);
     if (partition && next > partition->next) {
         partition->next = next;
         partition->moved = true;
@@ -273,40 +68,12 @@ static void advance(struct source *source, int32_t id, int64_t next, bool at_end
     pthread_mutex_unlock(&source->lock);
 }
 
-/* The offset is no longer (or not yet: a topic made anew) in the partition. */
-static void reset_offset(struct source *source, int32_t id)
-{
-    int64_t low, high;
-    struct partition *partition = find_partition(source, id);
-    if (!partition || !watermarks(source, id, &low, &high)) {
-        source->refresh_at_ns = 0;
-        return;
-    }
-    int64_t at = partition->next;
-    if (at < low)
-        wr_kafka_log(&source->log, "partition %d: offsets %lld to %lld are gone (retention); going on at %lld", (int)id,
-                     (long long)at, (long long)low - 1, (long long)low);
-    else
-        wr_kafka_log(&source->log,
-                     "partition %d ends at offset %lld, before the committed offset %lld: the topic was made anew or "
-                     "truncated; going on at %lld",
-                     (int)id, (long long)high, (long long)at, (long long)low);
-    pthread_mutex_lock(&source->lock);
-    partition->next = low;
-    partition->end = high;
-    partition->target = WR_MIN(partition->target, high);
-    partition->handed_out = WR_MIN(partition->handed_out, low);
-    partition->moved = true;
-    pthread_mutex_unlock(&source->lock);
-    assign_all(source);
-}
-
 static void take_error(struct source *source, const rd_kafka_message_t *in)
 {
     if (in->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         advance(source, in->partition, in->offset, true);
     else if (in->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || in->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
-        reset_offset(source, in->partition);
+        wr_kafka_partition_reset(source, in->partition);
     else
         wr_kafka_log(&source->log, "partition %d: %s", (int)in->partition, rd_kafka_message_errstr(in));
 }
@@ -317,10 +84,10 @@ static int64_t take_message(struct source *source, const rd_kafka_message_t *in,
         take_error(source, in);
         return 0;
     }
-    struct partition *partition = find_partition(source, in->partition);
+    struct partition *partition = wr_kafka_partition(source, in->partition);
     if (!partition || in->offset < partition->next)
         return 0; /* fetched before a new assignment: it comes again, or has been */
-    int64_t stop = stop_of(source, in->partition);
+    int64_t stop = wr_kafka_stop_of(source, in->partition);
     if (in->offset >= stop) {
         advance(source, in->partition, stop, false);
         return 0;
@@ -360,7 +127,7 @@ static struct partition *behind(struct source *source)
 static void poke(struct source *source, struct partition *partition)
 {
     int64_t low, high;
-    if (!watermarks(source, partition->id, &low, &high))
+    if (!wr_kafka_watermarks(source, partition->id, &low, &high))
         return;
     pthread_mutex_lock(&source->lock);
     partition->end = WR_MAX(partition->end, high);
@@ -393,7 +160,7 @@ static bool anything_moved(const struct source *source)
 
 static bool consume_once(struct source *source, rd_kafka_message_t **messages)
 {
-    look_for_partitions(source);
+    wr_kafka_partitions_look(source);
     size_t n = consume(source, messages);
     if (!n && !anything_moved(source))
         return true;
@@ -497,7 +264,7 @@ static bool kafka_open(const struct source_config *config, struct source **out, 
     wr_kafka_log_init(&source->log, "source", config->object->name, config->log, config->log_context);
     wr_table_columns_init(&source->table, config->object);
     source->topic = wr_strdup(wr_kafka_topic(config->object));
-    if (!startup_of(config->object, &source->startup, &source->startup_ms, err) ||
+    if (!wr_kafka_startup(config->object, &source->startup, &source->startup_ms, err) ||
         !format_of(config->object, &source->format, err) ||
         !source->format->open(config->object, &source->decoder, err) || !open_consumer(source, err)) {
         source_free(source);
@@ -525,7 +292,7 @@ static struct source_chunk *kafka_poll(struct source *source)
         return NULL;
     pthread_mutex_lock(&source->lock);
     for (uint32_t i = 0; i < chunk->npartitions; i++) {
-        struct partition *partition = find_partition(source, chunk->partitions[i].partition);
+        struct partition *partition = wr_kafka_partition(source, chunk->partitions[i].partition);
         if (partition)
             partition->handed_out = chunk->partitions[i].next;
     }
