@@ -18,10 +18,10 @@ import topics  # noqa: E402
 from clickhouse import ClickHouse  # noqa: E402
 from pipeline import source  # noqa: E402
 from servers import Weir  # noqa: E402
+from tally import check, report, rows, wait  # noqa: E402
 
 RUN = f"{int(time.time())}"
 SETTINGS = ", kafka_flush_interval_ms = 200, kafka_poll_timeout_ms = 50, kafka_consumer_reschedule_ms = 50"
-passed = failed = 0
 
 SCHEMA = (
     "CREATE TABLE g (id int PRIMARY KEY, n numeric, j jsonb, f float8, v int)",
@@ -55,32 +55,6 @@ ROUNDS = (
     "UPDATE wide SET l = 5; DELETE FROM wide WHERE id = 2",
     "DELETE FROM g; DELETE FROM t; DELETE FROM bag; DELETE FROM wide",
 )
-
-
-def check(ok, what):
-    global passed, failed
-    passed += bool(ok)
-    failed += not ok
-    if not ok:
-        print(f"FAILED: {what}", flush=True)
-    return ok
-
-
-def wait(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def rows(weir, sql):
-    link = weir.link()
-    try:
-        return link.query(sql).rows()
-    finally:
-        link.close()
 
 
 def columns(weir, relation):
@@ -197,8 +171,7 @@ def main():
     finally:
         clickhouse.close()
         weir.remove()
-    print(f"changelog: {passed} passed, {failed} failed")
-    return failed != 0
+    return report("changelog")
 
 
 if __name__ == "__main__":

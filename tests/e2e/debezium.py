@@ -23,30 +23,12 @@ import topics  # noqa: E402
 from clickhouse import ClickHouse  # noqa: E402
 from pipeline import source  # noqa: E402
 from servers import Weir  # noqa: E402
+from tally import check, report, rows, wait  # noqa: E402
 from wire import Link  # noqa: E402
 
 RUN = f"{int(time.time())}"
 PG_PORT, MARIA_PORT = os.environ["WEIR_SHOP_PORTS"].split()
 SETTINGS = ", kafka_flush_interval_ms = 200, kafka_poll_timeout_ms = 50, kafka_consumer_reschedule_ms = 50"
-passed = failed = 0
-
-
-def check(ok, what):
-    global passed, failed
-    passed += bool(ok)
-    failed += not ok
-    if not ok:
-        print(f"FAILED: {what}", flush=True)
-    return ok
-
-
-def wait(condition, seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 # ---- the databases
@@ -207,14 +189,6 @@ def statements():
     yield sink("totals", "totals")
 
 
-def rows(weir, sql):
-    link = weir.link()
-    try:
-        return link.query(sql).rows()
-    finally:
-        link.close()
-
-
 def consume(weir, clickhouse):
     """The statements as weir prints them; only what makes ClickHouse look more often is added."""
     clickhouse.query("SET output_format_decimal_trailing_zeros = 1")
@@ -356,8 +330,7 @@ def main():
             clickhouse.close()
         if weir:
             weir.remove()
-    print(f"debezium: {passed} passed, {failed} failed")
-    return failed != 0
+    return report("debezium")
 
 
 if __name__ == "__main__":

@@ -20,42 +20,22 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
 sys.path.insert(0, os.path.dirname(__file__))
 
+import tally  # noqa: E402
 import topics  # noqa: E402
 from pipeline import ENRICHED, EXTRA, TOTALS, Pipeline, Traffic, source  # noqa: E402
 from servers import Weir, fresh_schema, postgres  # noqa: E402
+from tally import check, report, rows  # noqa: E402
 from wire import Disconnected, SqlError  # noqa: E402
 
 MEMORY = "128MB"
-passed = failed = 0
 figures = {}
 
 
-def check(ok, what):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}", flush=True)
-    return ok
-
-
 def wait(what, condition, seconds=60):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.05)
-    print(f"  timeout: {what}", flush=True)
-    return False
-
-
-def rows(weir, sql):
-    link = weir.link()
-    try:
-        return link.query(sql).rows()
-    finally:
-        link.close()
+    done = tally.wait(condition, seconds)
+    if not done:
+        print(f"  timeout: {what}", flush=True)
+    return done
 
 
 def delivered(weir):
@@ -530,8 +510,7 @@ def main():
                 raise
         print(f"  {name}: {time.monotonic() - begun:.0f} s", flush=True)
     print("; ".join(f"{name} {value}" for name, value in figures.items()))
-    print(f"exactly_once: {passed} passed, {failed} failed")
-    return failed != 0
+    return report("exactly_once")
 
 
 if __name__ == "__main__":

@@ -17,28 +17,11 @@ sys.path.insert(0, os.path.dirname(__file__))
 import topics  # noqa: E402
 from pipeline import source  # noqa: E402
 from servers import Weir  # noqa: E402
+from tally import check, report, rows  # noqa: E402
 
 RUN = f"{int(time.time())}-{os.getpid()}"
 QUIET = {"bootstrap.servers": topics.BOOTSTRAP, "error_cb": topics.quiet, "log_level": 0}
 admin = AdminClient(QUIET)
-passed = failed = 0
-
-
-def check(ok, what):
-    global passed, failed
-    passed += bool(ok)
-    failed += not ok
-    if not ok:
-        print(f"FAILED: {what}", flush=True)
-    return ok
-
-
-def rows(weir, sql):
-    link = weir.link()
-    try:
-        return link.query(sql).rows()
-    finally:
-        link.close()
 
 
 def becomes(weir, sql, want, what, seconds=30):
@@ -235,8 +218,7 @@ def main():
             print(f"  {name}: {time.monotonic() - begun:.0f} s", flush=True)
     finally:
         weir.remove()
-    print(f"sources: {passed} passed, {failed} failed")
-    return failed != 0
+    return report("sources")
 
 
 if __name__ == "__main__":
