@@ -779,10 +779,7 @@ static void test_options(void)
 static uint64_t random_state = 88172645463325252u;
 static uint32_t random_below(uint32_t bound)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)((random_state >> 32) * bound >> 32);
+    return (uint32_t)((check_random(&random_state) >> 32) * bound >> 32);
 }
 
 static size_t mutate(char *text, size_t len, size_t cap)

@@ -245,14 +245,6 @@ static bool read_block(struct wr_arena *arena, char **at, struct block *block)
 
 /* ---- mutation */
 
-static uint64_t random_next(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 /* One or two changes at words: drop, double, swap with another. */
 static char *mutate(struct wr_arena *arena, const char *sql, uint64_t *state)
 {
@@ -260,9 +252,9 @@ static char *mutate(struct wr_arena *arena, const char *sql, uint64_t *state)
     int n = 0;
     for (char *word = strtok_r(copy, " \n", &save); word && n < 1998; word = strtok_r(NULL, " \n", &save))
         words[n++] = word;
-    for (int changes = 1 + (int)(random_next(state) % 3); changes > 0 && n > 1; changes--) {
-        int at = (int)(random_next(state) % (uint64_t)n), other = (int)(random_next(state) % (uint64_t)n);
-        switch (random_next(state) % 4) {
+    for (int changes = 1 + (int)(check_random(state) % 3); changes > 0 && n > 1; changes--) {
+        int at = (int)(check_random(state) % (uint64_t)n), other = (int)(check_random(state) % (uint64_t)n);
+        switch (check_random(state) % 4) {
         case 0:
             memmove(words + at, words + at + 1, (size_t)(--n - at) * sizeof(words[0]));
             break;

@@ -85,10 +85,7 @@ static int64_t expired_pins, reopenings;
 
 static uint64_t rnd(uint64_t below)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (state >> 11) % below;
+    return (check_random(&state) >> 11) % below;
 }
 
 static void fatal(const char *what, const struct wr_error *err)

@@ -5,19 +5,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tests/check.h"
+#include "state/test_trace.h"
 
 #define GROUPS 40
 #define VALUES 120
 #define BATCH  60
 
 struct world {
-    struct wr_budget budget;
+    struct test_trace disk;
     struct wr_pool pool;
     struct wr_arena arena;
-    struct store *store;
-    struct trace *trace;
-    struct commit *commit;
     struct ordered *ordered;
     const char *dir; /* NULL: no store; "": memory store */
     uint64_t need;
@@ -27,37 +24,22 @@ struct world {
 
 static void open_ordered(struct world *w)
 {
-    struct wr_error err = WR_ERROR_INIT;
-    if (w->dir) {
-        w->store = wr_store_open(&(struct store_options){.dir = *w->dir ? w->dir : NULL, .budget = &w->budget}, &err);
-        if (!w->store) {
-            fprintf(stderr, "%s\n", err.message);
-            exit(1);
-        }
-        w->trace = wr_trace_open(w->store, 9 << 16, TRACE_ZSET);
-        w->commit = wr_commit_begin(w->store);
-    }
+    test_trace_open(&w->disk, w->dir, TRACE_ZSET);
     w->ordered = wr_ordered_new(&(struct ordered_options){
-        .pool = &w->pool, .trace = w->trace, .need = w->need, .slack = w->discard ? 0 : 4, .discard = w->discard});
+        .pool = &w->pool, .trace = w->disk.trace, .need = w->need, .slack = w->discard ? 0 : 4, .discard = w->discard});
 }
 
 static void submit(struct world *w, bool wait)
 {
     struct wr_error err = WR_ERROR_INIT;
-    CHECK(wr_ordered_seal(w->ordered, w->commit, &err));
-    uint64_t number = wr_commit_submit(w->commit, NULL, NULL);
-    if (wait)
-        CHECK(wr_store_wait(w->store, number, &err));
-    w->commit = wr_commit_begin(w->store);
+    CHECK(wr_ordered_seal(w->ordered, w->disk.commit, &err));
+    test_trace_submit(&w->disk, wait);
 }
 
 static void close_ordered(struct world *w)
 {
     wr_ordered_free(w->ordered);
-    if (w->store) {
-        wr_commit_abandon(w->commit);
-        wr_store_close(w->store);
-    }
+    test_trace_close(&w->disk);
 }
 
 /* Group g's prefix: 1..3 bytes that are nobody's beginning. */
@@ -138,7 +120,7 @@ static void step(struct world *w)
     struct str_key prefixes[BATCH];
     for (unsigned d = 0; d < found.n; d++)
         prefixes[d] = (struct str_key){wr_key_at(&keys, found.rows[d]), wr_key_len(&keys, found.rows[d])};
-    CHECK(wr_ordered_refill(w->ordered, found.groups, prefixes, found.n, w->commit, &err));
+    CHECK(wr_ordered_refill(w->ordered, found.groups, prefixes, found.n, w->disk.commit, &err));
     for (unsigned d = 0; d < found.n; d++) {
         check_group(w, gs[found.rows[d]], found.groups[d]);
         if (!found.groups[d]->n)
@@ -154,8 +136,8 @@ static struct world *world_new(const char *dir, uint64_t need, bool discard)
     w->dir = dir;
     w->need = need;
     w->discard = discard;
-    wr_budget_init(&w->budget, 64 << 20);
-    wr_pool_init(&w->pool, &w->budget, "state");
+    wr_budget_init(&w->disk.budget, 64 << 20);
+    wr_pool_init(&w->pool, &w->disk.budget, "state");
     wr_arena_init(&w->arena, NULL);
     open_ordered(w);
     return w;
@@ -240,7 +222,7 @@ static void change_one(struct world *w, uint64_t value, int64_t weight)
     struct wr_error err = WR_ERROR_INIT;
     CHECK(wr_ordered_find(w->ordered, &w->arena, &keys, &found, &err));
     wr_ordered_change(w->ordered, found.groups[0], &(struct ordered_change){key, &payload, 11, 3, 1, weight});
-    CHECK(wr_ordered_refill(w->ordered, found.groups, &(struct str_key){key, 3}, 1, w->commit, &err));
+    CHECK(wr_ordered_refill(w->ordered, found.groups, &(struct str_key){key, 3}, 1, w->disk.commit, &err));
     CHECK(wr_load_u64be(wr_ordered_item(w->ordered, found.groups[0], 0)->bytes) == (weight < 0 ? value + 1 : 0));
     wr_ordered_reclaim(w->ordered);
     wr_arena_release(&w->arena, mark);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "state/key_sort.h"
-#include "tests/check.h"
+#include "state/test_trace.h"
 
 #define KEYS  3000
 #define BATCH 200
@@ -50,12 +50,9 @@ static uint32_t key_bytes(unsigned k, char *to)
 }
 
 struct world {
-    struct wr_budget budget;
+    struct test_trace disk;
     struct wr_pool pool;
     struct wr_arena arena;
-    struct store *store;
-    struct trace *trace;
-    struct commit *commit;
     struct vmap *map;
     bool fixed;
     const char *dir;
@@ -75,17 +72,8 @@ static void value_bytes(int64_t seed, char *to)
 
 static void open_map(struct world *w)
 {
-    struct wr_error err = WR_ERROR_INIT;
-    if (w->dir) {
-        w->store = wr_store_open(&(struct store_options){.dir = *w->dir ? w->dir : NULL, .budget = &w->budget}, &err);
-        if (!w->store) {
-            fprintf(stderr, "%s\n", err.message);
-            exit(1);
-        }
-        w->trace = wr_trace_open(w->store, 7 << 16, TRACE_UPSERT);
-        w->commit = wr_commit_begin(w->store);
-    }
-    struct vmap_options options = {.pool = &w->pool, .trace = w->trace};
+    test_trace_open(&w->disk, w->dir, TRACE_UPSERT);
+    struct vmap_options options = {.pool = &w->pool, .trace = w->disk.trace};
     if (w->fixed) {
         options.fixed_size = sizeof(struct value);
         options.fini = value_fini;
@@ -98,20 +86,14 @@ static void open_map(struct world *w)
 static void submit(struct world *w, bool wait)
 {
     struct wr_error err = WR_ERROR_INIT;
-    CHECK(wr_vmap_seal(w->map, w->commit, &err));
-    uint64_t number = wr_commit_submit(w->commit, NULL, NULL);
-    if (wait)
-        CHECK(wr_store_wait(w->store, number, &err));
-    w->commit = wr_commit_begin(w->store);
+    CHECK(wr_vmap_seal(w->map, w->disk.commit, &err));
+    test_trace_submit(&w->disk, wait);
 }
 
 static void close_map(struct world *w)
 {
     wr_vmap_free(w->map);
-    if (w->store) {
-        wr_commit_abandon(w->commit);
-        wr_store_close(w->store);
-    }
+    test_trace_close(&w->disk);
 }
 
 static void check_entry(struct world *w, unsigned k, const struct vmap_entry *entry)
@@ -231,8 +213,8 @@ static void run(const char *dir, bool fixed, unsigned seed, int steps)
     struct world *w = wr_calloc(1, sizeof(*w));
     w->fixed = fixed;
     w->dir = dir;
-    wr_budget_init(&w->budget, 64 << 20);
-    wr_pool_init(&w->pool, &w->budget, "state");
+    wr_budget_init(&w->disk.budget, 64 << 20);
+    wr_pool_init(&w->pool, &w->disk.budget, "state");
     wr_arena_init(&w->arena, NULL);
     open_map(w);
     for (int i = 0; i < steps; i++) {
@@ -268,8 +250,8 @@ static void test_big(void)
 {
     struct world *w = wr_calloc(1, sizeof(*w));
     w->dir = "";
-    wr_budget_init(&w->budget, 64 << 20);
-    wr_pool_init(&w->pool, &w->budget, "state");
+    wr_budget_init(&w->disk.budget, 64 << 20);
+    wr_pool_init(&w->pool, &w->disk.budget, "state");
     wr_arena_init(&w->arena, NULL);
     open_map(w);
     static const uint32_t lens[] = {3 << 20, 300 << 10, 10, 1 << 20, 0};

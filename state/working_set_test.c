@@ -66,10 +66,7 @@ static int64_t evictions, reopenings, dropped, built;
 
 static uint64_t rnd(uint64_t below)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (random_state >> 11) % below;
+    return (check_random(&random_state) >> 11) % below;
 }
 
 static void must(bool ok, const struct wr_error *err)

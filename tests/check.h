@@ -2,6 +2,7 @@
 #ifndef WEIR_TESTS_CHECK_H
 #define WEIR_TESTS_CHECK_H
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,15 @@ static int check_passed, check_failed;
             fprintf(stderr, "%s:%d: %s is\n  %s\nwant\n  %s\n", __FILE__, __LINE__, #got, check_got, check_want); \
         }                                                                                                         \
     } while (0)
+
+/* The next of a series of numbers that a state other than 0 begins: the same ones on every machine (xorshift). */
+static inline uint64_t check_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
 
 static inline int check_report(const char *name)
 {

@@ -14,10 +14,7 @@ static uint64_t state = 88172645463325252ull;
 
 static uint64_t rnd(void)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
+    return check_random(&state);
 }
 
 static struct batch *random_batch(uint32_t nrows, bool nulls, uint64_t range)

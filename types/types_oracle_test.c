@@ -20,10 +20,7 @@ static uint64_t state = 88172645463325252ull;
 
 static uint64_t rnd(void)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
+    return check_random(&state);
 }
 
 static uint64_t below(uint64_t n)
@@ -916,7 +913,7 @@ static void check_chosen(void)
     check_list("text", TYPE(TYPE_TEXT), text_texts);
 }
 
-static void check_random(void)
+static void check_made_up(void)
 {
     const char *a = random_numeric(below(5) ? 10 : 100), *b = random_numeric(below(5) ? 10 : 100);
     check_io("numeric", TYPE(TYPE_NUMERIC), a);
@@ -957,7 +954,7 @@ int main(void)
     check_chosen();
     check_changes();
     for (int i = rounds ? atoi(rounds) : 100; i > 0; i--) {
-        check_random();
+        check_made_up();
         wr_arena_reset(&arena);
     }
     wr_arena_reset(&arena);
