@@ -172,6 +172,15 @@ bool wr_copy_end_row(struct copy_in *copy, size_t bytes, struct wr_error *err)
     return true;
 }
 
+void wr_copy_taken(struct copy_in *copy, size_t n)
+{
+    struct wr_buf *p = &copy->pending;
+    if (!n) /* there may be no bytes at all */
+        return;
+    p->len -= n;
+    memmove(p->data, p->data + n, p->len);
+}
+
 static bool take_rows(struct copy_in *copy, bool last, struct wr_error *err)
 {
     return copy->binary ? wr_copy_binary(copy, last, err) : wr_copy_lines(copy, last, err);

@@ -56,5 +56,7 @@ bool wr_copy_column(const struct copy_in *copy, const struct object *table, cons
 /* copy_lines.c, copy_binary.c: rows of what is pending. `last`: nothing comes behind it. */
 bool wr_copy_lines(struct copy_in *copy, bool last, struct wr_error *err) WR_MUST;
 bool wr_copy_binary(struct copy_in *copy, bool last, struct wr_error *err) WR_MUST;
+/* The first n of the pending bytes have been read. */
+void wr_copy_taken(struct copy_in *copy, size_t n);
 
 #endif

@@ -133,7 +133,6 @@ bool wr_copy_binary(struct copy_in *copy, bool last, struct wr_error *err)
         return wr_fail(err, ERR_BAD_COPY, "COPY file signature not recognized");
     if (last && !copy->ended && p->len > used) /* the end may go without saying: pgx does not say it */
         return wr_fail(err, ERR_BAD_COPY, "unexpected EOF in COPY data");
-    memmove(p->data, p->data + used, p->len - used);
-    p->len -= used;
+    wr_copy_taken(copy, used);
     return true;
 }

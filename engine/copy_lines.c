@@ -326,8 +326,7 @@ bool wr_copy_lines(struct copy_in *copy, bool last, struct wr_error *err)
     }
     if (copy->ended) /* what comes behind the end is not looked at */
         start = copy->scan.at = p->len;
-    memmove(p->data, p->data + start, p->len - start);
-    p->len -= start;
+    wr_copy_taken(copy, start);
     copy->scan.at -= start;
     return true;
 }

@@ -328,7 +328,7 @@ def texts(weir):
     for _ in range(300 if FULL else 60):
         try:
             link.copy_in(rng.choice(["COPY b FROM STDIN", "COPY b FROM STDIN WITH (FORMAT csv)", "COPY a FROM STDIN",
-                                     "COPY a (id, name, j) FROM STDIN CSV QUOTE '\"'"]),
+                                     "COPY b FROM STDIN (FORMAT binary)", "COPY a (id, name, j) FROM STDIN CSV QUOTE '\"'"]),
                          [rng.randbytes(rng.randrange(200)) if rng.random() < 0.5 else
                           bytes(rng.choice(b"0123456789\t\n\\N\"',.{}[]x") for _ in range(200)) for _ in range(rng.randrange(5))])
         except SqlError as e:
