@@ -87,7 +87,7 @@ struct source_config {
 struct source_class {
     const char *connector; /* 'kafka' */
     bool in_step;          /* an epoch takes one block (see block_end) of each source of this class */
-    /* Check options of CREATE TABLE/SOURCE: unknown ones refused by name (42601-like 22023), required ones present. */
+    /* Check options of CREATE TABLE/SOURCE: unknown ones are refused by name (22023), required ones present. */
     bool (*check)(const struct object *object, struct wr_error *err);
     bool (*open)(const struct source_config *config, struct source **source,
                  struct wr_error *err); /* starts its thread(s) */
@@ -154,9 +154,9 @@ struct sink_class {
      * copied. */
     bool (*recover)(struct sink *sink, uint64_t committed, uint64_t *last_commit, uint64_t *version_floor,
                     struct wr_error *err);
-    /* Deliver one commit's changes exactly once (n = 0: only the marker): all in one transaction that carries the
-     * marker. Blocks; retries what can be retried for as long as *stop is false. version: strictly increases from
-     * commit to commit. */
+    /* Deliver changes exactly once (n = 0: only the marker), of the record numbered `commit` or of several up to it:
+     * all in one transaction that carries the marker. Blocks; retries what can be retried for as long as *stop is
+     * false. version: strictly increases from record to record. */
     bool (*deliver)(struct sink *sink, uint64_t commit, uint64_t version, const struct sink_change *changes, uint32_t n,
                     const atomic_bool *stop, struct wr_error *err);
     void (*close)(struct sink *sink);
