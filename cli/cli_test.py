@@ -1,5 +1,5 @@
 """The command line over the fake engine. usage: cli_test.py WEIR_FAKE"""
-import os, pty, signal, subprocess, sys, tempfile, time
+import fcntl, os, pty, re, signal, struct, subprocess, sys, tempfile, termios, time
 
 passed = failed = 0
 weir = os.path.abspath(sys.argv[1])
@@ -141,6 +141,22 @@ def test_terminal():
     shown = os.read(leader, 65536).decode()
     check_in("in ", shown, "progress")
     check_in("memory 0 B of 512 MB  caught up", shown, "progress at the end")
+    for columns in (200, 80, 40, 12, 3):
+        check_width(columns)
+
+
+def check_width(columns):
+    """The line is never wrapped: then it could not be written over."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([weir, "run", "--exit-when-caught-up", script("insert; select 1;")], stderr=follower,
+                               stdout=subprocess.DEVNULL)
+    check_equal(process.wait(10), 0, f"{columns} columns")
+    shown = [line.rstrip() for line in re.split(r"\r\x1b\[K", os.read(leader, 65536).decode())[1:]]
+    shown = [line for line in shown if line[:columns - 1].startswith("in"[:columns - 1])]
+    check_equal([line for line in shown if len(line) >= columns], [], f"{columns} columns")
+    if columns >= 40:
+        check_in("caught up", shown[-1], f"{columns} columns, at the end")
 
 
 for test in [test_usage, test_run, test_errors, test_signals, test_stopped_by_itself, test_serve, test_terminal]:

@@ -1,9 +1,12 @@
 /* The progress line of weir run:
  *
  *   in 48.2k/s (1.2M)  out 12.0k/s (311k)  lag 250k  to deliver 0  state 1.1 GB  memory 402 MB of 512 MB
- */
+ *
+ * On a narrow terminal without what matters least. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,23 +75,77 @@ static void update_rates(struct progress_display *display, const weir_progress *
     display->last_seconds = seconds;
 }
 
+/* Columns of the terminal; 0: not known, then the line may be as long as it likes. */
+static size_t terminal_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+struct part {
+    char text[80];
+    int spare; /* the higher, the sooner it goes where there is no room; 0 = never */
+};
+
+static size_t length_of(const struct part *parts, size_t n)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < n; i++)
+        length += strlen(parts[i].text);
+    return length;
+}
+
+/* A line that is wrapped cannot be written over: what is least needed goes, until the rest fits. */
+static void fit(struct part *parts, size_t n, size_t columns)
+{
+    while (columns && length_of(parts, n) >= columns) {
+        struct part *least = parts;
+        for (size_t i = 1; i < n; i++)
+            if (*parts[i].text && parts[i].spare > least->spare)
+                least = &parts[i];
+        if (!least->spare)
+            return;
+        *least->text = '\0';
+    }
+}
+
+static void print_parts(const struct part *parts, size_t n, size_t columns)
+{
+    size_t room = columns ? columns - 1 : SIZE_MAX;
+    fputs("\r\033[K", stderr);
+    for (size_t i = 0; i < n && room; i++) {
+        size_t length = WR_MIN(strlen(parts[i].text), room);
+        fwrite(parts[i].text, 1, length, stderr);
+        room -= length;
+    }
+    fflush(stderr);
+}
+
 void wr_cli_progress_show(struct progress_display *display, bool caught_up)
 {
-    char a[6][32];
+    char a[2][32];
+    struct part parts[] = {{.spare = 0}, {.spare = 4}, {.spare = 1}, {.spare = 2},
+                           {.spare = 5}, {.spare = 3}, {.spare = 6}, {.spare = 0}};
+    enum { IN, OUT, LAG, TO_DELIVER, STATE, MEMORY, LIMIT, CAUGHT_UP, SIZE = sizeof parts[0].text };
     weir_progress now;
     if (!display->on_terminal)
         return;
     weir_get_progress(display->db, &now);
     update_rates(display, &now);
-    fprintf(stderr, "\r\033[Kin %s/s (%s)  out %s/s (%s)  lag %s  to deliver %s",
-            format_count(display->in_per_second, a[0], 32), format_count((double)now.rows_in, a[1], 32),
-            format_count(display->out_per_second, a[2], 32), format_count((double)now.rows_out, a[3], 32),
-            format_count((double)now.lag_rows, a[4], 32), format_count((double)now.sink_backlog, a[5], 32));
-    fprintf(stderr, "  state %s  memory %s of %s%s", wr_cli_format_bytes(now.state_bytes, a[0], 32),
-            wr_cli_format_bytes(now.memory_bytes, a[1], 32), wr_cli_format_bytes(now.memory_limit, a[2], 32),
-            caught_up ? "  caught up" : "");
+    snprintf(parts[IN].text, SIZE, "in %s/s (%s)", format_count(display->in_per_second, a[0], 32),
+             format_count((double)now.rows_in, a[1], 32));
+    snprintf(parts[OUT].text, SIZE, "  out %s/s (%s)", format_count(display->out_per_second, a[0], 32),
+             format_count((double)now.rows_out, a[1], 32));
+    snprintf(parts[LAG].text, SIZE, "  lag %s", format_count((double)now.lag_rows, a[0], 32));
+    snprintf(parts[TO_DELIVER].text, SIZE, "  to deliver %s", format_count((double)now.sink_backlog, a[0], 32));
+    snprintf(parts[STATE].text, SIZE, "  state %s", wr_cli_format_bytes(now.state_bytes, a[0], 32));
+    snprintf(parts[MEMORY].text, SIZE, "  memory %s", wr_cli_format_bytes(now.memory_bytes, a[0], 32));
+    snprintf(parts[LIMIT].text, SIZE, " of %s", wr_cli_format_bytes(now.memory_limit, a[0], 32));
+    snprintf(parts[CAUGHT_UP].text, SIZE, "%s", caught_up ? "  caught up" : "");
+    size_t columns = terminal_columns();
+    fit(parts, WR_COUNT(parts), columns);
+    print_parts(parts, WR_COUNT(parts), columns);
     display->shown = true;
-    fflush(stderr);
 }
 
 void wr_cli_progress_free(struct progress_display *display)
