@@ -332,7 +332,7 @@ static bool bind_reference(struct select *s, const PgQuery__Node *node, const ch
             *column = i;
             return true;
         }
-    *column = add_target(s, expr, "?column?");
+    *column = add_target(s, expr, bind_output_name(s->block.binder, node));
     s->nextras++;
     return true;
 }
