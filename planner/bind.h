@@ -57,11 +57,11 @@ struct correlation {
 
 /* Where a SELECT stands. */
 struct select_mode {
-    struct block *outer;      /* enclosing block, or NULL */
-    struct correlation *corr; /* NULL: may not use the outer block's columns */
-    bool top;                 /* its ORDER BY is the result's */
-    bool keep_unknown;        /* untyped literals stay so: the caller decides their type */
-    bool exists;              /* of EXISTS: only whether it has rows is asked */
+    struct block *outer;              /* enclosing block, or NULL */
+    struct correlation *corr;         /* NULL: may not use the outer block's columns */
+    bool top;                         /* its ORDER BY is the result's */
+    bool keep_unknown;                /* untyped literals stay so: the caller decides their type */
+    bool exists;                      /* of EXISTS: only whether it has rows is asked */
     const PgQuery__SelectStmt *limit; /* if it has an ORDER BY, the LIMIT of this query is carried out in it: */
     bool *limited;                    /* done */
 };
@@ -239,8 +239,6 @@ struct expr *bind_guarded(struct block *block, struct expr *expr);
 /* The same at `below`, if something above it in the block's plan can fail. */
 bool bind_restrict_below(struct block *block, struct plan *below) WR_MUST;
 
-/* ---- bind_in.c */
-/* IN, EXISTS, <> ALL as a value. */
 /* ---- bind_clauses.c */
 bool bind_check_clauses(struct binder *binder, const struct statement *statement) WR_MUST;
 /* WITH (...) of a table without connector, of a materialized view: PostgreSQL's storage parameters. */
@@ -249,6 +247,8 @@ bool bind_check_storage_options(struct binder *binder, const struct statement *s
 /* ---- bind_order.c: what the order and LIMIT of a query ask of the subquery that is all of its FROM */
 void bind_pass_order(struct block *block, const PgQuery__SelectStmt *node, const struct select_mode *mode);
 
+/* ---- bind_in.c */
+/* IN, EXISTS, <> ALL as a value. */
 bool bind_subquery_value(struct block *block, const PgQuery__Node *node, struct expr **expr) WR_MUST;
 
 /* ---- bind_full.c */
