@@ -271,7 +271,7 @@ static bool set_param_types(struct weir_statement *statement, const uint32_t *oi
             statement->param_types[i].array = true;
             continue;
         }
-        uint8_t id = oids[i] == 1043 ? TYPE_TEXT : wr_type_by_oid(oids[i]);
+        uint8_t id = wr_type_by_oid(oids[i]);
         if (!id && (oids[i] == 21 || oids[i] == 23))
             id = TYPE_INT4;
         if (!id && oids[i] == 700)
@@ -280,6 +280,7 @@ static bool set_param_types(struct weir_statement *statement, const uint32_t *oi
             return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "parameters of the type with oid %u are not supported yet",
                            oids[i]);
         statement->param_types[i] = TYPE(id);
+        statement->param_types[i].varchar = oids[i] == 1043;
     }
     return true;
 }
@@ -447,10 +448,15 @@ int weir_statement_params(const weir_statement *statement)
     return statement->nparams;
 }
 
+static uint32_t oid_of(struct type type)
+{
+    return type.id == TYPE_TEXT && type.varchar ? 1043 : wr_type_info(type.id)->oid;
+}
+
 uint32_t weir_statement_param_oid(const weir_statement *statement, int index)
 {
-    const struct type_info *info = wr_type_info(statement->param_types[index].id);
-    return statement->param_types[index].array ? info->array_oid : info->oid;
+    struct type type = statement->param_types[index];
+    return type.array ? wr_type_info(type.id)->array_oid : oid_of(type);
 }
 
 int weir_statement_columns(const weir_statement *statement)
@@ -465,8 +471,7 @@ const char *weir_statement_column_name(const weir_statement *statement, int colu
 
 uint32_t weir_statement_column_oid(const weir_statement *statement, int column)
 {
-    struct type type = statement->cols[column].type;
-    return type.id == TYPE_TEXT && type.varchar ? 1043 : wr_type_info(type.id)->oid;
+    return oid_of(statement->cols[column].type);
 }
 
 bool weir_statement_is_copy_in(const weir_statement *statement)

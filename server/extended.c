@@ -9,6 +9,8 @@
 #include "server/connection.h"
 #include "server/portal.h"
 
+#define OID_UNKNOWN 705
+
 /* An error has been sent. */
 static void fail(struct connection *connection)
 {
@@ -126,13 +128,22 @@ static bool bind(struct connection *connection, const struct wire_message *messa
 
 /* ---- Describe, Close */
 
-static void describe_params(struct connection *connection, const weir_statement *statement)
+/* A type that the client declared is told as it was declared, which pgjdbc insists on: the library knows one type for
+ * several of PostgreSQL's (portal.c widens). */
+static uint32_t param_oid(const struct prepared *prepared, int i)
 {
+    uint32_t declared = i < prepared->n_declared ? prepared->declared[i] : 0;
+    return declared && declared != OID_UNKNOWN ? declared : weir_statement_param_oid(prepared->statement, i);
+}
+
+static void describe_params(struct connection *connection, const struct prepared *prepared)
+{
+    const weir_statement *statement = prepared->statement;
     int n = statement ? weir_statement_params(statement) : 0;
     size_t mark = wr_reply_begin(connection, 't');
     wr_buf_u16be(&connection->out, (uint16_t)n);
     for (int i = 0; i < n; i++)
-        wr_buf_u32be(&connection->out, weir_statement_param_oid(statement, i));
+        wr_buf_u32be(&connection->out, param_oid(prepared, i));
     wr_reply_end(connection, mark);
 }
 
@@ -145,7 +156,7 @@ static bool describe(struct connection *connection, const struct wire_message *m
         struct prepared *prepared = wr_prepared_get(connection, target.name);
         if (!prepared)
             return false;
-        describe_params(connection, prepared->statement);
+        describe_params(connection, prepared);
         wr_reply_columns(connection, prepared->statement, NULL, 0);
         return true;
     }

@@ -160,6 +160,19 @@ def diagnostics(weir):
         c.execute("DROP TABLE diagnosed")
 
 
+def described(weir):
+    """A parameter is described by the type that the client gave it: pgjdbc stops a batch when it is another."""
+    with connect(weir) as c:
+        c.execute("CREATE TABLE described (id int PRIMARY KEY, v varchar(20), s text)")
+        for oids, want in (((21, 1043, 25), (21, 1043, 25)), ((20, 25, 1043), (20, 25, 1043)), ((0, 0, 0), (23, 1043, 25)),
+                           ((0, 705, 0), (23, 1043, 25))):
+            prepared = c.pgconn.prepare(b"", b"INSERT INTO described VALUES ($1, $2, $3)", oids)
+            equal(prepared.status, psycopg.pq.ExecStatus.COMMAND_OK, f"{oids}: Parse")
+            told = c.pgconn.describe_prepared(b"")
+            equal(tuple(told.param_type(i) for i in range(told.nparams)), want, f"parameters given as {oids}")
+        c.execute("DROP TABLE described")
+
+
 def bounds(weir):
     """LIMIT and OFFSET as drivers write them."""
     with connect(weir) as c:
@@ -500,7 +513,7 @@ def at_connect(weir):
 
 def main():
     weir = Weir()
-    for part in (types, bad_binary, diagnostics, bounds, prepared, cursors, portals, copying, copying_binary, lists_and_pools, transactions, at_connect):
+    for part in (types, bad_binary, diagnostics, described, bounds, prepared, cursors, portals, copying, copying_binary, lists_and_pools, transactions, at_connect):
         try:
             part(weir)
         except (psycopg.Error, OSError, Exception) as e:
