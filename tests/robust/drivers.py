@@ -513,7 +513,9 @@ def at_connect(weir):
 
 def main():
     weir = Weir()
-    for part in (types, bad_binary, diagnostics, described, bounds, prepared, cursors, portals, copying, copying_binary, lists_and_pools, transactions, at_connect):
+    parts = (types, bad_binary, diagnostics, described, bounds, prepared, cursors, portals, copying,
+             copying_binary, lists_and_pools, transactions, at_connect)
+    for part in parts:
         try:
             part(weir)
         except (psycopg.Error, OSError, Exception) as e:
