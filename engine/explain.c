@@ -159,7 +159,10 @@ bool wr_explain_run(struct weir_statement *statement, const struct datum *params
     wr_read_view_begin(statement->session, &view);
     bool ok = explain(statement, &what, view.catalog, result, err);
     wr_read_view_end(statement->session, &view);
-    if (what.from)
+    if (what.from) {
+        if (!ok) /* in the text of a query that nobody wrote */
+            err->position = wr_char_position(statement->text, what.statement->from_location);
         wr_statement_free(what.from);
+    }
     return ok;
 }
