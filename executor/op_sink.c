@@ -2,19 +2,24 @@
  *
  * SQL: CREATE SINK. Input: the delta of the sink's query, already on the worker of its key. Output: none.
  * State: none beyond the commit: the log record is part of the commit's atomic write. Cost: the delta.
- * A commit larger than CHANGES_BYTES_MAX is logged in parts; parts have growing versions, so a key may change in
- * several.
+ *
+ * What a commit changes is only known at its end: the row that comes may be seen long before the one that goes, and a
+ * part of the changes would say that the key is new, and a later part that it is gone. Too many for RAM wait in sorted
+ * files (state/change_runs.h); the log is written at the end alone, in records that each hold whole keys.
  *
  * Log record: per change: op 'c' | 'u' | 'd'; row as blob (of 'd': the old row); for 'u' the old row as blob. */
 #include "executor/relations.h"
 
-#include "state/change_log.h"
+#include "state/change_runs.h"
 
 #define CHANGES_BYTES_MAX ((int64_t)16 << 20)
+#define CHANGES_BYTES_MIN ((int64_t)1 << 20) /* under pressure: fewer would only make many small files */
+#define RECORD_BYTES      ((size_t)4 << 20)
 
 struct sink_op {
     const struct sink_input *input;
     struct change_log changes;
+    struct change_runs runs;
 };
 
 static bool sink_open(struct op *op, struct wr_error *err)
@@ -26,60 +31,123 @@ static bool sink_open(struct op *op, struct wr_error *err)
     return true;
 }
 
-static bool same_key(const struct change_record *a, const struct change_record *b)
+/* ---- the log: entries by key, after consolidation */
+
+struct sink_log {
+    struct commit *commit;
+    uint64_t log_id;
+    bool keyed;
+    struct wr_buf record;
+    struct wr_buf key, gone, came; /* of the key under way; several rows: the smallest encodings */
+    bool has_key, has_gone, has_came;
+};
+
+static void put_change(struct sink_log *log, char op, const char *row, size_t len)
 {
-    return a->key_len == b->key_len && !memcmp(a->bytes, b->bytes, a->key_len);
+    wr_buf_byte(&log->record, (uint8_t)op);
+    wr_buf_blob(&log->record, row, len);
 }
 
-/* The entries of one key after consolidation: rows that went (negative) and rows that came. */
-static void log_key(struct wr_buf *log, struct change_record *const *records, uint32_t n)
+static void end_record(struct sink_log *log)
 {
-    const struct change_record *gone = NULL, *came = NULL;
-    for (uint32_t i = 0; i < n; i++) {
-        if (records[i]->weight < 0)
-            gone = gone ? gone : records[i];
-        else
-            came = came ? came : records[i]; /* several: the smallest encoding */
+    if (log->record.len)
+        wr_commit_log(log->commit, log->log_id, log->record.data, log->record.len);
+    log->record.len = 0;
+}
+
+static void end_key(struct sink_log *log)
+{
+    if (!log->has_key)
+        return;
+    const struct wr_buf *shown = log->has_came ? &log->came : &log->gone;
+    put_change(log, !log->has_came ? 'd' : log->has_gone ? 'u' : 'c', shown->data, shown->len);
+    if (log->has_came && log->has_gone)
+        wr_buf_blob(&log->record, log->gone.data, log->gone.len);
+    log->has_key = log->has_gone = log->has_came = false;
+    if (log->record.len >= RECORD_BYTES)
+        end_record(log);
+}
+
+static void keep(struct wr_buf *buf, bool *has, const struct entry *entry)
+{
+    if (*has)
+        return;
+    *has = true;
+    buf->len = 0;
+    wr_buf_put(buf, entry->payload, entry->payload_len);
+}
+
+static void log_keyed(struct sink_log *log, const struct entry *entry)
+{
+    if (log->has_key && (log->key.len != entry->key_len || memcmp(log->key.data, entry->key, entry->key_len)))
+        end_key(log);
+    if (!log->has_key) {
+        log->has_key = true;
+        log->key.len = 0;
+        wr_buf_put(&log->key, entry->key, entry->key_len);
     }
-    const struct change_record *shown = came ? came : gone;
-    wr_buf_byte(log, came ? (gone ? 'u' : 'c') : 'd');
-    wr_buf_blob(log, wr_change_payload(shown), shown->payload_len);
-    if (came && gone)
-        wr_buf_blob(log, wr_change_payload(gone), gone->payload_len);
+    if (entry->weight < 0)
+        keep(&log->gone, &log->has_gone, entry);
+    else
+        keep(&log->came, &log->has_came, entry);
 }
 
 /* Without a key every row is a change by itself, as often as it came or went. */
-static void log_rows(struct wr_buf *log, const struct change_record *record)
+static void log_rows(struct sink_log *log, const struct entry *entry)
 {
-    for (int64_t i = record->weight; i; i += record->weight < 0 ? 1 : -1) {
-        wr_buf_byte(log, record->weight < 0 ? 'd' : 'c');
-        wr_buf_blob(log, wr_change_payload(record), record->payload_len);
+    for (int64_t i = entry->weight; i; i += entry->weight < 0 ? 1 : -1) {
+        put_change(log, entry->weight < 0 ? 'd' : 'c', entry->payload, entry->payload_len);
+        if (log->record.len >= RECORD_BYTES)
+            end_record(log);
     }
 }
 
+static void log_entry(void *context, const struct entry *entry)
+{
+    struct sink_log *log = context;
+    if (log->keyed)
+        log_keyed(log, entry);
+    else
+        log_rows(log, entry);
+}
+
+static void log_records(struct sink_log *log, struct change_log *changes)
+{
+    wr_change_log_sort(changes);
+    for (uint32_t i = 0; i < changes->n; i++) {
+        struct entry entry = wr_change_entry(changes->records[i]);
+        log_entry(log, &entry);
+    }
+    wr_change_log_clear(changes);
+}
+
+static bool spill(struct op *op)
+{
+    struct sink_op *sink = op->impl;
+    return wr_change_runs_add(&sink->runs, &sink->changes, op->worker->store, &op->worker->error);
+}
+
+/* The end of a commit. */
 static bool sink_seal(struct op *op, struct commit *commit)
 {
     struct sink_op *sink = op->impl;
-    struct change_log *changes = &sink->changes;
-    if (!changes->n)
-        return true;
-    wr_change_log_sort(changes);
-    struct wr_buf log = WR_BUF_INIT;
-    bool keyed = sink->input->relation->nkey || sink->input->relation->single_row;
-    for (uint32_t i = 0; !keyed && i < changes->n; i++)
-        log_rows(&log, changes->records[i]);
-    for (uint32_t i = 0; keyed && i < changes->n;) {
-        uint32_t end = i + 1;
-        while (end < changes->n && same_key(changes->records[i], changes->records[end]))
-            end++;
-        log_key(&log, &changes->records[i], end - i);
-        i = end;
+    const struct relation *relation = sink->input->relation;
+    struct sink_log log = {
+        .commit = commit, .log_id = sink->input->log_id, .keyed = relation->nkey || relation->single_row};
+    bool ok = true;
+    if (sink->runs.n) {
+        ok = (!sink->changes.n || spill(op)) && wr_change_runs_each(&sink->runs, log_entry, &log, &op->worker->error);
+        wr_change_runs_clear(&sink->runs);
+    } else if (sink->changes.n) {
+        log_records(&log, &sink->changes);
     }
-    if (log.len)
-        wr_commit_log(commit, sink->input->log_id, log.data, log.len);
-    wr_buf_free(&log);
-    wr_change_log_clear(changes);
-    return true;
+    end_key(&log);
+    end_record(&log);
+    wr_buf_free(&log.record);
+    wr_buf_free(&log.key);
+    wr_buf_free(&log.gone);
+    wr_buf_free(&log.came);
+    return ok;
 }
 
 static bool sink_step(struct op *op, unsigned port, const struct batch *batch)
@@ -95,14 +163,8 @@ static bool sink_step(struct op *op, unsigned port, const struct batch *batch)
     struct keys keys;
     wr_relation_keys(arena, relation, batch, rows, sizes, &keys);
     wr_change_log_add_batch(&sink->changes, &keys, rows, sizes, batch);
-    if (sink->changes.bytes > CHANGES_BYTES_MAX)
-        return sink_seal(op, op->worker->commit);
-    return true;
-}
-
-static void sink_relieve(struct op *op, int64_t bytes)
-{
-    /* all it holds was logged before this call */
+    int64_t most = wr_worker_pressed(op->worker) ? CHANGES_BYTES_MIN : CHANGES_BYTES_MAX;
+    return sink->changes.bytes <= most || spill(op);
 }
 
 static void sink_stats(struct op *op, struct op_stats *stats)
@@ -116,16 +178,12 @@ static void sink_close(struct op *op)
 {
     struct sink_op *sink = op->impl;
     wr_change_log_clear(&sink->changes);
+    wr_change_runs_clear(&sink->runs);
     free(sink);
 }
 
-const struct op_class op_sink = {.name = "sink",
-                                 .open = sink_open,
-                                 .step = sink_step,
-                                 .seal = sink_seal,
-                                 .relieve = sink_relieve,
-                                 .stats = sink_stats,
-                                 .close = sink_close};
+const struct op_class op_sink = {
+    .name = "sink", .open = sink_open, .step = sink_step, .seal = sink_seal, .stats = sink_stats, .close = sink_close};
 
 /* ---- tap: records what passes, for a backfill that must catch up with it */
 

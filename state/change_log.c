@@ -115,13 +115,8 @@ bool wr_change_log_seal(struct change_log *log, struct trace *trace, struct comm
     struct seal seal;
     wr_seal_begin(&seal, commit, trace, log->n, (size_t)log->bytes, err);
     for (uint32_t i = 0; i < log->n; i++) {
-        const struct change_record *r = log->records[i];
-        wr_seal_add(&seal, &(struct entry){.key = r->bytes,
-                                           .key_len = r->key_len,
-                                           .prefix_len = r->prefix_len,
-                                           .payload = r->bytes + r->key_len,
-                                           .payload_len = r->payload_len,
-                                           .weight = r->weight});
+        struct entry entry = wr_change_entry(log->records[i]);
+        wr_seal_add(&seal, &entry);
     }
     wr_change_log_clear(log);
     return wr_seal_end(&seal);

@@ -17,6 +17,16 @@ static inline const char *wr_change_payload(const struct change_record *record)
     return record->bytes + record->key_len;
 }
 
+static inline struct entry wr_change_entry(const struct change_record *record)
+{
+    return (struct entry){.key = record->bytes,
+                          .key_len = record->key_len,
+                          .prefix_len = record->prefix_len,
+                          .payload = wr_change_payload(record),
+                          .payload_len = record->payload_len,
+                          .weight = record->weight};
+}
+
 struct change_log {
     struct wr_pool *pool;
     struct change_record **records; /* in order of arrival; after sorting by key, then payload */

@@ -490,7 +490,33 @@ def latency(arguments, prefix):
         weir.remove()
 
 
-SCENARIOS = {f.__name__: f for f in (killed, outage, dropped, copied, dead_letters, run_to_end, latency)}
+# ---- scenario: commits that change more than waits in RAM
+
+RANKS = "SELECT id, g, v, row_number() OVER (PARTITION BY g ORDER BY v DESC, id) AS rank FROM t"
+
+
+def large(arguments, prefix):
+    """Rows move between groups, so the row that comes is seen long before the one that goes: still one change per key."""
+    topics.create(3, prefix)
+    weir = Weir(memory="64MB", workers=2)
+    try:
+        link = weir.link(300)
+        for statement in ("CREATE TABLE t (id int PRIMARY KEY, g int, v int)", f"CREATE MATERIALIZED VIEW ranks AS {RANKS}",
+                          f"CREATE SINK ranks_out FROM ranks {source(prefix)} FORMAT CHANGELOG ENCODE JSON"):
+            link.query(statement)
+        link.copy_in("COPY t FROM STDIN", (f"{i}\t{i % 1000}\t{i}\n".encode() for i in range(100000)))
+        for statement in ("UPDATE t SET g = (g * 7 + 3) % 1000, v = 1", "DELETE FROM t WHERE id % 3 = 0", "UPDATE t SET g = g % 10"):
+            link.query(statement)
+        wait("all is delivered", lambda: delivered(weir), 120)
+        final = {columns(row, "id", "g", "v", "rank") for row in changelog(prefix).values()}
+        want = set(link.query("SELECT id, g, v, rank FROM ranks").rows())
+        check(final == want, f"{prefix}: {len(want)} rows, lacks {len(want - final)}, has {len(final - want)} others")
+        link.close()
+    finally:
+        weir.remove()
+
+
+SCENARIOS = {f.__name__: f for f in (killed, large, outage, dropped, copied, dead_letters, run_to_end, latency)}
 
 
 def main():
