@@ -514,9 +514,19 @@ static bool bind_reg(struct block *block, enum directory directory, const PgQuer
     return true;
 }
 
+/* 'f'::regproc, which is f's name here. */
+static bool is_function_name(const PgQuery__Node *node)
+{
+    const PgQuery__TypeName *type =
+        node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST ? node->type_cast->type_name : NULL;
+    return type && type->n_names && !strncmp(bind_string(type->names[type->n_names - 1]), "regproc", 7);
+}
+
 static bool bind_oid_cast(struct block *block, const PgQuery__TypeCast *cast, struct expr **expr)
 {
     TRY(bind_expr(block, cast->arg, expr));
+    if (is_function_name(cast->arg) && (*expr)->type.id == TYPE_TEXT)
+        return bind_unsupported(block->binder, (*expr)->location, "the oid of a function by its name");
     if ((*expr)->kind == EXPR_CALL && (*expr)->fn == &wr_fn_name_of) {
         *expr = (*expr)->args[0];
         return true;
