@@ -14,6 +14,10 @@
 #define CHANGED_MAX (1u << 16) /* partitions changed in an epoch before an early flush */
 #define SLACK_MIN   16
 #define SLACK_MAX   256
+/* Of a query asked once: in longer windows an insertion moves too much, sorting is cheaper; rows collected before the
+ * first cut. */
+#define WINDOW_MAX 512
+#define CUT_MIN    4096
 
 /* ---- open, close */
 
@@ -57,7 +61,9 @@ static bool topn_open(struct op *op, struct wr_error *err)
         return true;
     }
     bool discard = wr_plan_topn_keeps(plan) != UINT64_MAX;
-    t->is_sorted = op->worker->one_shot && !discard;
+    t->is_sorted = op->worker->one_shot && (!discard || need > WINDOW_MAX);
+    t->cut_at = t->is_sorted && discard ? (uint32_t)WR_MIN(need * 2 + CUT_MIN, UINT32_MAX) : 0;
+    discard &= !t->is_sorted;
     t->ordered = wr_ordered_new(&(struct ordered_options){
         .pool = op->worker->state_pool,
         .trace = wr_op_trace(op, 0, TRACE_ZSET),
@@ -302,13 +308,31 @@ static bool step_window(struct topn *t, const struct batch *batch, const struct 
 
 /* ---- sorted form */
 
+/* Drops what is behind the limit; the next time when as much has come again. */
+static void cut(struct topn *t)
+{
+    uint64_t need = rows_needed(t->op->plan);
+    struct str_key last;
+    t->collected = wr_ordered_cut(t->ordered, need, &last);
+    t->cut_at = (uint32_t)WR_MIN(t->collected * 2ull + CUT_MIN, UINT32_MAX);
+    wr_arena_reset(&t->epoch);
+    t->last = (struct str_key){0};
+    if (!t->op->plan->topn.npartition && t->collected >= need)
+        t->last = (struct str_key){memcpy(wr_arena_bytes(&t->epoch, last.len), last.bytes, last.len), last.len};
+}
+
 static void step_sorted(struct topn *t, const struct batch *batch, const struct keys *keys, const struct keys *prefixes)
 {
     struct wr_arena *arena = &t->op->worker->arena;
+    if (t->cut_at && t->collected > t->cut_at)
+        cut(t);
     uint32_t *sizes = wr_arena_alloc(arena, batch->nrows * sizeof(*sizes));
     char **rows = wr_arena_alloc(arena, batch->nrows * sizeof(*rows));
     wr_row_encode_all(arena, t->layout, batch, NULL, rows, sizes);
-    for (uint32_t i = 0; i < batch->nrows; i++)
+    for (uint32_t i = 0; i < batch->nrows; i++) {
+        if (t->last.bytes && wr_key_cmp(wr_key_at(keys, i), wr_key_len(keys, i), t->last.bytes, t->last.len) > 0)
+            continue;
+        t->collected++;
         wr_ordered_change(t->ordered, NULL,
                           &(struct ordered_change){.key = wr_key_at(keys, i),
                                                    .key_len = wr_key_len(keys, i),
@@ -316,6 +340,7 @@ static void step_sorted(struct topn *t, const struct batch *batch, const struct 
                                                    .payload = rows[i],
                                                    .payload_len = sizes[i],
                                                    .weight = wr_weight(batch, i)});
+    }
 }
 
 struct sorted_walk {

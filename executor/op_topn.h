@@ -4,7 +4,8 @@
  *            only if it wins; changes go out within the step.  (op_topn_first.c)
  *   window   the general form on `ordered`; with input that only grows, rows behind the limit are dropped from the
  *            state and losing rows never encoded. Changes of a partition's window go out at flush.  (op_topn.c)
- *   sorted   one-shot over input that may shrink: collect, sort once, emit at flush.  (op_topn.c) */
+ *   sorted   one-shot over input that may shrink, or with a long limit: collect, sort once, emit at flush; where input
+ *            only grows, what is behind the limit is dropped now and then.  (op_topn.c) */
 #ifndef WEIR_EXECUTOR_OP_TOPN_H
 #define WEIR_EXECUTOR_OP_TOPN_H
 
@@ -39,6 +40,8 @@ struct topn {
     struct key_column *key;
     struct row_layout *layout; /* of the input */
     bool is_first, is_sorted;
+    uint32_t collected, cut_at; /* sorted form: rows; how many are too many, 0: no number is */
+    struct str_key last;        /* without partitions: rows behind it are out */
     struct ordered *ordered;
     struct topn_changed *changed;
     uint32_t nchanged, changed_cap;

@@ -478,6 +478,32 @@ int64_t wr_ordered_relieve(struct ordered *o, int64_t bytes)
     return freed;
 }
 
+uint32_t wr_ordered_cut(struct ordered *o, uint64_t need, struct str_key *last)
+{
+    const struct change_record *first = NULL; /* of the prefix */
+    struct change_log kept;
+    uint64_t at = 0;
+    wr_change_log_init(&kept, o->options.pool);
+    wr_change_log_sort(&o->log);
+    for (uint32_t i = 0; i < o->log.n; i++) {
+        const struct change_record *r = o->log.records[i];
+        if (!first || wr_key_cmp(first->bytes, first->prefix_len, r->bytes, r->prefix_len)) {
+            first = r;
+            at = 0;
+        }
+        if (at < need) {
+            struct entry entry = wr_change_entry(r);
+            wr_change_log_add(&kept, &entry);
+        }
+        at += (uint64_t)r->weight;
+    }
+    wr_change_log_clear(&o->log);
+    o->log = kept;
+    const struct change_record *end = kept.n ? kept.records[kept.n - 1] : NULL;
+    *last = end ? (struct str_key){end->bytes, end->key_len} : (struct str_key){0};
+    return kept.n;
+}
+
 bool wr_ordered_each(struct ordered *o, ordered_visit visit, void *context)
 {
     wr_change_log_sort(&o->log);

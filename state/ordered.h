@@ -103,6 +103,9 @@ int64_t wr_ordered_relieve(struct ordered *ordered, int64_t bytes);
 /* Without a trace: everything, consolidated, in order of (prefix, order key, payload). Log-only form. */
 typedef bool (*ordered_visit)(void *context, const struct ordered_change *entry);
 bool wr_ordered_each(struct ordered *ordered, ordered_visit visit, void *context);
+/* Keeps the first `need` rows of each prefix alone; no weight is negative. Returns how many entries stay, *last: the
+ * key of the last of them in order, readable until the next change. */
+uint32_t wr_ordered_cut(struct ordered *ordered, uint64_t need, struct str_key *last);
 /* discard without a trace: all groups, in no order. */
 typedef bool (*ordered_group_visit)(void *context, struct ordered_group *group);
 bool wr_ordered_each_group(struct ordered *ordered, ordered_group_visit visit, void *context);
