@@ -348,6 +348,62 @@ static void test_big_seal(enum mode mode)
     free(rig);
 }
 
+static struct multimap_group *load_one(struct rig *rig, int id, bool *read)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    struct keys keys = keys_of(rig, &id, 1);
+    struct multimap_group *group;
+    enum multimap_load outcome;
+    wr_multimap_find(rig->map, &keys, NULL, &group);
+    *read = !wr_multimap_is_complete(rig->map, group);
+    if (*read) {
+        struct version *version = wr_trace_current(rig->trace);
+        CHECK(wr_multimap_load(rig->map, &rig->arena, version, keys.bytes, keys.offsets[1], keys.hashes[0], &group,
+                               &outcome, &err));
+        wr_version_release(version);
+    }
+    return group;
+}
+
+/* Rows of a key that came and went are walked through once: then the key is known to have none. */
+static void test_gone(bool counting)
+{
+    struct rig *rig = calloc(1, sizeof *rig);
+    struct wr_error err = WR_ERROR_INIT;
+    rig->mode = IN_MEMORY;
+    rig->counting = counting;
+    wr_budget_init(&rig->budget, (int64_t)64 << 20);
+    wr_pool_init(&rig->pool, &rig->budget, "state");
+    wr_arena_init(&rig->arena, NULL);
+    map_open(rig);
+    int id = 7;
+    for (int64_t weight = 1; weight >= -1; weight -= 2) {
+        uint32_t size = 4;
+        char *to;
+        struct multimap_group *group;
+        struct keys keys = keys_of(rig, &id, 1);
+        wr_multimap_find_or_add(rig->map, &keys, NULL, counting ? NULL : &size, &group);
+        if (counting)
+            wr_multimap_count(rig->map, group, weight);
+        else {
+            wr_multimap_insert(rig->map, &rig->arena, &group, 1, &size, &weight, &to);
+            memcpy(to, "gone", 4);
+        }
+        CHECK(wr_multimap_seal(rig->map, &rig->arena, rig->commit, &err));
+        wr_multimap_evict(rig->map, INT64_MAX);
+        wr_multimap_evict(rig->map, INT64_MAX);
+    }
+    bool read;
+    load_one(rig, id, &read);
+    CHECK(read);
+    struct multimap_group *group = load_one(rig, id, &read);
+    CHECK(!read && group && !group->total);
+    map_close(rig);
+    store_close(rig);
+    wr_arena_reset(&rig->arena);
+    free(rig);
+}
+
 int main(int argc, char **argv)
 {
     int steps = argc > 1 ? atoi(argv[1]) : 2000;
@@ -357,5 +413,7 @@ int main(int argc, char **argv)
                 run((enum mode)mode, append_only, counting, steps);
     test_big_seal(IN_MEMORY);
     test_big_seal(ON_DISK);
+    test_gone(false);
+    test_gone(true);
     return check_report("multimap");
 }

@@ -51,11 +51,11 @@ static void put_saved(struct multimap *map, struct multimap_group *group, const 
     }
 }
 
-static struct multimap_group *add_group(struct multimap *map, const struct entry *entry, uint64_t hash)
+static struct multimap_group *add_group(struct multimap *map, const char *key, uint32_t key_len, uint64_t hash,
+                                        uint32_t row_len)
 {
     struct region *region = wr_region_get(map, hash);
-    struct multimap_group *group =
-        wr_group_new(map, region, entry->key, entry->key_len, hash, map->counting ? 0 : entry->payload_len);
+    struct multimap_group *group = wr_group_new(map, region, key, key_len, hash, map->counting ? 0 : row_len);
     wr_region_link(map, region, group);
     return group;
 }
@@ -77,7 +77,7 @@ static void begin(struct loading *loading, const struct entry *entry, uint64_t h
     struct multimap *map = loading->map;
     loading->begun = true;
     if (!loading->group) {
-        loading->group = add_group(map, entry, hash);
+        loading->group = add_group(map, entry->key, entry->key_len, hash, entry->payload_len);
         return;
     }
     if (map->counting)
@@ -167,6 +167,10 @@ bool wr_multimap_load(struct multimap *map, struct wr_arena *arena, struct versi
     wr_error_clear(err);
     bool ok = load_rows(&loading, cursor, hash, outcome, err);
     wr_cursor_close(cursor);
+    if (ok && !loading.group) { /* rows that came and went may have been walked through: not again the next time */
+        loading.group = add_group(map, key, key_len, hash, 0);
+        finish(&loading);
+    }
     wr_arena_release(arena, mark);
     *group = loading.group;
     return ok;
