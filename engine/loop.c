@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/thread.h"
+
 /* Bounds of one epoch: chunks of BATCH_ROWS_MAX rows per source. */
 #define EPOCH_CHUNKS_PER_SOURCE 16
 /* Commit early when the open commit holds this much, and by pressure. */
@@ -595,6 +597,7 @@ static void *loop_main(void *argument)
     weir_db *db = argument;
     struct wr_error err = WR_ERROR_INIT;
     struct fed *fed = wr_calloc(1, sizeof *fed);
+    wr_thread_prompt();
     fed->db = db;
     wr_arena_init(&fed->arena, &db->pool_scratch);
     bool stop = false;

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "server/connection.h"
 
 #define CONNECTIONS_MAX 200
@@ -138,6 +139,7 @@ static void *serve(void *arg)
 {
     struct connection *connection = arg;
     struct server *server = connection->server;
+    wr_thread_prompt();
     wr_connection_run(connection);
     connection_remove(server, connection);
     pthread_mutex_lock(&server->lock);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/failpoint.h"
+#include "base/thread.h"
 #include "state/store_impl.h"
 
 static bool is_dropped(const struct commit *commit, const struct trace *trace)
@@ -334,6 +335,7 @@ void *wr_commit_thread(void *arg)
 {
     struct store *store = arg;
     struct commit *commit;
+    wr_thread_prompt();
     while ((commit = take_commit(store))) {
         run_commit(store, commit);
         pthread_mutex_lock(&store->lock);
