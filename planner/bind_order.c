@@ -30,10 +30,16 @@ static bool is_constant_bound(const PgQuery__Node *node)
            node->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
 }
 
-/* Does each row of FROM give at most one row, where it stands? */
+static bool is_sole(const PgQuery__SelectStmt *node)
+{
+    return node->n_from_clause == 1 && (node->from_clause[0]->node_case == PG_QUERY__NODE__NODE_RANGE_SUBSELECT ||
+                                        node->from_clause[0]->node_case == PG_QUERY__NODE__NODE_RANGE_VAR);
+}
+
+/* Does each row of FROM give at most one row, where it stands? A join does not. */
 static bool keeps_order(struct block *block, const PgQuery__SelectStmt *node)
 {
-    if (node->n_from_clause != 1 || node->n_sort_clause || node->n_group_clause || node->having_clause ||
+    if (!is_sole(node) || node->n_sort_clause || node->n_group_clause || node->having_clause ||
         node->n_distinct_clause || block->corr || block->binder->planner->version < ORDERS_SINCE)
         return false;
     for (size_t i = 0; i < node->n_target_list; i++)
