@@ -154,6 +154,8 @@ static bool bind_cte_query(struct binder *binder, struct cte *cte, struct select
 bool bind_unused_ctes(struct binder *binder, const struct cte *end)
 {
     struct plan *plan;
+    if (binder->planner->stored) /* was checked when it was stored */
+        return true;
     for (struct cte *cte = binder->ctes; cte != end; cte = cte->next)
         TRY(cte->used || bind_cte_query(binder, cte, (struct select_mode){0}, &plan));
     return true;
