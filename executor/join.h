@@ -113,6 +113,8 @@ struct lone_rows {
 };
 void wr_lone_rows_init(struct lone_rows *lone, struct join *join, unsigned side); /* from the worker's arena */
 bool wr_lone_rows_add(struct lone_rows *lone, const char *row, int64_t weight) WR_MUST;
+/* All rows of a group in RAM, their weights times sign. */
+bool wr_lone_rows_add_group(struct lone_rows *lone, const struct multimap_group *group, int sign) WR_MUST;
 bool wr_lone_rows_flush(struct lone_rows *lone) WR_MUST;
 
 /* ---- op_join_lookup.c */

@@ -98,13 +98,7 @@ static bool visit_right(void *context, struct multimap_group *group)
     struct lone_rows *lone = context;
     if (wr_multimap_find_one(lone->join->side[LEFT].map, group->key, group->key_len, group->hash))
         return true;
-    struct multimap_rows rows = wr_multimap_rows(group);
-    const char *row;
-    uint32_t len;
-    int64_t weight;
-    while (wr_multimap_next(&rows, &row, &len, &weight))
-        TRY(wr_lone_rows_add(lone, row, weight));
-    return true;
+    return wr_lone_rows_add_group(lone, group, 1);
 }
 
 bool wr_join_full_finish(struct join *join)

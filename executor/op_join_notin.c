@@ -78,15 +78,7 @@ static bool scan_group(void *context, struct multimap_group *group)
     struct scan *scan = context;
     bool yes;
     TRY(passes(scan, group->key, group->key_len, group->hash, &yes));
-    if (!yes)
-        return true;
-    struct multimap_rows rows = wr_multimap_rows(group);
-    const char *row;
-    uint32_t len;
-    int64_t weight;
-    while (wr_multimap_next(&rows, &row, &len, &weight))
-        TRY(wr_lone_rows_add(&scan->left, row, weight * scan->sign));
-    return true;
+    return !yes || wr_lone_rows_add_group(&scan->left, group, scan->sign);
 }
 
 /* RAM does not have them all: what it has goes into the trace, and the trace is read from end to end. */

@@ -209,6 +209,17 @@ bool wr_lone_rows_add(struct lone_rows *lone, const char *row, int64_t weight)
     return true;
 }
 
+bool wr_lone_rows_add_group(struct lone_rows *lone, const struct multimap_group *group, int sign)
+{
+    struct multimap_rows rows = wr_multimap_rows(group);
+    const char *row;
+    uint32_t len;
+    int64_t weight;
+    while (wr_multimap_next(&rows, &row, &len, &weight))
+        TRY(wr_lone_rows_add(lone, row, weight * sign));
+    return true;
+}
+
 bool wr_lone_rows_flush(struct lone_rows *lone)
 {
     struct join *join = lone->join;
