@@ -198,8 +198,10 @@ static void put_manifests(struct store *store, rocksdb_writebatch_t *batch, cons
 {
     for (uint32_t i = 0; i < commit->runs_n; i++) {
         struct trace *trace = commit->runs[i].trace;
-        if ((trace->persisted && !commit->runs[i].run->on_disk) || is_dropped(commit, trace))
+        if ((trace->persisted && !commit->runs[i].run->on_disk) || is_dropped(commit, trace) ||
+            trace->manifest_commit == commit->number)
             continue;
+        trace->manifest_commit = commit->number;
         if (!trace->persisted)
             trace->floor_commit = commit->number;
         trace->persisted = true;

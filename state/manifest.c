@@ -64,11 +64,9 @@ static struct run *get_run(struct store *store, enum trace_kind kind, struct wr_
     run->checksum = wr_get_u64le(r);
     size_t len;
     const char *bytes = wr_get_blob(r, &len);
-    run->min_key = wr_strndup(bytes ? bytes : "", bytes ? len : 0);
-    run->min_len = (uint32_t)len;
+    wr_run_set_min(run, bytes ? bytes : "", bytes ? len : 0);
     bytes = wr_get_blob(r, &len);
-    run->max_key = wr_strndup(bytes ? bytes : "", bytes ? len : 0);
-    run->max_len = (uint32_t)len;
+    wr_run_set_max(run, bytes ? bytes : "", bytes ? len : 0);
     return run;
 }
 

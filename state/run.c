@@ -28,6 +28,26 @@ void wr_run_retain(struct run *run)
     atomic_fetch_add_explicit(&run->refs, 1, memory_order_relaxed);
 }
 
+void wr_run_set_min(struct run *run, const char *key, size_t len)
+{
+    run->min_len = (uint32_t)WR_MIN(len, (size_t)RUN_BOUND_MAX);
+    run->min_key = wr_strndup(key, run->min_len);
+}
+
+/* What is cut off is made up for in the last byte that can grow. */
+void wr_run_set_max(struct run *run, const char *key, size_t len)
+{
+    size_t n = WR_MIN(len, (size_t)RUN_BOUND_MAX);
+    while (n < len && n && (uint8_t)key[n - 1] == 0xff)
+        n--;
+    if (!n)
+        n = len;
+    run->max_len = (uint32_t)n;
+    run->max_key = wr_strndup(key, n);
+    if (n < len)
+        run->max_key[n - 1] = (char)((uint8_t)key[n - 1] + 1);
+}
+
 void wr_run_free(struct run *run)
 {
     if (run->charged) {
@@ -185,11 +205,9 @@ struct run *wr_run_builder_finish(struct run_builder *builder)
     builder->offsets = NULL;
     struct entry entry;
     entry_decode(run->data, &entry);
-    run->min_key = wr_strndup(entry.key, entry.key_len);
-    run->min_len = entry.key_len;
+    wr_run_set_min(run, entry.key, entry.key_len);
     entry_decode(run->data + run->offsets[run->entries - 1], &entry);
-    run->max_key = wr_strndup(entry.key, entry.key_len);
-    run->max_len = entry.key_len;
+    wr_run_set_max(run, entry.key, entry.key_len);
     charge_builder(builder, 0);
     run->charged = (int64_t)(run->bytes + run->entries * sizeof *run->offsets + run->bloom_size + sizeof *run);
     wr_pool_charge(&run->store->runs_pool, run->charged);

@@ -16,6 +16,9 @@
 #include "state/block_cache.h"
 #include "state/entry.h"
 
+/* A key may be megabytes of text: bounds of that size would fill RAM and every manifest record. */
+#define RUN_BOUND_MAX 256
+
 struct run {
     atomic_int refs;
     enum trace_kind kind;
@@ -29,7 +32,7 @@ struct run {
     uint64_t commit; /* age: number of the youngest commit in it, and position there; assigned at submit */
     uint32_t seq;
     uint32_t min_len, max_len;
-    char *min_key, *max_key;
+    char *min_key, *max_key; /* no key is below or above; short, whatever the keys are (RUN_BOUND_MAX) */
     uint64_t entries, checksum;
     uint64_t bytes;      /* of encoded entries */
     uint64_t file_bytes; /* on disk */
@@ -44,6 +47,9 @@ struct run {
 /* Runs are counted: the last release of a disk run hands it to the store's trash. */
 void wr_run_retain(struct run *run);
 void wr_run_release(struct run *run);
+/* All keys are >= this one, or <= this one: cut to a bound of at most RUN_BOUND_MAX bytes. */
+void wr_run_set_min(struct run *run, const char *key, size_t len);
+void wr_run_set_max(struct run *run, const char *key, size_t len);
 /* A run whose memory is all but given back; the store's trash does it for disk runs. */
 void wr_run_free(struct run *run);
 struct run_builder *wr_run_builder_of(struct store *store, enum trace_kind kind, size_t entries_hint,

@@ -154,10 +154,8 @@ bool wr_run_writer_add(struct run_writer *writer, const struct entry *entry, str
         wr_buf_u32le(&writer->index_offsets, (uint32_t)writer->index_keys.len);
         wr_buf_put(&writer->index_keys, entry->key, separator_len(writer, entry));
     }
-    if (!run->entries) {
-        run->min_key = wr_strndup(entry->key, entry->key_len);
-        run->min_len = entry->key_len;
-    }
+    if (!run->entries)
+        wr_run_set_min(run, entry->key, entry->key_len);
     note_prefix(writer, entry);
     char *to = wr_buf_reserve(&writer->block, need);
     wr_buf_u32le(&writer->offsets, (uint32_t)writer->block.len);
@@ -192,8 +190,7 @@ static bool finish_file(struct run_writer *writer, struct wr_error *err)
     if (run->blocks % RUN_FILTER_SPAN)
         TRY(put_filter(writer, run->blocks / RUN_FILTER_SPAN, err));
     TRY(put_index(writer, err));
-    run->max_key = wr_strndup(writer->last_key.data, writer->last_key.len);
-    run->max_len = (uint32_t)writer->last_key.len;
+    wr_run_set_max(run, writer->last_key.data, writer->last_key.len);
     char *message = NULL;
     rocksdb_sstfilewriter_finish(writer->sst, &message);
     if (message)

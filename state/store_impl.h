@@ -49,11 +49,12 @@ struct trace {
     struct version *current; /* (L) cache; NULL = stale */
     struct pending *pending; /* (L) oldest first */
     uint32_t pending_n, pending_cap;
-    bool persisted; /* manifest_lock: has a manifest record */
-    bool has_base;  /* manifest_lock: has a base record */
-    bool leaving;   /* (L) a submitted commit drops it: its id is free, its rows are there until that commit is */
-    bool dropped;   /* (L) */
-    bool dirty;     /* (L) has deltas since its last checkpoint */
+    bool persisted;           /* manifest_lock: has a manifest record */
+    bool has_base;            /* manifest_lock: has a base record */
+    uint64_t manifest_commit; /* manifest_lock: the last commit that wrote its manifest record */
+    bool leaving; /* (L) a submitted commit drops it: its id is free, its rows are there until that commit is */
+    bool dropped; /* (L) */
+    bool dirty;   /* (L) has deltas since its last checkpoint */
     uint64_t floor_commit; /* manifest_lock: deltas older than (floor_commit, floor_seq) are in its runs */
     uint32_t floor_seq;
     struct trace *next; /* (L) in the id table or the graveyard */

@@ -542,6 +542,126 @@ static void test_big(void)
     CHECK_INT(atomic_load(&budget.used_bytes), 0);
 }
 
+#define LONG_KEYS 40
+
+static int names_found;
+
+static void count_found(void *context, uint32_t index, const struct entry *entry)
+{
+    (void)context;
+    (void)index;
+    names_found += entry->weight == 1;
+}
+
+/* Key i of a shape: 300 like bytes, a number, 100 more. Ascending in i. */
+static uint32_t long_key(char *to, int shape, int i)
+{
+    static const char fill[] = {'a', (char)0xff, (char)0xfe};
+    memset(to, fill[shape], 300);
+    if (shape == 2) /* the bound has room for two of these bytes to be cut off */
+        memset(to + 254, 0xff, 46);
+    wr_store_u32be(to + 300, (uint32_t)i);
+    memset(to + 304, (char)0xff, 100);
+    return 404;
+}
+
+static void check_long_keys(struct trace *trace, int shape)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    struct version *version = wr_trace_current(trace);
+    for (int i = -1; i <= LONG_KEYS; i++) {
+        char key[404];
+        struct str_key name = {key, long_key(key, shape, i)};
+        bool live = i >= 0 && i < LONG_KEYS;
+        names_found = 0;
+        CHECK(wr_version_get(version, &name, 1, count_found, NULL, &err));
+        CHECK_INT(names_found, live);
+        struct cursor *cursor = wr_cursor_open_prefix(version, key, 304, true);
+        CHECK((wr_cursor_next(cursor, &err) != NULL) == live);
+        wr_cursor_close(cursor);
+        cursor = wr_cursor_open(version, key, 404, NULL, 0);
+        int n = 0;
+        while (wr_cursor_next(cursor, &err))
+            n++;
+        CHECK_INT(n, i < 0 ? 0 : LONG_KEYS - i);
+        wr_cursor_close(cursor);
+        CHECK(!live || !wr_version_excludes(version, key, 304));
+    }
+    wr_version_release(version);
+}
+
+static void add_long_keys(struct commit *commit, struct trace *trace, int shape, int from, int n)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    struct run_builder *builder = wr_run_builder_new(trace, 0, 0);
+    for (int i = from; i < from + n; i++) {
+        char key[404];
+        struct entry entry = {key, "x", long_key(key, shape, i), 304, 1, 1};
+        wr_run_builder_add(builder, &entry);
+    }
+    CHECK(wr_commit_add(commit, trace, wr_run_builder_finish(builder), &err));
+}
+
+/* Runs keep short bounds of long keys, and nothing in them is missed. */
+static void test_long_keys(void)
+{
+    struct store *store = open_store();
+    struct wr_error err = WR_ERROR_INIT;
+    struct trace *traces[3];
+    for (int shape = 0; shape < 3; shape++)
+        traces[shape] = wr_trace_open(store, (uint64_t)(40 + shape), TRACE_UPSERT);
+    for (int from = 0; from < LONG_KEYS; from += 10) {
+        struct commit *commit = wr_commit_begin(store);
+        for (int shape = 0; shape < 3; shape++)
+            add_long_keys(commit, traces[shape], shape, from, 10);
+        if (from % 20)
+            CHECK(wr_commit_lighten(commit, &err));
+        submit_wait(store, commit);
+    }
+    for (int shape = 0; shape < 3; shape++)
+        check_long_keys(traces[shape], shape);
+    if (durable) {
+        wr_store_close(store);
+        store = open_store();
+        for (int shape = 0; shape < 3; shape++)
+            check_long_keys(wr_trace_open(store, (uint64_t)(40 + shape), TRACE_UPSERT), shape);
+    }
+    wr_store_close(store);
+    CHECK_INT(atomic_load(&budget.used_bytes), 0);
+}
+
+/* A commit of huge keys to disk writes them once; its records stay small. */
+static void test_huge_keys(void)
+{
+    struct store *store = open_store();
+    struct wr_error err = WR_ERROR_INIT;
+    struct trace *trace = wr_trace_open(store, 50, TRACE_ZSET);
+    size_t len = 4 << 20;
+    char *key = wr_malloc(len);
+    memset(key, 'k', len);
+    for (int i = 0; i < 8; i++) {
+        key[0] = (char)('a' + i);
+        struct commit *commit = wr_commit_begin(store);
+        struct run_builder *builder = wr_run_builder_new(trace, 1, len);
+        wr_run_builder_add(builder, &(struct entry){key, "x", (uint32_t)len, (uint32_t)len, 1, 1});
+        CHECK(wr_commit_add(commit, trace, wr_run_builder_finish(builder), &err));
+        CHECK(wr_commit_lighten(commit, &err));
+        submit_wait(store, commit);
+    }
+    wr_store_settle(store);
+    struct store_stats stats;
+    wr_store_stats(store, &stats);
+    CHECK(stats.memtable_bytes < 1 << 20);
+    struct version *version = wr_trace_current(trace);
+    CHECK(!wr_version_excludes(version, key, (uint32_t)len));
+    key[len - 1] = 'l';
+    CHECK(wr_version_excludes(version, key, (uint32_t)len));
+    wr_version_release(version);
+    free(key);
+    wr_store_close(store);
+    CHECK_INT(atomic_load(&budget.used_bytes), 0);
+}
+
 static void test_refusals(void)
 {
     struct store *store = open_store();
@@ -573,7 +693,9 @@ static void run_tests(void)
                                           test_drop,
                                           test_drop_under_way,
                                           test_expiry,
-                                          test_big};
+                                          test_big,
+                                          test_long_keys,
+                                          test_huge_keys};
     for (size_t i = 0; i < WR_COUNT(tests); i++) {
         remove_dir(test_dir);
         tests[i]();
