@@ -308,6 +308,13 @@ static bool plan_select(struct weir_statement *statement, struct read_view *view
     return !optimize || wr_plan_optimize(&planner, plan, err);
 }
 
+static struct output_column column_of(const struct plan *plan, int c)
+{
+    const struct type type = plan->cols[c].type;
+    return (struct output_column){plan->cols[c].name ? plan->cols[c].name : "?column?",
+                                  type.id ? type : TYPE(TYPE_TEXT)};
+}
+
 bool wr_select_describe(struct weir_statement *statement, struct wr_error *err)
 {
     struct weir_session *session = statement->session;
@@ -323,14 +330,25 @@ bool wr_select_describe(struct weir_statement *statement, struct wr_error *err)
         statement->ncols = plan->ncols;
         statement->cols = WR_NEW_ARRAY(&statement->arena, struct output_column, plan->ncols + 1);
         for (uint16_t c = 0; c < plan->ncols; c++) {
-            statement->cols[c].name =
-                wr_arena_strdup(&statement->arena, plan->cols[c].name ? plan->cols[c].name : "?column?");
-            statement->cols[c].type = plan->cols[c].type.id ? plan->cols[c].type : TYPE(TYPE_TEXT);
+            statement->cols[c] = column_of(plan, c);
+            statement->cols[c].name = wr_arena_strdup(&statement->arena, statement->cols[c].name);
         }
     }
     wr_arena_reset(&arena);
     wr_read_view_end(session, &view);
     return ok;
+}
+
+/* A client reads rows as they were described to it: what has changed its columns since then is refused. */
+static bool check_columns(const struct weir_statement *statement, const struct plan *plan, struct wr_error *err)
+{
+    bool same = plan->ncols == statement->ncols;
+    for (int c = 0; same && c < statement->ncols; c++) {
+        const struct output_column *col = &statement->cols[c];
+        struct output_column now = column_of(plan, c);
+        same = wr_type_same(col->type, now.type) && !strcmp(col->name, now.name);
+    }
+    return same || wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
 }
 
 bool wr_select_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
@@ -351,7 +369,7 @@ bool wr_select_run(struct weir_statement *statement, const struct datum *params,
     planner.param_types = statement->param_types;
     struct plan *plan = NULL;
     bool ok = wr_plan_check_statement(&planner, statement->parsed, err) &&
-              wr_plan_bind_query(&planner, statement->parsed->node, &plan, err);
+              wr_plan_bind_query(&planner, statement->parsed->node, &plan, err) && check_columns(statement, plan, err);
     if (ok) {
         /* parameters first: constants may be folded and refused by the passes */
         wr_plan_set_params(&arena, plan, params, statement->nparams);

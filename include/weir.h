@@ -149,7 +149,8 @@ WEIR_API void weir_session_skip_existing(weir_session *session, bool on);
  *
  * The statement may hold parameters $1, $2 ...; `param_oids` (n_params of them; NULL, 0: none) fixes their types by
  * PostgreSQL's oids, 0 = infer. It can be executed any number of times, in any transaction of its session; names are
- * looked up anew each time. error->position counts from the start of sql. */
+ * looked up anew each time, and where they now stand for other columns than the statement was prepared with it fails
+ * (0A000). error->position counts from the start of sql. */
 WEIR_API weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, size_t *offset,
                                 const uint32_t *param_oids, int n_params, weir_statement **statement,
                                 weir_error *error);

@@ -203,9 +203,21 @@ def prepared(weir):
             other.execute("DROP TABLE p")
             state = sqlstate(c, "SELECT v FROM p WHERE id = %s", (1,))
             equal(state, "42P01", "a prepared statement whose table is gone")
-            other.execute("CREATE TABLE p (id int PRIMARY KEY, v text, w int)")
-        state = sqlstate(c, "SELECT v FROM p WHERE id = %s", (1,))
-        check(state in (None, "0A000"), f"a prepared statement whose table is another: {state}")
+        one = "SELECT v FROM p WHERE id = %s"
+        for columns in "id int PRIMARY KEY, v int", "id int PRIMARY KEY, v varchar(9)":
+            with connect(weir) as other:
+                other.execute(f"CREATE TABLE p ({columns})")
+                other.execute("INSERT INTO p VALUES (1, 7)")
+            for binary in False, True:
+                equal(sqlstate(c, one, (1,), binary=binary), "0A000", f"a prepared statement whose column is another: {columns}")
+            with connect(weir) as other:
+                other.execute("DROP TABLE p")
+                other.execute("CREATE TABLE p (w numeric, v text, id int PRIMARY KEY)")
+                other.execute("INSERT INTO p VALUES (1.5, 'again', 1)")
+            equal(c.execute(one, (1,)).fetchone(), ("again",), "a prepared statement whose column is there again")
+            with connect(weir) as other:
+                other.execute("DROP TABLE p")
+        c.execute("CREATE TABLE p (id int PRIMARY KEY, v text)")
         for i in range(300):
             c.execute(f"SELECT {i}, %s::int", (i,), prepare=True)
         equal(c.execute("SELECT 1").fetchone(), (1,), "many prepared statements")
