@@ -39,7 +39,7 @@ struct connection {
     int n_prepared;
     struct portal **portals;
     int n_portals;
-    char next_type;               /* of the message behind the one being handled, 0 = not here yet */
+    char next_type;               /* of the message behind the one being handled, see wr_socket_peek */
     bool skipping;                /* after an error, to the next Sync */
     bool implicit;                /* the transaction that is open was opened by us */
     bool discard;                 /* DISCARD ALL has run: statements and portals go at the end of the query */
@@ -72,7 +72,8 @@ const char *wr_socket_unread(const struct connection *connection, size_t *len);
 bool wr_socket_header(struct connection *connection, char *type, size_t *body_len) WR_MUST;
 /* Next whole message. False: closed, or malformed (the client has been told). */
 bool wr_socket_message(struct connection *connection, struct wire_message *message) WR_MUST;
-/* Type of the message that follows, if its first byte is here already; else 0. */
+/* Type of the message that follows, not counting Close (which does nothing that could fail), if its first byte is here
+ * already; else 0. */
 char wr_socket_peek(struct connection *connection, const struct wire_message *message);
 /* Closes; after an error of ours only when the client has had time to read it. */
 void wr_socket_close(struct connection *connection);

@@ -3,6 +3,7 @@
  * After an error everything up to the next Sync is skipped. Statements between two Syncs succeed or fail together: when
  * an Execute is seen with more than a Sync behind it, a transaction is begun that the Sync commits; an Execute
  * followed by its Sync, the common case, commits by itself. Portals end with their transaction. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,8 +185,7 @@ static bool close_target(struct connection *connection, const struct wire_messag
 /* Does more than a Sync follow, or nothing yet? Then this statement shares a transaction with what may come. */
 static bool is_pipelined(const struct connection *connection)
 {
-    char next = connection->next_type;
-    return next == 'P' || next == 'B' || next == 'E' || next == 'H' || !next;
+    return connection->next_type != 'S';
 }
 
 static bool start(struct connection *connection, struct portal *portal)
@@ -204,12 +204,21 @@ static bool start(struct connection *connection, struct portal *portal)
     return true;
 }
 
+/* The tag of a query counts the rows of its last Execute. */
+static void reply_tag(struct connection *connection, const struct portal *portal, int64_t rows)
+{
+    const char *tag = weir_result_tag(portal->result);
+    char counted[32];
+    snprintf(counted, sizeof counted, "SELECT %lld", (long long)rows);
+    wr_reply_tag(connection, strncmp(tag, "SELECT ", 7) ? tag : counted);
+}
+
 /* The statement is through. COMMIT takes all portals with it, this one too. */
-static void finish(struct connection *connection, struct portal *portal)
+static void finish(struct connection *connection, struct portal *portal, int64_t rows)
 {
     const char *tag = weir_result_tag(portal->result);
     portal->done = true;
-    wr_reply_tag(connection, tag);
+    reply_tag(connection, portal, rows);
     wr_status_report_changes(connection, tag);
     if (wr_sqltext_begins_transaction(portal->prepared->word)) /* from here on the transaction is the client's */
         connection->implicit = false;
@@ -223,7 +232,8 @@ static bool fetch(struct connection *connection, struct portal *portal, int32_t 
 {
     weir_error error = {.sqlstate = ""};
     weir_code code = WEIR_ROW;
-    for (int64_t n = 0; rows_max <= 0 || n < rows_max; n++) {
+    int64_t n = 0;
+    for (; rows_max <= 0 || n < rows_max; n++) {
         code = portal->spooled ? wr_spool_next(connection, portal, &error) : weir_result_next(portal->result, &error);
         if (code != WEIR_ROW || connection->closed)
             break;
@@ -235,7 +245,7 @@ static bool fetch(struct connection *connection, struct portal *portal, int32_t 
     else if (code == WEIR_ROW)
         wr_reply_empty(connection, 's');
     else
-        finish(connection, portal);
+        finish(connection, portal, n);
     return code != WEIR_ERROR;
 }
 
@@ -260,7 +270,7 @@ static bool run_portal(struct connection *connection, struct portal *portal, int
     if (!weir_statement_is_copy_in(statement))
         return fetch(connection, portal, rows_max);
     TRY(wr_copyin_run(connection, portal->result));
-    finish(connection, portal);
+    finish(connection, portal, 0);
     return true;
 }
 

@@ -276,6 +276,7 @@ def test_portals(server):
     pipeline(raw, execute("a", 2), execute("a", 2), (b"C", b"Pb\0"), execute("b"), SYNC)
     messages = raw.until(b"Z")
     check_equal(kinds(messages), "DCC3EZ", "to the end, beyond it, and after Close")
+    check_equal([body for kind, body in messages if kind == b"C"], [b"SELECT 1\0", b"SELECT 0\0"], "tags count their Execute's rows")
     check_equal(error_of(raw.query("select 1")).get("C"), "25P02", "an error of the protocol fails the transaction")
     raw.query("rollback")
     raw.query("begin")
@@ -309,6 +310,11 @@ def test_pipelined_transactions(server):
     pipeline(raw, *insert, *insert, *insert, SYNC)
     raw.until(b"Z")
     check_equal(counter(raw), before + 3, "all stay")
+    fails = [parse("", "select fail 0"), bind("", ""), execute()]
+    for between in [(b"C", b"S\0")], [(b"C", b"Snone\0"), (b"C", b"P\0")], [(b"D", b"S\0")]:
+        pipeline(raw, *insert, *between, *fails, SYNC)
+        raw.until(b"Z")
+        check_equal(counter(raw), before + 3, f"what is between is no end: {between}")
     begin = [parse("", "begin"), bind("", ""), execute()]
     pipeline(raw, *insert, *begin, *insert, SYNC)
     messages = raw.until(b"Z")

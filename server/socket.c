@@ -124,8 +124,12 @@ char wr_socket_peek(struct connection *connection, const struct wire_message *me
 {
     if (connection->in_at + message->used >= connection->in.len && !connection->closed)
         fill_ready(connection);
-    size_t next = connection->in_at + message->used;
-    return next < connection->in.len ? connection->in.data[next] : '\0';
+    size_t at = connection->in_at + message->used;
+    struct wire_message next;
+    while (at < connection->in.len && connection->in.data[at] == 'C' &&
+           wr_wire_next(connection->in.data + at, connection->in.len - at, &next) == WIRE_COMPLETE)
+        at += next.used;
+    return at < connection->in.len ? connection->in.data[at] : '\0';
 }
 
 /* Closing with unread bytes in the queue resets the connection, and the reset can overtake our last message. */
