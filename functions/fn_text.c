@@ -144,6 +144,7 @@ static void right(struct fn_call *call)
     }
 }
 
+#define B TYPE_BYTEA
 #define T TYPE_TEXT
 #define I TYPE_INT4
 #define A TYPE_UNKNOWN
@@ -153,6 +154,7 @@ static const struct fn rows[] = {
     {"||", T, 2, {T, T}, S, text_concat, "Texts joined.", "'ab'::text || 'cd'::text", "abcd", NULL, NULL},
     {"||", T, 2, {T, A}, S | FN_STABLE, any_concat, "Text and a value joined.", "'ab' || 5", "ab5", NULL, NULL},
     {"||", T, 2, {A, T}, S | FN_STABLE, any_concat, "A value and text joined.", "true || 'ab'", "trueab", NULL, NULL},
+    {"||", B, 2, {B, B}, S, text_concat, "Bytes joined.", "'ab'::bytea || '\\xff'", "\\x6162ff", NULL, NULL},
     {"concat",
      T,
      1,
