@@ -5,6 +5,7 @@
 
 /* Since this version the binder knows calls that cannot fail for their constant arguments: their conditions travel. */
 #define TOTAL_CALLS_SINCE 3
+#define NULLIF_SINCE      6
 
 bool bind_call(struct block *block, const char *name, bool is_operator, struct expr **args, uint16_t nargs,
                int location, struct expr **expr)
@@ -168,7 +169,18 @@ static bool bind_distinct(struct block *block, const PgQuery__AExpr *node, struc
     return true;
 }
 
-/* NULLIF(a, b) is CASE WHEN a = b THEN NULL ELSE a END. */
+/* PostgreSQL has an equality of these two types as they are: neither is cast for it. */
+static bool has_own_equality(struct type a, struct type b)
+{
+    static const uint8_t families[][3] = {{TYPE_INT4, TYPE_INT8, TYPE_INT8},
+                                          {TYPE_DATE, TYPE_TIMESTAMP, TYPE_TIMESTAMPTZ}};
+    for (size_t i = 0; i < WR_COUNT(families); i++)
+        if (memchr(families[i], a.id, 3) && memchr(families[i], b.id, 3))
+            return true;
+    return false;
+}
+
+/* NULLIF(a, b) is CASE WHEN a = b THEN NULL ELSE a END, where a is as cast for the comparison. */
 static bool bind_nullif(struct block *block, const PgQuery__AExpr *node, struct expr **expr)
 {
     struct binder *binder = block->binder;
@@ -178,10 +190,11 @@ static bool bind_nullif(struct block *block, const PgQuery__AExpr *node, struct 
     TRY(bind_pair(block, "=", a, b, node->location, &equal));
     struct expr **args = WR_NEW_ARRAY(binder->arena, struct expr *, 3);
     args[0] = equal;
-    args[2] = equal->args[0]; /* as cast for the comparison */
+    bool exact = binder->planner->version >= NULLIF_SINCE;
+    args[2] = exact && has_own_equality(a->type, b->type) ? a : equal->args[0];
     args[1] = bind_null(binder, args[2]->type);
     *expr = wr_expr_nary(binder->arena, EXPR_CASE, args, 3);
-    (*expr)->type = args[2]->type;
+    (*expr)->type = exact && args[2]->type.id == TYPE_TEXT ? TYPE(TYPE_TEXT) : args[2]->type;
     (*expr)->nullable = true;
     (*expr)->location = node->location;
     return true;

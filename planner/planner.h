@@ -8,7 +8,7 @@
 #include "plan/plan.h"
 
 /* Raised when a pass makes another choice of state: what is stored was planned by the choices of its time. */
-#define PLANNER_VERSION 5
+#define PLANNER_VERSION 6
 
 struct planner {
     struct wr_arena *arena;
