@@ -34,6 +34,22 @@ static const struct piece foreign_keys[] = {{"con.confkey[pos.n]", "NULL::int"},
                                             {"pg_catalog.generate_series(1, 32) pos(n)", "(select 1 as n) pos"},
                                             {NULL, NULL}};
 
+/* Ruby's pg, BasicTypeRegistry: the name of a type's input function, by its oid. */
+static const struct piece input_functions[] = {
+    {"ti.proname AS typinput", "t.typinput"}, {"JOIN pg_proc as ti ON ti.oid = t.typinput", ""}, {NULL, NULL}};
+
+/* ActiveRecord: its type map knows arrays by their input function; primary keys; foreign keys. */
+static const struct piece array_input[] = {{"'array_in(cstring,oid,integer)'::regprocedure", "'array_in'"},
+                                           {NULL, NULL}};
+static const struct piece key_columns[] = {{"SELECT indrelid, indkey, generate_subscripts(indkey, 1) idx FROM pg_index",
+                                            "SELECT indrelid, x AS indkey, n AS idx FROM weir_catalog.index_columns"},
+                                           {"i.indkey[i.idx]", "i.indkey"},
+                                           {NULL, NULL}};
+static const struct piece first_columns[] = {{"c.conkey[1]", "NULL::int"}, {"c.confkey[1]", "NULL::int"}, {NULL, NULL}};
+
+/* DBD::Pg, table_info: the comments of relations. */
+static const struct piece comments[] = {{"c.tableoid = d.classoid", "d.classoid = 1259"}, {NULL, NULL}};
+
 static const struct rule {
     const char *marker;
     const struct piece *pieces;
@@ -41,6 +57,11 @@ static const struct rule {
     {"information_schema._pg_expandarray(i.indkey)", index_columns},
     {"array_upper(current_schemas(false), 1)", search_path},
     {"pg_catalog.generate_series(1, 32) pos(n)", foreign_keys},
+    {"JOIN pg_proc as ti ON ti.oid = t.typinput", input_functions},
+    {"'array_in(cstring,oid,integer)'::regprocedure", array_input},
+    {"generate_subscripts(indkey, 1) idx", key_columns},
+    {"a2.attnum = c.confkey[1]", first_columns},
+    {"c.tableoid = d.classoid", comments},
 };
 
 /* Length of the piece at this place of the text; 0: it is not there. */

@@ -293,9 +293,10 @@ static void add_type(struct system_rows *rows, const struct type_row *row)
 {
     char name[64], in[80], out[80], receive[80], send[80];
     bool array = row->element != 0;
-    const char *io = array ? "array_" : row->name;
-    const char *bar =
-        row->info->category == 'D' || !strcmp(row->name, "numeric") || !strncmp(row->name, "json", 4) ? "_" : "";
+    const char *io = array ? "array" : row->name;
+    bool barred =
+        array || row->info->category == 'D' || !strcmp(row->name, "numeric") || !strncmp(row->name, "json", 4);
+    const char *bar = barred ? "_" : "";
     snprintf(name, sizeof name, "%s%s", array ? "_" : "", row->name);
     snprintf(in, sizeof in, "%s%sin", io, bar);
     snprintf(out, sizeof out, "%s%sout", io, bar);

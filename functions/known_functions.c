@@ -26,7 +26,8 @@ static const char *const functions =
     " to_hex to_number translate unistr upper"
     /* dates and times */
     " age clock_timestamp date_bin date_part date_trunc extract isfinite justify_days justify_hours justify_interval"
-    " make_date make_interval make_time make_timestamp make_timestamptz now overlaps pg_sleep_for pg_sleep_until"
+    " make_date make_interval make_time make_timestamp make_timestamptz now overlaps pg_sleep pg_sleep_for"
+    " pg_sleep_until"
     " statement_timestamp timeofday timezone to_date to_timestamp transaction_timestamp"
     /* arrays and ranges */
     " array_append array_cat array_dims array_fill array_length array_lower array_ndims array_position"
