@@ -8,12 +8,6 @@
 #include "engine/engine.h"
 #include "engine/sink_key.h"
 
-bool wr_explain_describe(struct weir_statement *statement, struct wr_error *err)
-{
-    wr_text_columns(statement, 1, (const char *const[]){"QUERY PLAN"});
-    return true;
-}
-
 static bool explain_option(const struct statement *parsed, const char *name)
 {
     for (int i = 0; i < parsed->explain_options.n; i++)
@@ -59,6 +53,38 @@ static bool find_query(struct wr_arena *arena, const struct statement *statement
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
     what->query = statement->node;
     return true;
+}
+
+static void planner_of(const struct weir_statement *statement, struct wr_arena *arena, struct catalog *catalog,
+                       struct planner *planner)
+{
+    wr_planner_of(statement->session, arena, catalog, statement->text, planner);
+    planner->n_params = statement->nparams;
+    planner->param_types = statement->param_types;
+}
+
+/* Parameters have the types that the query gives them. */
+static bool infer_params(const struct weir_statement *statement, const PgQuery__Node *query, struct wr_error *err)
+{
+    struct read_view view;
+    struct wr_arena arena;
+    struct planner planner;
+    struct plan *plan;
+    wr_arena_init(&arena, NULL);
+    wr_read_view_begin(statement->session, &view);
+    planner_of(statement, &arena, view.catalog, &planner);
+    bool ok = wr_plan_bind_query(&planner, query, &plan, err);
+    wr_read_view_end(statement->session, &view);
+    wr_arena_reset(&arena);
+    return ok;
+}
+
+bool wr_explain_describe(struct weir_statement *statement, struct wr_error *err)
+{
+    const struct statement *inner = statement->parsed->inner;
+    wr_text_columns(statement, 1, (const char *const[]){"QUERY PLAN"});
+    bool infers = statement->nparams && is_postgres(inner, PG_QUERY__NODE__NODE_SELECT_STMT);
+    return !infers || infer_params(statement, inner->node, err);
 }
 
 static void lines_to_rows(struct weir_result *result, char *text)
@@ -123,21 +149,21 @@ static bool print(struct wr_arena *arena, const struct explained *what, const st
     return true;
 }
 
-static bool explain(struct weir_statement *statement, const struct explained *what, struct catalog *catalog,
-                    struct weir_result *result, struct wr_error *err)
+static bool explain(struct weir_statement *statement, const struct explained *what, const struct datum *params,
+                    struct catalog *catalog, struct weir_result *result, struct wr_error *err)
 {
-    struct weir_session *session = statement->session;
     struct planner planner;
-    wr_planner_of(session, &result->arena, catalog, statement->text, &planner);
+    planner_of(statement, &result->arena, catalog, &planner);
     planner.streaming = what->streaming;
-    planner.multi_worker = what->streaming && session->db->nworkers > 1;
-    planner.n_params = statement->nparams;
-    planner.param_types = statement->param_types;
+    planner.multi_worker = what->streaming && statement->session->db->nworkers > 1;
     struct wr_buf text = WR_BUF_INIT;
     bool stages = explain_option(statement->parsed, "stages") || explain_option(statement->parsed, "trace");
     planner.trace = stages ? &text : NULL;
     struct plan *plan = NULL;
-    bool ok = wr_plan_bind_query(&planner, what->query, &plan, err) && wr_plan_optimize(&planner, &plan, err);
+    bool ok = wr_plan_bind_query(&planner, what->query, &plan, err);
+    if (ok)
+        wr_plan_set_params(&result->arena, plan, params, statement->nparams);
+    ok = ok && wr_plan_optimize(&planner, &plan, err);
     if (ok && stages && what->streaming) /* an ad-hoc query's last stage says all */
         wr_buf_puts(&text, "-- dataflow\n");
     if (ok && (!stages || what->streaming))
@@ -157,7 +183,7 @@ bool wr_explain_run(struct weir_statement *statement, const struct datum *params
     TRY(find_query(&result->arena, statement->parsed->inner, &what, err));
     struct read_view view;
     wr_read_view_begin(statement->session, &view);
-    bool ok = explain(statement, &what, view.catalog, result, err);
+    bool ok = explain(statement, &what, params, view.catalog, result, err);
     wr_read_view_end(statement->session, &view);
     if (what.from) {
         if (!ok) /* in the text of a query that nobody wrote */

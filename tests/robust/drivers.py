@@ -218,6 +218,8 @@ def prepared(weir):
             with connect(weir) as other:
                 other.execute("DROP TABLE p")
         c.execute("CREATE TABLE p (id int PRIMARY KEY, v text)")
+        plan = c.execute("EXPLAIN SELECT v FROM p WHERE id = %s AND v LIKE %s LIMIT %s", ("5", "x%", 3)).fetchall()
+        check(any("id = 5" in line for line, in plan), f"EXPLAIN infers parameters and shows them: {plan}")
         for i in range(300):
             c.execute(f"SELECT {i}, %s::int", (i,), prepare=True)
         equal(c.execute("SELECT 1").fetchone(), (1,), "many prepared statements")
