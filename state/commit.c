@@ -56,7 +56,7 @@ bool wr_commit_add(struct commit *commit, struct trace *trace, struct run *run, 
     add_run(commit, trace, run);
     bool full = commit->store->dir && commit->ram_bytes > commit->store->spill_bytes;
     pthread_mutex_unlock(&commit->lock);
-    return full ? wr_commit_spill(commit, err) : true;
+    return full ? wr_commit_spill(commit, err) : wr_commit_gather(commit, trace, err);
 }
 
 void wr_commit_put(struct commit *commit, const void *key, size_t key_len, const void *value, size_t value_len)

@@ -226,6 +226,8 @@ void *wr_commit_thread(void *store);
 /* ---- commit_spill.c: takes RAM runs of the commit to disk when they are many */
 /* Until what is left in RAM is half of what may be. */
 bool wr_commit_spill(struct commit *commit, struct wr_error *err) WR_MUST;
+/* Merges the trace's small RAM runs in the commit when there are many. */
+bool wr_commit_gather(struct commit *commit, struct trace *trace, struct wr_error *err) WR_MUST;
 /* With the references that it holds to runs. */
 void wr_commit_free(struct commit *commit);
 
@@ -236,6 +238,8 @@ void *wr_tidy_thread(void *store);
 void *wr_merge_thread(void *store);
 bool wr_checkpoint_run(struct store *store, struct wr_error *err) WR_MUST;
 bool wr_ram_merges_run(struct store *store);
+/* How many of these RAM runs to merge, from the newest: adjacent ones of one trace. */
+uint32_t wr_ram_runs_to_merge(struct run *const *newest_first, uint32_t ram);
 bool wr_trash_empty(struct store *store);
 bool wr_disk_merge_due(struct store *store); /* under lock */
 

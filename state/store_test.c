@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "state/store_impl.h"
 #include "tests/check.h"
 
 static char test_dir[256];
@@ -542,6 +543,45 @@ static void test_big(void)
     CHECK_INT(atomic_load(&budget.used_bytes), 0);
 }
 
+/* Many seals in one commit, as under little memory: the trace stays a few runs, and the newest wins. */
+static void test_many_seals(void)
+{
+    struct store *store = open_store();
+    struct wr_error err = WR_ERROR_INIT;
+    struct trace *trace = wr_trace_open(store, 31, TRACE_UPSERT);
+    store->spill_bytes = 1 << 20;
+    struct commit *commit = wr_commit_begin(store);
+    char key[16], payload[2000];
+    uint32_t most = 0;
+    memset(payload, 'p', sizeof payload);
+    for (int seal = 0; seal < 400; seal++) {
+        struct run_builder *builder = wr_run_builder_new(trace, 0, 0);
+        for (int i = 0; i < (seal % 2 ? 1 : 60); i++) {
+            snprintf(key, sizeof key, "%08d", i * 100 + seal % 50);
+            memcpy(payload, &seal, sizeof seal);
+            wr_run_builder_add(builder, &(struct entry){key, payload, 8, 8, sizeof payload, 1});
+        }
+        CHECK(wr_commit_add(commit, trace, wr_run_builder_finish(builder), &err));
+        struct version *version = wr_trace_current(trace);
+        most = WR_MAX(most, version->n);
+        wr_version_release(version);
+    }
+    CHECK(most < 30);
+    submit_wait(store, commit);
+    struct version *version = wr_trace_current(trace);
+    struct cursor *cursor = wr_cursor_open(version, NULL, 0, NULL, 0);
+    int n = 0, seal;
+    for (const struct entry *entry; (entry = wr_cursor_next(cursor, &err)); n++) {
+        memcpy(&seal, entry->payload, sizeof seal);
+        CHECK_INT(seal, 350 + atoi(entry->key + 6) % 50);
+    }
+    CHECK_INT(n, 25 * 60 + 25);
+    wr_cursor_close(cursor);
+    wr_version_release(version);
+    wr_store_close(store);
+    CHECK_INT(atomic_load(&budget.used_bytes), 0);
+}
+
 #define LONG_KEYS 40
 
 static int names_found;
@@ -694,6 +734,7 @@ static void run_tests(void)
                                           test_drop_under_way,
                                           test_expiry,
                                           test_big,
+                                          test_many_seals,
                                           test_long_keys,
                                           test_huge_keys};
     for (size_t i = 0; i < WR_COUNT(tests); i++) {

@@ -16,21 +16,26 @@ struct merge_pick {
     bool oldest;
 };
 
-/* How many of the newest runs to merge: as long as the next is not much bigger than all before it together. */
+/* As long as the next is not much bigger than all before it together. */
+uint32_t wr_ram_runs_to_merge(struct run *const *newest_first, uint32_t ram)
+{
+    if (ram < STORE_RAM_RUNS)
+        return 0;
+    uint64_t sum = newest_first[0]->bytes;
+    uint32_t n = 1;
+    while (n < ram && newest_first[n]->bytes <= 2 * sum)
+        sum += newest_first[n++]->bytes;
+    if (n < STORE_RAM_RUNS / 2)
+        n = ram < 2 * STORE_RAM_RUNS ? 0 : ram / 2;
+    return n;
+}
+
 static uint32_t pick_length(const struct version *version)
 {
     uint32_t ram = 0;
     while (ram < version->n && !version->runs[ram]->on_disk && !version->runs[ram]->merging)
         ram++;
-    if (ram < STORE_RAM_RUNS)
-        return 0;
-    uint64_t sum = version->runs[0]->bytes;
-    uint32_t n = 1;
-    while (n < ram && version->runs[n]->bytes <= 2 * sum)
-        sum += version->runs[n++]->bytes;
-    if (n < STORE_RAM_RUNS / 2)
-        n = ram < 2 * STORE_RAM_RUNS ? 0 : ram / 2;
-    return n;
+    return wr_ram_runs_to_merge(version->runs, ram);
 }
 
 /* Under store->lock. */
