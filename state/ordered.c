@@ -11,6 +11,10 @@
 #include "state/slab.h"
 #include "state/vmap.h"
 
+/* What a window keeps beyond the rows asked for is for the next deletions: not worth much where entries are wide. */
+#define SLACK_BYTES ((size_t)256 << 10)
+#define WIDE_BYTES  1024 /* of an entry: narrower ones may be `slack` many */
+
 struct generation {
     struct vmap *groups;
     struct slab slab;
@@ -214,12 +218,14 @@ static bool load(struct ordered *o, struct ordered_group *group, struct version 
     struct cursor *cursor = wr_cursor_open_prefix(version, prefix, len, true);
     const struct entry *entry = NULL;
     uint64_t weight = 0, want = enough(o);
+    size_t slack_bytes = 0;
     wr_error_clear(err);
-    while (weight < want && (entry = wr_cursor_next(cursor, err))) {
+    while (weight < want && slack_bytes < SLACK_BYTES && (entry = wr_cursor_next(cursor, err))) {
         uint64_t item = item_new(o->young, entry->key + len, entry->key_len - len, entry->payload, entry->payload_len,
                                  entry->weight);
         window_insert(o->young, group, group->n, item);
         weight += entry->weight > 0 ? (uint64_t)entry->weight : 0;
+        slack_bytes += weight > o->options.need ? (size_t)entry->key_len - len + entry->payload_len : 0;
         o->stats.touched++;
     }
     group->complete = !entry;
@@ -380,6 +386,15 @@ static void discard_tail(struct ordered *o, struct ordered_group *group, const s
     }
 }
 
+/* How many entries of a window that took in a wide one stay: behind the first `need`, SLACK_BYTES of them. */
+static uint32_t entries_that_fit(const struct ordered *o, const struct ordered_group *group)
+{
+    uint64_t i = o->options.need;
+    for (size_t bytes = 0; i < group->n && bytes < SLACK_BYTES; i++)
+        bytes += item_size(item_at(o->young, group, (uint32_t)i));
+    return (uint32_t)WR_MIN(i, (uint64_t)group->n);
+}
+
 static void trim(struct ordered *o, struct ordered_group *group, const struct ordered_change *change)
 {
     if (o->options.discard) {
@@ -387,8 +402,15 @@ static void trim(struct ordered *o, struct ordered_group *group, const struct or
         return;
     }
     uint64_t keep = enough(o);
-    if (keep == UINT64_MAX || group->n <= keep + o->options.slack)
+    if (keep == UINT64_MAX)
         return;
+    if (group->n <= keep + o->options.slack) {
+        if (change->key_len + change->payload_len < WIDE_BYTES)
+            return;
+        keep = entries_that_fit(o, group);
+        if (keep == group->n)
+            return;
+    }
     window_cut(o, o->young, group, (uint32_t)keep);
     group->complete = false;
 }

@@ -50,7 +50,7 @@ struct ordered_options {
     struct wr_pool *pool;
     struct trace *trace; /* TRACE_ZSET; NULL: RAM only */
     uint64_t need;       /* the first so many rows (by weight) of a group are asked for; UINT64_MAX: all */
-    uint32_t slack;      /* entries kept beyond those */
+    uint32_t slack;      /* entries kept beyond those, of wide ones fewer */
     bool discard;
 };
 
