@@ -51,7 +51,8 @@ static void try_index(const struct input *in)
     if (!wr_record_check(RECORD_INDEX, in->bytes, in->len))
         return;
     uint32_t blocks = wr_index_blocks(in->bytes), len;
-    if (blocks && wr_index_find(in->bytes, 0, in->key, in->key_len) >= blocks)
+    uint32_t block = blocks ? wr_index_find(in->bytes, 0, in->key, in->key_len) : 0;
+    if (blocks && (block >= blocks || wr_index_first(in->bytes, block, in->key, in->key_len) >= blocks))
         abort();
     for (uint32_t i = 0; i < blocks; i++) {
         const char *key = wr_index_key(in->bytes, i, &len);

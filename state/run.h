@@ -4,8 +4,8 @@
  * (run id u64, record number u32):
  *   block b       record b + b / 64: entries, zero padding to 4, u32le offset of each entry, u32le count
  *   filter p      record 65 p + 64: Bloom filter of the prefixes of blocks 64 p .. 64 p + 63
- *   first keys    record 0xffffffff: u32le blocks, u32le offset[blocks + 1], key bytes (each cut
- *                 behind where it differs from the key before)
+ *   first keys    record 0xffffffff: u32le blocks (top bit: RUN_INDEX_CUT), u32le offset[blocks + 1], key bytes (each
+ *                 cut behind where it differs from the key before, and at RUN_FIRST_MAX)
  * Records are read through the block cache (block_cache.h), which checks them (run_record.h). A disk run's file is
  * deleted when it is doomed (the manifest names it no more) and nobody holds it. */
 #ifndef WEIR_STATE_RUN_H

@@ -56,8 +56,12 @@ static bool disk_may_have(struct run_iter *iter, const char *key, uint32_t len, 
         if (first_len >= len && !memcmp(first, key, len)) /* the next block begins with it */
             return true;
     }
-    TRY(load_filter(iter, block / RUN_FILTER_SPAN, err));
-    *may = wr_bloom_may_have((unsigned char *)iter->filter->data, iter->filter->len, hash);
+    *may = false;
+    uint32_t part = wr_index_first(iter->index->data, block, key, len) / RUN_FILTER_SPAN;
+    for (; part <= block / RUN_FILTER_SPAN && !*may; part++) {
+        TRY(load_filter(iter, part, err));
+        *may = wr_bloom_may_have((unsigned char *)iter->filter->data, iter->filter->len, hash);
+    }
     return true;
 }
 
@@ -182,6 +186,32 @@ static bool at_position(struct run_iter *iter, struct wr_error *err)
     return true;
 }
 
+/* The last of the blocks lo .. hi whose first key is lower; lo if none but it is. The index does not tell them apart.
+ */
+static bool tell_apart(struct run_iter *iter, uint32_t lo, uint32_t hi, const char *key, uint32_t len,
+                       uint32_t *block_no, struct wr_error *err)
+{
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo + 1) / 2;
+        TRY(load_block(iter, mid, err));
+        if (compare_at(iter, 0, key, len) < 0)
+            lo = mid;
+        else
+            hi = mid - 1;
+    }
+    *block_no = lo;
+    return true;
+}
+
+static bool find_block(struct run_iter *iter, uint32_t from, const char *key, uint32_t len, uint32_t *block_no,
+                       struct wr_error *err)
+{
+    const char *index = iter->index->data;
+    *block_no = wr_index_find(index, from, key, len);
+    uint32_t first = wr_index_first(index, *block_no, key, len);
+    return first == *block_no || tell_apart(iter, WR_MAX(first, from), *block_no, key, len, block_no, err);
+}
+
 /* Going forward only looks ahead of the present position; going back starts over. */
 bool wr_run_iter_seek(struct run_iter *iter, const char *key, uint32_t len, struct wr_error *err)
 {
@@ -191,12 +221,11 @@ bool wr_run_iter_seek(struct run_iter *iter, const char *key, uint32_t len, stru
         uint32_t block_no = 0;
         if (key) {
             TRY(load_index(run, &iter->index, err));
-            block_no = wr_index_find(iter->index->data, forward ? iter->block_no : 0, key, len);
+            uint32_t from = iter->block_no;
+            TRY(find_block(iter, forward ? from : 0, key, len, &block_no, err));
+            forward = forward && block_no == from;
         }
-        if (block_no != iter->block_no || !iter->block) {
-            TRY(load_block(iter, block_no, err));
-            forward = false;
-        }
+        TRY(load_block(iter, block_no, err));
     }
     iter->pos = key ? find_in_block(iter, forward ? iter->pos : 0, key, len) : 0;
     return at_position(iter, err);

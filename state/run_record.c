@@ -76,3 +76,13 @@ uint32_t wr_index_find(const char *bytes, uint32_t from, const char *key, uint32
     }
     return lo ? lo - 1 : 0;
 }
+
+uint32_t wr_index_first(const char *bytes, uint32_t block, const char *key, uint32_t len)
+{
+    uint32_t first_len;
+    const char *first = wr_index_key(bytes, block, &first_len);
+    if (!(record_u32le(bytes) & RUN_INDEX_CUT) || first_len != RUN_FIRST_MAX || len < first_len ||
+        memcmp(first, key, first_len) != 0)
+        return block;
+    return wr_index_find(bytes, 0, first, first_len);
+}

@@ -9,6 +9,8 @@
 #define RUN_BLOCK_BYTES (16 << 10)
 #define RUN_FILTER_SPAN 64u
 #define RUN_INDEX       0xffffffffu
+#define RUN_FIRST_MAX   1024u       /* bytes of a first key in the index */
+#define RUN_INDEX_CUT   0x80000000u /* flag beside the number of blocks: some first keys were cut to that */
 
 enum record_kind {
     RECORD_BLOCK,
@@ -50,11 +52,13 @@ static inline struct block_view wr_block_view(const char *bytes, size_t len)
     return (struct block_view){bytes, (const uint32_t *)(const void *)(bytes + len - 4 - 4 * (size_t)n), n};
 }
 
-/* ---- the first-key index: of each block's first key, a prefix that all keys before are lower than */
+/* ---- the first-key index: of each block's first key, a prefix that all keys before are lower than. One that would be
+ * longer than RUN_FIRST_MAX (long texts that begin alike) is cut to it: then keys that begin with it may lie on both
+ * sides of where the block begins. */
 
 static inline uint32_t wr_index_blocks(const char *bytes)
 {
-    return record_u32le(bytes);
+    return record_u32le(bytes) & ~RUN_INDEX_CUT;
 }
 static inline const char *wr_index_key(const char *bytes, uint32_t block, uint32_t *len)
 {
@@ -65,5 +69,7 @@ static inline const char *wr_index_key(const char *bytes, uint32_t block, uint32
 /* The block in which the first entry >= key lies, or the one before where it would start: the last block whose first
  * key is < key. (Not <=: equal keys may begin in the block before.) Blocks before `from` are known to be lower. */
 uint32_t wr_index_find(const char *bytes, uint32_t from, const char *key, uint32_t len);
+/* Where first keys were cut, `block` as found above is only the last that the entry can lie in: this is the first. */
+uint32_t wr_index_first(const char *bytes, uint32_t block, const char *key, uint32_t len);
 
 #endif

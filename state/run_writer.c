@@ -18,7 +18,7 @@ struct run_writer {
     uint64_t *hashes;
     size_t hashes_n, hashes_cap;
     uint32_t block_entries;
-    bool has_prefix;
+    bool has_prefix, cut; /* cut: a first key in the index is not whole */
 };
 
 struct run_writer *wr_run_writer_new(struct store *store, enum trace_kind kind, struct wr_error *err)
@@ -134,14 +134,16 @@ static void note_prefix(struct run_writer *writer, const struct entry *entry)
 /* What the index keeps of a block's first key: the shortest prefix above the key before it. A key made of a long text
  * would make the index a part of the data that no cache can hold. Searches need no more (run_iter.c): every key before
  * the block is lower, none in it is. */
-static uint32_t separator_len(const struct run_writer *writer, const struct entry *entry)
+static uint32_t separator_len(struct run_writer *writer, const struct entry *entry)
 {
     uint32_t n = 0, most = WR_MIN(entry->key_len, (uint32_t)writer->last_key.len);
     if (!writer->run->entries)
-        return entry->key_len;
-    while (n < most && writer->last_key.data[n] == entry->key[n])
+        return WR_MIN(entry->key_len, RUN_FIRST_MAX); /* nothing is before it */
+    while (n < most && n < RUN_FIRST_MAX && writer->last_key.data[n] == entry->key[n])
         n++;
-    return WR_MIN(n + 1, entry->key_len);
+    n = WR_MIN(n + 1, entry->key_len);
+    writer->cut |= n > RUN_FIRST_MAX;
+    return WR_MIN(n, RUN_FIRST_MAX);
 }
 
 bool wr_run_writer_add(struct run_writer *writer, const struct entry *entry, struct wr_error *err)
@@ -173,7 +175,7 @@ bool wr_run_writer_add(struct run_writer *writer, const struct entry *entry, str
 static bool put_index(struct run_writer *writer, struct wr_error *err)
 {
     struct wr_buf index = WR_BUF_INIT;
-    wr_buf_u32le(&index, writer->run->blocks);
+    wr_buf_u32le(&index, writer->run->blocks | (writer->cut ? RUN_INDEX_CUT : 0));
     wr_buf_put(&index, writer->index_offsets.data, writer->index_offsets.len);
     wr_buf_u32le(&index, (uint32_t)writer->index_keys.len);
     wr_buf_put(&index, writer->index_keys.data, writer->index_keys.len);

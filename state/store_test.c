@@ -670,6 +670,81 @@ static void test_long_keys(void)
     CHECK_INT(atomic_load(&budget.used_bytes), 0);
 }
 
+#define ALIKE_PREFIX 2000
+#define ALIKE_LEN    7000
+#define ALIKE_KEYS   400
+
+/* Key i of texts that begin alike for longer than the index tells; those of odd i are not there. */
+static void alike_key(char *to, int i)
+{
+    memset(to, 'h', ALIKE_PREFIX);
+    snprintf(to + ALIKE_PREFIX, 8, "%06d.", i);
+    memset(to + ALIKE_PREFIX + 7, 't', ALIKE_LEN - ALIKE_PREFIX - 7);
+}
+
+static void check_alike(struct version *version)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    char *bytes = wr_malloc((size_t)ALIKE_KEYS * ALIKE_LEN);
+    struct str_key keys[ALIKE_KEYS];
+    for (int i = 0; i < ALIKE_KEYS; i++) {
+        keys[i] = (struct str_key){bytes + (size_t)i * ALIKE_LEN, ALIKE_LEN};
+        alike_key(bytes + (size_t)i * ALIKE_LEN, i);
+    }
+    names_found = 0;
+    CHECK(wr_version_get(version, keys, ALIKE_KEYS, count_found, NULL, &err));
+    CHECK_INT(names_found, ALIKE_KEYS / 2);
+    for (int at = 0; at < ALIKE_KEYS; at++) {
+        int i = at * 37 % ALIKE_KEYS, n = 0;
+        struct cursor *cursor = wr_cursor_open_prefix(version, keys[i].bytes, ALIKE_PREFIX + 7, true);
+        CHECK((wr_cursor_next(cursor, &err) != NULL) == (i % 2 == 0));
+        wr_cursor_close(cursor);
+        cursor = wr_cursor_open(version, keys[i].bytes, ALIKE_LEN, NULL, 0);
+        while (wr_cursor_next(cursor, &err))
+            n++;
+        CHECK_INT(n, (ALIKE_KEYS - i) / 2);
+        wr_cursor_close(cursor);
+    }
+    for (uint32_t len = 500; len <= ALIKE_PREFIX; len += 500) {
+        struct cursor *cursor = wr_cursor_open_prefix(version, keys[0].bytes, len, false);
+        int n = 0;
+        while (wr_cursor_next(cursor, &err))
+            n++;
+        CHECK_INT(n, ALIKE_KEYS / 2);
+        wr_cursor_close(cursor);
+    }
+    free(bytes);
+}
+
+/* The first-key index is small, and what it does not tell is found. */
+static void test_alike_keys(void)
+{
+    struct store *store = open_store();
+    struct wr_error err = WR_ERROR_INIT;
+    struct trace *trace = wr_trace_open(store, 45, TRACE_UPSERT);
+    struct commit *commit = wr_commit_begin(store);
+    struct run_builder *builder = wr_run_builder_new(trace, 0, 0);
+    for (int i = 0; i < ALIKE_KEYS; i += 2) {
+        char key[ALIKE_LEN];
+        alike_key(key, i);
+        wr_run_builder_add(builder, &(struct entry){key, "x", ALIKE_LEN, ALIKE_PREFIX + 7, 1, 1});
+    }
+    CHECK(wr_commit_add(commit, trace, wr_run_builder_finish(builder), &err));
+    CHECK(wr_commit_lighten(commit, &err));
+    struct version *version = wr_trace_current(trace);
+    check_alike(version);
+    if (durable) {
+        CHECK(version->n == 1 && version->runs[0]->on_disk && version->runs[0]->blocks > RUN_FILTER_SPAN);
+        struct cached *index = wr_block_cache_get(store, version->runs[0]->id, RUN_INDEX, RECORD_INDEX, true, &err);
+        CHECK(index && index->len < version->runs[0]->blocks * (RUN_FIRST_MAX + 8));
+        wr_cached_release(index);
+    }
+    wr_version_release(version);
+    submit_wait(store, commit);
+    wr_store_close(store);
+    CHECK_INT(atomic_load(&budget.used_bytes), 0);
+}
+
 /* A commit of huge keys to disk writes them once; its records stay small. */
 static void test_huge_keys(void)
 {
@@ -736,6 +811,7 @@ static void run_tests(void)
                                           test_big,
                                           test_many_seals,
                                           test_long_keys,
+                                          test_alike_keys,
                                           test_huge_keys};
     for (size_t i = 0; i < WR_COUNT(tests); i++) {
         remove_dir(test_dir);
