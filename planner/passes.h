@@ -38,6 +38,9 @@ bool plan_has_key(const struct plan *plan, const uint16_t *columns, uint16_t n);
 void plan_error_columns(const struct plan *plan, bool *columns);
 /* Sets error_key of all nodes; needs plan_properties(). */
 void plan_error_keys(struct wr_arena *arena, struct plan *plan);
+/* guess.c: rows of a plan, `of` how many without its conditions; the share of rows that a condition leaves. */
+double guess_rows(const struct plan *plan, double *of);
+double guess_share(const struct expr *expr);
 /* physical.c: exchanges, ids, state numbers. */
 void plan_physical(struct planner *planner, struct plan **plan);
 
