@@ -9,9 +9,12 @@
 /* A tenth of the weight of an ordinary thread: it goes on where a machine is full, too. */
 #define BACKGROUND_NICE 10
 
-/* Once it runs, Linux 6.6 and later leaves a thread its slice (3 ms where nothing is said) before one that wakes up
- * gets the processor. The shortest that can be asked for: whoever is waited for does not wait long for the others. */
-#define SLICE_NS 100000
+/* Linux 6.12 and later lets a thread that wakes up have the processor at once when its slice (3 ms where nothing is
+ * said) is shorter than that of the one that runs; else the latter may stay until the clock ticks. So who is waited for
+ * asks for the shortest slice there is, and who works in the background for the longest: everybody's wake-up comes
+ * before it, the disk's and the kernel's own threads included. A sync is several of those. */
+#define SLICE_PROMPT_NS     100000
+#define SLICE_BACKGROUND_NS 100000000
 
 static _Thread_local unsigned steps_left;
 
@@ -25,11 +28,16 @@ struct attributes {
 };
 
 /* Where the kernel knows nothing of it, or forbids it, the thread has the slice of all others. */
-void wr_thread_prompt(void)
+static void ask_for_slice(uint64_t ns)
 {
     struct attributes attributes = {
-        .size = sizeof attributes, .policy = SCHED_NORMAL, .nice = getpriority(PRIO_PROCESS, 0), .runtime = SLICE_NS};
+        .size = sizeof attributes, .policy = SCHED_NORMAL, .nice = getpriority(PRIO_PROCESS, 0), .runtime = ns};
     (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+void wr_thread_prompt(void)
+{
+    ask_for_slice(SLICE_PROMPT_NS);
 }
 
 void wr_thread_background(void)
@@ -38,7 +46,7 @@ void wr_thread_background(void)
     /* Linux: of the calling thread alone. Who is nicer already stays so. */
     if (getpriority(PRIO_PROCESS, 0) < BACKGROUND_NICE)
         (void)setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE);
-    wr_thread_prompt();
+    ask_for_slice(SLICE_BACKGROUND_NS);
 }
 
 void wr_thread_background_after(unsigned steps)

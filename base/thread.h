@@ -6,7 +6,7 @@
 /* The calling thread runs in short slices: others wait less for it, and it for others. For threads that are waited for.
  */
 void wr_thread_prompt(void);
-/* The calling thread gives way to others from now on, for good: only the privileged may go back. */
+/* The calling thread gives way to others from now on, whoever wakes up: for good, only the privileged may go back. */
 void wr_thread_background(void);
 /* The same after so many steps: for work that may turn out short or long. */
 void wr_thread_background_after(unsigned steps);
