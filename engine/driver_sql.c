@@ -47,6 +47,22 @@ static const struct piece key_columns[] = {{"SELECT indrelid, indkey, generate_s
                                            {NULL, NULL}};
 static const struct piece first_columns[] = {{"c.conkey[1]", "NULL::int"}, {"c.confkey[1]", "NULL::int"}, {NULL, NULL}};
 
+/* SQLAlchemy 1.4: primary keys. */
+static const struct piece numbered_keys[] = {
+    {"unnest(ix.indkey) attnum, generate_subscripts(ix.indkey, 1) ord FROM pg_index ix",
+     "ix.x AS attnum, ix.n AS ord FROM weir_catalog.index_columns ix"},
+    {NULL, NULL}};
+
+/* psqlodbc: SQLPrimaryKeys, SQLForeignKeys. */
+static const struct piece odbc_keys[] = {{"pg_catalog.pg_index i", "weir_catalog.index_columns i"},
+                                         {"ta.attnum = i.indkey[ia.attnum-1]", "ta.attnum = i.x AND ia.attnum = i.n"},
+                                         {NULL, NULL}};
+static const struct piece odbc_foreign_keys[] = {
+    {"generate_series(array_lower(conkey, 1), array_upper(conkey, 1)) as i", "1 as i"},
+    {"a1.attnum = conkey[i]", "a1.attnum = i"},
+    {"a2.attnum = confkey[i]", "a2.attnum = i"},
+    {NULL, NULL}};
+
 /* DBD::Pg, table_info: the comments of relations. */
 static const struct piece comments[] = {{"c.tableoid = d.classoid", "d.classoid = 1259"}, {NULL, NULL}};
 
@@ -61,6 +77,9 @@ static const struct rule {
     {"'array_in(cstring,oid,integer)'::regprocedure", array_input},
     {"generate_subscripts(indkey, 1) idx", key_columns},
     {"a2.attnum = c.confkey[1]", first_columns},
+    {"unnest(ix.indkey) attnum", numbered_keys},
+    {"ta.attnum = i.indkey[ia.attnum-1]", odbc_keys},
+    {"generate_series(array_lower(conkey, 1), array_upper(conkey, 1)) as i", odbc_foreign_keys},
     {"c.tableoid = d.classoid", comments},
 };
 
