@@ -56,16 +56,6 @@ struct cursor *wr_cursor_open_prefix(struct version *version, const char *prefix
     return cursor;
 }
 
-static bool beyond(const struct cursor *cursor, const struct entry *entry)
-{
-    if (!cursor->has_hi)
-        return false;
-    if (cursor->is_prefix)
-        return entry->key_len < cursor->hi.len ||
-               (cursor->hi.len && memcmp(entry->key, cursor->hi.data, cursor->hi.len) != 0);
-    return bytes_compare(entry->key, entry->key_len, cursor->hi.data, (uint32_t)cursor->hi.len) >= 0;
-}
-
 const struct entry *wr_cursor_next(struct cursor *cursor, struct wr_error *err)
 {
     err->sqlstate[0] = '\0';
@@ -76,17 +66,13 @@ const struct entry *wr_cursor_next(struct cursor *cursor, struct wr_error *err)
     if (!cursor->started) {
         cursor->started = true;
         const char *lo = cursor->has_lo ? (cursor->lo.data ? cursor->lo.data : "") : NULL;
+        if (cursor->has_hi)
+            wr_merger_bound(&cursor->merger, cursor->hi.data, (uint32_t)cursor->hi.len, cursor->is_prefix);
         if (!wr_merger_seek(&cursor->merger, lo, (uint32_t)cursor->lo.len, err))
             return NULL;
     }
     const struct entry *entry;
-    if (!wr_merger_next(&cursor->merger, &entry, err))
-        return NULL;
-    if (!entry || beyond(cursor, entry)) {
-        cursor->merger.heap_n = 0;
-        return NULL;
-    }
-    return entry;
+    return wr_merger_next(&cursor->merger, &entry, err) ? entry : NULL;
 }
 
 void wr_cursor_close(struct cursor *cursor)

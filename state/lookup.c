@@ -59,6 +59,7 @@ static bool get_bag(struct version *version, struct lookup *lookup, uint32_t n, 
         for (uint32_t r = 0; r < version->n && ok && !any; r++)
             ok = wr_run_iter_may_have(&merger.iters[r], key->bytes, key->len, lookup->hashes[i], true, &any, err);
         const struct entry *entry = NULL;
+        wr_merger_bound(&merger, key->bytes, key->len, true);
         if (ok && any)
             ok = wr_merger_seek(&merger, key->bytes, key->len, err) && wr_merger_next(&merger, &entry, err);
         if (ok && entry && !bytes_compare(entry->key, entry->key_len, key->bytes, key->len))

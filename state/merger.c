@@ -65,6 +65,24 @@ bool wr_merger_seek(struct merger *merger, const char *key, uint32_t len, struct
     return true;
 }
 
+void wr_merger_bound(struct merger *merger, const char *hi, uint32_t len, bool is_prefix)
+{
+    merger->bounded = true;
+    merger->is_prefix = is_prefix;
+    merger->hi = hi;
+    merger->hi_len = len;
+}
+
+static bool at_bound(const struct merger *merger)
+{
+    const struct entry *next = &merger->iters[merger->heap[0]].entry;
+    if (!merger->bounded)
+        return false;
+    if (merger->is_prefix)
+        return next->key_len < merger->hi_len || (merger->hi_len && memcmp(next->key, merger->hi, merger->hi_len) != 0);
+    return bytes_compare(next->key, next->key_len, merger->hi, merger->hi_len) >= 0;
+}
+
 /* Advance the iterator at the top of the heap. */
 static bool advance(struct merger *merger, struct wr_error *err)
 {
@@ -126,6 +144,10 @@ bool wr_merger_next(struct merger *merger, const struct entry **entry, struct wr
     if (!merger->started)
         TRY(wr_merger_seek(merger, NULL, 0, err));
     while (merger->heap_n) {
+        if (at_bound(merger)) {
+            merger->heap_n = 0;
+            return true;
+        }
         if (merger->kind == TRACE_APPEND) {
             merger->out = merger->iters[merger->heap[0]].entry;
             TRY(advance(merger, err));

@@ -17,6 +17,9 @@ struct merger {
     struct run_iter *iters;
     uint32_t *heap;
     struct entry out;
+    bool bounded, is_prefix;
+    const char *hi;
+    uint32_t hi_len;
     uint64_t dropped; /* UPSERT: checksum of what was superseded or dropped as a tombstone */
 };
 
@@ -27,6 +30,9 @@ void wr_merger_init(struct merger *merger, enum trace_kind kind, bool keep_tombs
 void wr_merger_fini(struct merger *merger);
 /* The next entry is the first one whose key is not below this one. */
 bool wr_merger_seek(struct merger *merger, const char *key, uint32_t len, struct wr_error *err) WR_MUST;
+/* The end: the first key that is not below `hi`, or has not `hi` as its prefix. Nothing behind it is read, however many
+ * entries before it vanish. `hi` outlives the merger. */
+void wr_merger_bound(struct merger *merger, const char *hi, uint32_t len, bool is_prefix);
 /* *entry is NULL at the end; else valid until the next call. */
 bool wr_merger_next(struct merger *merger, const struct entry **entry, struct wr_error *err) WR_MUST;
 

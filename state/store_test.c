@@ -670,6 +670,55 @@ static void test_long_keys(void)
     CHECK_INT(atomic_load(&budget.used_bytes), 0);
 }
 
+#define GONE_KEYS 20000
+
+static void add_gone_keys(struct store *store, struct trace *trace, int64_t weight)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    struct commit *commit = wr_commit_begin(store);
+    struct run_builder *builder = wr_run_builder_new(trace, 0, 0);
+    for (uint32_t i = 0; i < GONE_KEYS; i++) {
+        char key[32];
+        memset(key, 'k', sizeof key);
+        wr_store_u32be(key, i);
+        struct entry entry = {key, "row", sizeof key, 4, 3, weight};
+        wr_run_builder_add(builder, &entry);
+    }
+    CHECK(wr_commit_add(commit, trace, wr_run_builder_finish(builder), &err));
+    CHECK(wr_commit_lighten(commit, &err));
+    submit_wait(store, commit);
+}
+
+/* Who looks for one key does not read on through the others, because all of them were taken back. */
+static void test_gone_keys(void)
+{
+    struct store *store = open_store();
+    struct wr_error err = WR_ERROR_INIT;
+    struct trace *trace = wr_trace_open(store, 44, TRACE_ZSET);
+    add_gone_keys(store, trace, 1);
+    struct version *old = wr_trace_current(trace); /* keeps the runs */
+    add_gone_keys(store, trace, -1);
+    struct version *version = wr_trace_current(trace);
+    struct store_stats before, after;
+    char bytes[32];
+    memset(bytes, 'k', sizeof bytes);
+    wr_store_u32be(bytes, 7);
+    struct str_key key = {bytes, sizeof bytes};
+    names_found = 0;
+    wr_store_stats(store, &before);
+    struct cursor *cursor = wr_cursor_open_prefix(version, bytes, 4, true);
+    CHECK(wr_cursor_next(cursor, &err) == NULL && !err.sqlstate[0]);
+    wr_cursor_close(cursor);
+    CHECK(wr_version_get(version, &key, 1, count_found, NULL, &err));
+    CHECK_INT(names_found, 0);
+    wr_store_stats(store, &after);
+    CHECK(after.block_reads - before.block_reads <= 10); /* else hundreds */
+    wr_version_release(version);
+    wr_version_release(old);
+    wr_store_close(store);
+    CHECK_INT(atomic_load(&budget.used_bytes), 0);
+}
+
 #define ALIKE_PREFIX 2000
 #define ALIKE_LEN    7000
 #define ALIKE_KEYS   400
@@ -811,6 +860,7 @@ static void run_tests(void)
                                           test_big,
                                           test_many_seals,
                                           test_long_keys,
+                                          test_gone_keys,
                                           test_alike_keys,
                                           test_huge_keys};
     for (size_t i = 0; i < WR_COUNT(tests); i++) {
