@@ -2,9 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cli/cli.h"
+
+#include "base/ascii.h"
 
 bool wr_cli_size(const char *text, int64_t *bytes)
 {
@@ -19,7 +20,7 @@ bool wr_cli_size(const char *text, int64_t *bytes)
         return false;
     unit += strspn(unit, " ");
     for (size_t i = 0; i < WR_COUNT(units); i++)
-        if (!strcasecmp(unit, units[i].unit)) {
+        if (!wr_casecmp(unit, units[i].unit)) {
             double total = ldexp(number, units[i].shift);
             *bytes = (int64_t)total;
             return total >= 1 && total < 0x1p62;

@@ -7,8 +7,8 @@
  *   s            what is queried: live rows only
  *
  * Types are chosen so that no value of ours is refused (a message that is stops the whole table there). */
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "connectors/formats.h"
 #include "connectors/kafka_config.h"
 #include "connectors/options.h"
@@ -76,7 +76,7 @@ static void put_columns(struct wr_buf *out, const struct sink_config *config)
 static void put_queue(struct wr_buf *out, const struct sink_config *config)
 {
     const char *brokers = wr_kafka_brokers(config->object);
-    if (!strcasecmp(brokers, KAFKA_EMBEDDED) && config->embedded_broker)
+    if (!wr_casecmp(brokers, KAFKA_EMBEDDED) && config->embedded_broker)
         brokers = config->embedded_broker;
     wr_buf_puts(out,
                 "-- Kafka remembers what the group has read: tables made again, or on another server, need another "
@@ -138,7 +138,7 @@ bool wr_sink_clickhouse_ddl(const struct sink_config *config, struct wr_buf *out
     struct encoder encoder;
     const struct object *object = config->object;
     const char *connector = wr_option_get(object, "connector");
-    if (!connector || strcasecmp(connector, "kafka") || !object->format || strcasecmp(object->format, "CHANGELOG")) {
+    if (!connector || wr_casecmp(connector, "kafka") || !object->format || wr_casecmp(object->format, "CHANGELOG")) {
         wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "sink \"%s\" is not a kafka sink with FORMAT CHANGELOG", object->name);
         return wr_fail_hint(err,
                             "Other layouts lose deletes in ClickHouse: a message without value yields no row there.");

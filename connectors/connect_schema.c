@@ -1,9 +1,10 @@
 #include "connectors/connect_schema.h"
 
+#include "base/ascii.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 void wr_schema_cache_init(struct schema_cache *cache, const struct table_columns *table, enum schema_form form,
                           const struct unit *defaults)
@@ -119,7 +120,7 @@ static struct unit *units_of(const struct schema_cache *cache, const struct json
     const struct json_node *fields = row_fields(cache, schema);
     for (const struct json_node *field = fields ? fields->first : NULL; field; field = field->next)
         for (uint16_t c = 0; c < table->ncols; c++)
-            if (!strcasecmp(text_member(field, "field"), table->names[c]))
+            if (!wr_casecmp(text_member(field, "field"), table->names[c]))
                 units[c] = wr_schema_unit(field, &cache->defaults[c], table->types[c]);
     return units;
 }

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
+#include "base/ascii.h"
 #include "connectors/connectors.h"
 #include "connectors/nexmark_events.h"
 #include "connectors/options.h"
@@ -138,8 +138,8 @@ static bool bind_column(struct source *source, const struct object_column *colum
 {
     const struct nexmark_field *fields = wr_nexmark_fields(source->table);
     for (int f = 0; fields[f].name; f++) {
-        if (strcasecmp(column->name, fields[f].name) &&
-            (!fields[f].flink_name || strcasecmp(column->name, fields[f].flink_name)))
+        if (wr_casecmp(column->name, fields[f].name) &&
+            (!fields[f].flink_name || wr_casecmp(column->name, fields[f].flink_name)))
             continue;
         if (source->field_of[f] >= 0)
             return wr_fail(err, ERR_DUPLICATE_COLUMN, "column \"%s\" repeats a field of the nexmark source",

@@ -1,7 +1,8 @@
 /* The registry of formats. */
-#include <strings.h>
 
 #include "connectors/format_classes.h"
+
+#include "base/ascii.h"
 
 static const struct decoder_class *const decoders[] = {&wr_decoder_debezium_json, &wr_decoder_plain_json,
                                                        &wr_decoder_upsert_json};
@@ -12,7 +13,7 @@ static const struct encoder_class *const encoders[] = {&wr_encoder_changelog_jso
 const struct decoder_class *wr_decoder_class(const char *format, const char *encode)
 {
     for (size_t i = 0; i < WR_COUNT(decoders); i++)
-        if (!strcasecmp(decoders[i]->format, format) && !strcasecmp(decoders[i]->encode, encode))
+        if (!wr_casecmp(decoders[i]->format, format) && !wr_casecmp(decoders[i]->encode, encode))
             return decoders[i];
     return NULL;
 }
@@ -20,7 +21,7 @@ const struct decoder_class *wr_decoder_class(const char *format, const char *enc
 const struct encoder_class *wr_encoder_class(const char *format, const char *encode)
 {
     for (size_t i = 0; i < WR_COUNT(encoders); i++)
-        if (!strcasecmp(encoders[i]->format, format) && !strcasecmp(encoders[i]->encode, encode))
+        if (!wr_casecmp(encoders[i]->format, format) && !wr_casecmp(encoders[i]->encode, encode))
             return encoders[i];
     return NULL;
 }

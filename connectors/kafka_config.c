@@ -3,9 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
+#include "base/ascii.h"
 #include "connectors/options.h"
 
 #define PREFIX           "properties."
@@ -217,7 +217,7 @@ bool wr_kafka_conf(const struct object *object, enum kafka_role role, const char
 {
     const char *servers = wr_kafka_brokers(object);
     TRY(wr_kafka_options_check(object, role, err));
-    if (!strcasecmp(servers, KAFKA_EMBEDDED)) {
+    if (!wr_casecmp(servers, KAFKA_EMBEDDED)) {
         if (!embedded_broker)
             return wr_fail(err, ERR_NOT_READY, "there is no embedded broker in this process");
         servers = embedded_broker;

@@ -1,10 +1,11 @@
 #include "connectors/options.h"
 
+#include "base/ascii.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *find(const struct object_option *options, uint16_t n, const char *key)
 {
@@ -77,8 +78,8 @@ bool wr_option_bool(const char *key, const char *text, bool *value, struct wr_er
         return true;
     static const char *const yes[] = {"true", "t", "on", "yes", "1"}, *const no[] = {"false", "f", "off", "no", "0"};
     for (size_t i = 0; i < WR_COUNT(yes); i++)
-        if (!strcasecmp(text, yes[i]) || !strcasecmp(text, no[i])) {
-            *value = !strcasecmp(text, yes[i]);
+        if (!wr_casecmp(text, yes[i]) || !wr_casecmp(text, no[i])) {
+            *value = !wr_casecmp(text, yes[i]);
             return true;
         }
     return wr_fail(err, ERR_INVALID_PARAMETER, "invalid value for boolean option \"%s\": %s", key, text);
@@ -97,7 +98,7 @@ bool wr_option_choice(const char *key, const char *text, const char *const *choi
     char list[256] = "";
     size_t len = 0;
     for (int i = 0; choices[i]; i++) {
-        if (!strcasecmp(text, choices[i])) {
+        if (!wr_casecmp(text, choices[i])) {
             *index = i;
             return true;
         }

@@ -1,8 +1,8 @@
 /* What a sink's options say of its messages, and the messages of a change. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "connectors/formats.h"
 #include "connectors/options.h"
 
@@ -14,7 +14,7 @@ const char *wr_sink_format(const struct object *object)
 {
     const char *type = wr_option_get(object, "type");
     for (int i = 0; !object->format && type && legacy_types[i]; i++)
-        if (!strcasecmp(type, legacy_types[i]))
+        if (!wr_casecmp(type, legacy_types[i]))
             return legacy_formats[i];
     return object->format;
 }

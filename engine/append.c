@@ -1,5 +1,6 @@
 /* The appender of the library: rows pushed into a table without SQL. */
 #include "engine/session.h"
+#include "types/float_io.h"
 
 #include <stdio.h>
 
@@ -99,8 +100,10 @@ void weir_append_int64(weir_appender *appender, int64_t number)
 
 void weir_append_double(weir_appender *appender, double number)
 {
-    char text[64];
-    set_text(appender, text, (size_t)snprintf(text, sizeof text, "%.17g", number));
+    struct wr_buf text = WR_BUF_INIT;
+    wr_double_print(&text, number);
+    set_text(appender, text.data, text.len);
+    wr_buf_free(&text);
 }
 
 void weir_append_bool(weir_appender *appender, bool value)

@@ -1,7 +1,7 @@
 /* What stands behind COPY t (...) FROM STDIN: checked as PostgreSQL 15 does, by its words. */
 #include "engine/copy.h"
 
-#include <strings.h>
+#include "base/ascii.h"
 
 /* What was given, before it is known whether it goes together. Texts are NULL where nothing was. */
 struct given {
@@ -48,9 +48,9 @@ static int def_bool(const struct given *given, const PgQuery__DefElem *def)
         return 1;
     if (!text)
         return -1;
-    if (!strcasecmp(text, "true") || !strcasecmp(text, "on") || !strcmp(text, "1"))
+    if (!wr_casecmp(text, "true") || !wr_casecmp(text, "on") || !strcmp(text, "1"))
         return 1;
-    return !strcasecmp(text, "false") || !strcasecmp(text, "off") || !strcmp(text, "0") ? 0 : -1;
+    return !wr_casecmp(text, "false") || !wr_casecmp(text, "off") || !strcmp(text, "0") ? 0 : -1;
 }
 
 static bool read_text(const struct given *given, const PgQuery__DefElem *def, const char **text, struct wr_error *err)
@@ -80,7 +80,7 @@ static bool read_header(struct given *given, const PgQuery__DefElem *def, struct
         return fail_at(given, def, ERR_SYNTAX, "conflicting or redundant options", NULL, err);
     given->header = def;
     const char *text = def_text(given, def);
-    given->copy->header_match = text && !strcasecmp(text, "match");
+    given->copy->header_match = text && !wr_casecmp(text, "match");
     int on = given->copy->header_match ? 1 : def_bool(given, def);
     if (on < 0)
         return wr_fail(err, ERR_SYNTAX, "%s requires a Boolean value or \"match\"", def->defname);
@@ -103,7 +103,7 @@ static bool read_encoding(struct given *given, const PgQuery__DefElem *def, stru
     if (given->encoding)
         return fail_at(given, def, ERR_SYNTAX, "conflicting or redundant options", NULL, err);
     given->encoding = true;
-    if (name && (!strcasecmp(name, "utf8") || !strcasecmp(name, "utf-8") || !strcasecmp(name, "unicode")))
+    if (name && (!wr_casecmp(name, "utf8") || !wr_casecmp(name, "utf-8") || !wr_casecmp(name, "unicode")))
         return true;
     return fail_at(given, def, ERR_FEATURE_NOT_SUPPORTED, "COPY encoding \"%s\" is not supported yet", name ? name : "",
                    err);

@@ -1,10 +1,9 @@
 /* CREATE TABLE and SOURCE; what all CREATE statements share: a name that is taken, errors of options. */
 #include "engine/create.h"
 
-#include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "connectors/options.h"
 #include "engine/ddl.h"
 
@@ -12,14 +11,14 @@
 
 static const char *skip_space(const char *at)
 {
-    while (isspace((unsigned char)*at))
+    while (wr_is_space(*at))
         at++;
     return at;
 }
 
 static bool is_word(char c)
 {
-    return isalnum((unsigned char)c) || c == '_' || c == '"';
+    return wr_is_alnum(c) || c == '_' || c == '"';
 }
 
 /* Where two definitions part: equal but for white space outside of quotes and a final semicolon -> false. */
@@ -30,8 +29,8 @@ static bool definitions_differ(const char *a, const char *b, const char **at_a, 
     for (a = skip_space(a), b = skip_space(b); *a || *b; a++, b++) {
         *at_a = a;
         *at_b = b;
-        if (!quoted && (isspace((unsigned char)*a) || isspace((unsigned char)*b))) {
-            bool gap_a = isspace((unsigned char)*a), gap_b = isspace((unsigned char)*b);
+        if (!quoted && (wr_is_space(*a) || wr_is_space(*b))) {
+            bool gap_a = wr_is_space(*a), gap_b = wr_is_space(*b);
             bool before = a > start && is_word(a[-1]);
             a = skip_space(a);
             b = skip_space(b);

@@ -4,7 +4,7 @@
  */
 #include "engine/session.h"
 
-#include <ctype.h>
+#include "base/ascii.h"
 
 struct piece {
     const char *from, *to;
@@ -93,9 +93,9 @@ static size_t match(const char *text, const char *piece)
                 return 0;
             continue;
         }
-        if (!isspace((unsigned char)*at))
+        if (!wr_is_space(*at))
             return 0;
-        while (isspace((unsigned char)*at))
+        while (wr_is_space(*at))
             at++;
     }
     return (size_t)(at - text);

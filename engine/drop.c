@@ -1,7 +1,7 @@
 /* DROP of anything: what is named, and with CASCADE what reads it. */
-#include <ctype.h>
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "engine/ddl.h"
 #include "engine/session.h"
 
@@ -47,7 +47,7 @@ static bool drop_name(struct weir_statement *statement, struct catalog *catalog,
         char word[32];
         snprintf(word, sizeof word, "%s", wr_object_kind_name(object->kind));
         for (char *c = word; *c; c++)
-            *c = (char)toupper((unsigned char)*c);
+            *c = wr_to_upper(*c);
         return wr_fail_hint(err, "Use DROP %s to remove %s %s.", word, article(object->kind),
                             wr_object_kind_name(object->kind));
     }

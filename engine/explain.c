@@ -2,8 +2,7 @@
  * docs/explain.md says how to read it. */
 #include "engine/create.h"
 
-#include <strings.h>
-
+#include "base/ascii.h"
 #include "connectors/options.h"
 #include "engine/engine.h"
 #include "engine/sink_key.h"
@@ -11,9 +10,9 @@
 static bool explain_option(const struct statement *parsed, const char *name)
 {
     for (int i = 0; i < parsed->explain_options.n; i++)
-        if (!strcasecmp(parsed->explain_options.items[i].key, name)) {
+        if (!wr_casecmp(parsed->explain_options.items[i].key, name)) {
             const char *value = parsed->explain_options.items[i].value;
-            return !value || (strcasecmp(value, "false") && strcasecmp(value, "off") && strcmp(value, "0"));
+            return !value || (wr_casecmp(value, "false") && wr_casecmp(value, "off") && strcmp(value, "0"));
         }
     return false;
 }
@@ -107,9 +106,9 @@ static bool explain_supported(const struct statement *parsed, struct wr_error *e
     static const char *const known[] = {"stages", "trace", "verbose", "costs", "type", "logical", "physical"};
     for (int i = 0; i < parsed->explain_options.n; i++) {
         const struct option *option = &parsed->explain_options.items[i];
-        bool found = !strcasecmp(option->key, "format") && option->value && !strcasecmp(option->value, "text");
+        bool found = !wr_casecmp(option->key, "format") && option->value && !wr_casecmp(option->value, "text");
         for (size_t k = 0; k < WR_COUNT(known); k++)
-            found |= !strcasecmp(option->key, known[k]);
+            found |= !wr_casecmp(option->key, known[k]);
         if (!found && explain_option(parsed, option->key))
             return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN option \"%s\" is not supported yet",
                            option->value && *option->value ? option->value : option->key);

@@ -1,9 +1,9 @@
 /* Statements of PostgreSQL that are not there, refused by the name its manual has for them. */
 #include "engine/session.h"
 
-#include <ctype.h>
+#include "base/ascii.h"
+
 #include <stdio.h>
-#include <strings.h>
 
 static bool is_one_of(const char *word, const char *const *words, size_t n)
 {
@@ -17,11 +17,11 @@ static bool is_one_of(const char *word, const char *const *words, size_t n)
 static const char *read_word(const char *text, char *word, size_t size)
 {
     size_t n = 0;
-    while (isspace((unsigned char)*text))
+    while (wr_is_space(*text))
         text++;
-    for (; isalpha((unsigned char)*text) || *text == '_'; text++)
+    for (; wr_is_alpha(*text) || *text == '_'; text++)
         if (n + 1 < size)
-            word[n++] = (char)toupper((unsigned char)*text);
+            word[n++] = wr_to_upper(*text);
     word[n] = '\0';
     return text;
 }

@@ -1,6 +1,7 @@
 /* Results: static rows, or the chunks of a running query; by row and by column. */
 #include "engine/session.h"
 #include "engine/timeout.h"
+#include "types/float_io.h"
 
 #include <stdio.h>
 
@@ -236,7 +237,7 @@ double weir_result_double(weir_result *result, int column)
     if (value.type.id == TYPE_FLOAT8)
         return value.f64;
     if (wr_type_info(value.type.id)->phys == PHYS_STR)
-        return strtod(weir_result_text(result, column, NULL), NULL);
+        return wr_double_prefix(weir_result_text(result, column, NULL), NULL);
     return (double)weir_result_int64(result, column);
 }
 

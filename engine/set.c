@@ -1,9 +1,9 @@
 /* SET, RESET, SHOW of settings, set_config(), DISCARD. */
 #include "engine/session.h"
 
-#include <ctype.h>
+#include "base/ascii.h"
+
 #include <stdio.h>
-#include <strings.h>
 
 /* The constant as text. */
 static bool value_text(const PgQuery__Node *node, struct wr_buf *out)
@@ -64,9 +64,9 @@ static bool outside_of_block(struct weir_session *session, const char *what)
 
 static bool set_multi(struct weir_session *session, const PgQuery__VariableSetStmt *stmt, struct wr_error *err)
 {
-    if (!strcasecmp(stmt->name, "SESSION CHARACTERISTICS"))
+    if (!wr_casecmp(stmt->name, "SESSION CHARACTERISTICS"))
         return wr_set_modes(session, stmt->n_args, stmt->args, "default_", err);
-    if (strcasecmp(stmt->name, "TRANSACTION") != 0)
+    if (wr_casecmp(stmt->name, "TRANSACTION") != 0)
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "SET %s is not supported yet", stmt->name);
     return outside_of_block(session, "SET TRANSACTION") || wr_set_modes(session, stmt->n_args, stmt->args, "", err);
 }
@@ -74,7 +74,7 @@ static bool set_multi(struct weir_session *session, const PgQuery__VariableSetSt
 /* The only role there is. */
 static bool set_role(const char *name, const char *value, struct wr_error *err)
 {
-    if (!value || !strcmp(value, "root") || !strcasecmp(value, "none"))
+    if (!value || !strcmp(value, "root") || !wr_casecmp(value, "none"))
         return true;
     return wr_fail(err, ERR_INVALID_PARAMETER, "role \"%s\" does not exist", value);
 }
@@ -82,9 +82,9 @@ static bool set_role(const char *name, const char *value, struct wr_error *err)
 /* Schemas are names: quoted where they would not be read back as they are. */
 static void put_name(struct wr_buf *out, const char *name)
 {
-    bool plain = islower((unsigned char)*name) || *name == '_';
+    bool plain = wr_is_lower(*name) || *name == '_';
     for (const char *c = name; *c; c++)
-        plain &= islower((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_';
+        plain &= wr_is_lower(*c) || wr_is_digit(*c) || *c == '_';
     wr_buf_puts(out, plain ? "" : "\"");
     for (const char *c = name; *c; c++) {
         if (*c == '"')
@@ -96,7 +96,7 @@ static void put_name(struct wr_buf *out, const char *name)
 
 static bool list_text(const PgQuery__VariableSetStmt *stmt, struct wr_buf *value)
 {
-    bool names = !strcasecmp(stmt->name, "search_path");
+    bool names = !wr_casecmp(stmt->name, "search_path");
     for (size_t i = 0; i < stmt->n_args; i++) {
         struct wr_buf one = WR_BUF_INIT;
         bool ok = value_text(stmt->args[i], &one);
@@ -117,7 +117,7 @@ static bool set_value(struct weir_session *session, const PgQuery__VariableSetSt
     bool ok = list_text(stmt, &value);
     if (!ok)
         wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "this value of SET is not supported yet");
-    else if (!strcasecmp(stmt->name, "role"))
+    else if (!wr_casecmp(stmt->name, "role"))
         ok = set_role(stmt->name, wr_buf_cstr(&value), err);
     else
         ok = wr_setting_set(session, stmt->name, wr_buf_cstr(&value), stmt->is_local, err);
@@ -142,7 +142,7 @@ static bool set_variable(struct weir_session *session, const PgQuery__VariableSe
         return true;
     if (stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_VALUE)
         return set_value(session, stmt, err);
-    return !strcasecmp(stmt->name, "role") || wr_setting_set(session, stmt->name, NULL, stmt->is_local, err);
+    return !wr_casecmp(stmt->name, "role") || wr_setting_set(session, stmt->name, NULL, stmt->is_local, err);
 }
 
 static bool discard(struct weir_session *session, const PgQuery__DiscardStmt *stmt, struct weir_result *result,
@@ -178,7 +178,7 @@ bool wr_set_run(struct weir_statement *statement, const struct datum *params, st
 bool wr_show_setting_describe(struct weir_statement *statement, struct wr_error *err)
 {
     const char *name = statement->parsed->node->variable_show_stmt->name;
-    if (!strcasecmp(name, "all")) {
+    if (!wr_casecmp(name, "all")) {
         wr_text_columns(statement, 3, (const char *const[]){"name", "setting", "description"});
         return true;
     }
@@ -194,7 +194,7 @@ bool wr_show_setting_run(struct weir_statement *statement, const struct datum *p
 {
     const char *name = statement->parsed->node->variable_show_stmt->name;
     wr_begin_texts(statement, result, "SHOW");
-    if (strcasecmp(name, "all") != 0) {
+    if (wr_casecmp(name, "all") != 0) {
         const char *value = wr_setting(statement->session, name);
         wr_result_row(result, &value);
         return true;
@@ -259,7 +259,7 @@ static bool set_config(struct weir_session *session, const char *name, const cha
 {
     if (!name)
         return wr_fail(err, ERR_NULL_VALUE_NOT_ALLOWED, "SET requires parameter name");
-    bool is_local = local && (!strcasecmp(local, "on") || (*local && strchr("tTyY1", *local)));
+    bool is_local = local && (!wr_casecmp(local, "on") || (*local && strchr("tTyY1", *local)));
     bool in_vain = is_local && session->state == 'I'; /* over with this very statement */
     TRY(in_vain || wr_setting_set(session, name, value, is_local, err));
     const char *shown = wr_setting(session, name);

@@ -4,10 +4,11 @@
  * remembers what either would leave. */
 #include "engine/session.h"
 
-#include <ctype.h>
+#include "base/ascii.h"
+#include "types/float_io.h"
+
 #include <math.h>
 #include <stdio.h>
-#include <strings.h>
 
 enum setting_kind { SETTING_TEXT, SETTING_BOOL, SETTING_ENUM, SETTING_INT, SETTING_MS, SETTING_FIXED };
 
@@ -88,10 +89,10 @@ struct setting_value {
 
 static int find(const char *name)
 {
-    if (!strcasecmp(name, "time zone"))
+    if (!wr_casecmp(name, "time zone"))
         name = "TimeZone";
     for (size_t i = 0; i < WR_COUNT(rows); i++)
-        if (!strcasecmp(rows[i].name, name))
+        if (!wr_casecmp(rows[i].name, name))
             return (int)i;
     return -1;
 }
@@ -171,7 +172,7 @@ static bool read_bool(const struct setting_row *row, const char *value, struct w
                  {"false", 1, "off"}, {"no", 1, "off"}, {"off", 2, "off"}, {"0", 1, "off"}};
     size_t len = strlen(value);
     for (size_t i = 0; i < WR_COUNT(words); i++)
-        if (len >= words[i].min && len <= strlen(words[i].word) && !strncasecmp(value, words[i].word, len)) {
+        if (len >= words[i].min && len <= strlen(words[i].word) && !wr_ncasecmp(value, words[i].word, len)) {
             wr_buf_puts(shown, words[i].shown);
             return true;
         }
@@ -214,7 +215,7 @@ static bool read_enum(const struct setting_row *row, const char *value, struct w
         char *spelt = strchr(word.data, '=');
         if (spelt)
             *spelt++ = '\0';
-        found = !strcasecmp(word.data, value);
+        found = !wr_casecmp(word.data, value);
         if (found)
             wr_buf_puts(shown, spelt ? spelt : word.data);
     }
@@ -224,9 +225,9 @@ static bool read_enum(const struct setting_row *row, const char *value, struct w
 
 static bool read_int(const struct setting_row *row, const char *value, struct wr_buf *shown, struct wr_error *err)
 {
-    char *end;
-    double number = rint(strtod(value, &end));
-    while (isspace((unsigned char)*end))
+    const char *end;
+    double number = rint(wr_double_prefix(value, &end));
+    while (wr_is_space(*end))
         end++;
     if (end == value || *end)
         return invalid(row, value, err);
@@ -256,10 +257,10 @@ static void show_ms(int64_t ms, struct wr_buf *shown)
 
 static bool read_ms(const struct setting_row *row, const char *value, int64_t *ms, struct wr_error *err)
 {
-    char *unit;
-    double number = strtod(value, &unit), factor = 0;
+    const char *unit;
+    double number = wr_double_prefix(value, &unit), factor = 0;
     bool digits = unit != value;
-    while (isspace((unsigned char)*unit))
+    while (wr_is_space(*unit))
         unit++;
     size_t len = strcspn(unit, " \t\r\n");
     for (size_t u = 0; u < WR_COUNT(units); u++)

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "connectors/options.h"
 
 /* Planner versions: before, rows of FORMAT PLAIN had __key and __ordinal too, and columns might have any name. */
@@ -49,7 +49,7 @@ static uint16_t find_column(const struct plan *plan, const char *name, bool quot
         if (!strcmp(plan->cols[c].name, name))
             return c;
     for (uint16_t c = 0; c < plan->ncols && !quoted; c++)
-        if (!strcasecmp(plan->cols[c].name, name))
+        if (!wr_casecmp(plan->cols[c].name, name))
             return c;
     return plan->ncols;
 }
@@ -99,7 +99,7 @@ static bool names_are_free(const struct object *object, const struct plan *plan,
 {
     static const char *const taken[] = {"__op", "__deleted", "__version", "__key", "__ordinal"};
     const char *format = wr_sink_format(object);
-    bool changelog = format && !strcasecmp(format, "CHANGELOG") && object->plan_version >= CHECKED_SINCE;
+    bool changelog = format && !wr_casecmp(format, "CHANGELOG") && object->plan_version >= CHECKED_SINCE;
     for (uint16_t c = 0; changelog && c < plan->ncols; c++)
         for (size_t i = 0; i < (key->kind == SINK_KEY_ROW ? 5 : 3); i++)
             if (!strcmp(plan->cols[c].name, taken[i]))
@@ -127,12 +127,12 @@ static bool find_key(struct wr_arena *arena, const struct object *object, const 
         return true;
     }
     const char *format = wr_sink_format(object);
-    if (format && (!strcasecmp(format, "UPSERT") || !strcasecmp(format, "DEBEZIUM"))) {
+    if (format && (!wr_casecmp(format, "UPSERT") || !wr_casecmp(format, "DEBEZIUM"))) {
         wr_fail(err, ERR_INVALID_PARAMETER,
                 "FORMAT %s needs a primary key, and none can be proven for the sink's query", format);
         return wr_fail_hint(err, "Name the key columns with primary_key = '...' in WITH.");
     }
-    bool plain = format && !strcasecmp(format, "PLAIN") && object->plan_version >= BAGS_SINCE;
+    bool plain = format && !wr_casecmp(format, "PLAIN") && object->plan_version >= BAGS_SINCE;
     key->kind = plain ? SINK_KEY_NONE : SINK_KEY_ROW;
     return true;
 }

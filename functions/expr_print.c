@@ -1,7 +1,8 @@
 /* Expressions as SQL-like text for EXPLAIN: every operator in parentheses except at the top, casts as ::type. */
-#include <ctype.h>
 
 #include "functions/fn.h"
+
+#include "base/ascii.h"
 
 struct printer {
     struct wr_buf *buf;
@@ -56,7 +57,7 @@ static void print_call(struct printer *p, const struct expr *expr, bool nested)
         wr_buf_printf(p->buf, "::%s", wr_type_name(expr->type, type, sizeof(type)));
         return;
     }
-    if (isalpha((unsigned char)name[0]) || name[0] == '_') {
+    if (wr_is_alpha(name[0]) || name[0] == '_') {
         wr_buf_printf(p->buf, "%s(", name);
         print_list(p, expr, ", ", false);
         wr_buf_byte(p->buf, ')');

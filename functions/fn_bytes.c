@@ -1,7 +1,7 @@
 /* Bytes: their forms as text, and digests of them. */
 #include <openssl/evp.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "functions/kernel.h"
 #include "types/bytea.h"
 
@@ -24,7 +24,7 @@ static const struct form *form_of(struct fn_call *call, uint32_t i)
 {
     struct str name = call->args[1].str[i];
     for (size_t f = 0; f < WR_COUNT(forms); f++)
-        if (strlen(forms[f].name) == name.len && !strncasecmp(forms[f].name, name.data, name.len))
+        if (strlen(forms[f].name) == name.len && !wr_ncasecmp(forms[f].name, name.data, name.len))
             return &forms[f];
     fn_fail(call, i, ERR_INVALID_PARAMETER, "unrecognized encoding: \"%.*s\"", (int)name.len, name.data);
     return NULL;

@@ -2,6 +2,7 @@
  * is not here. */
 #include <math.h>
 
+#include "base/ascii.h"
 #include "functions/kernel.h"
 #include "types/datetime.h"
 
@@ -139,7 +140,7 @@ static const struct timezone *zone_of(struct str name, bool *found)
     if (text[0] == '+' || text[0] == '-')
         text[0] = text[0] == '+' ? '-' : '+';
     const struct timezone *zone = wr_timezone_find(text);
-    *found = zone || !strcasecmp(text, "utc");
+    *found = zone || !wr_casecmp(text, "utc");
     return zone;
 }
 

@@ -24,6 +24,8 @@
  * Results. A session has one unread result at a time: a SELECT streams, and the session's next weir_execute ends it.
  * What was not read by then is gone, and weir_result_next says so (24000). To read two at once open two sessions.
  *
+ * Locale. The host's setlocale() changes nothing: keywords, numbers and dates are read and written as PostgreSQL does.
+ *
  * All strings are UTF-8, NUL-terminated unless a length goes with them. Columns and parameters count from 0; an index
  * out of range is the caller's mistake and not checked. */
 #ifndef WEIR_H

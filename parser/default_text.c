@@ -2,8 +2,9 @@
  * them, and its trees know where an expression's operator is, not where the expression begins and ends. */
 #include "parser/parse.h"
 
+#include "base/ascii.h"
+
 #include <string.h>
-#include <strings.h>
 
 struct extent {
     const char *text; /* the clause and what follows */
@@ -17,7 +18,7 @@ static bool take_token(struct extent *extent, const PgQuery__ScanToken *token)
     const char *at = extent->text + token->start;
     int len = token->end - token->start;
     if (!extent->start) { /* CONSTRAINT name may stand before the word */
-        if (len == 7 && !strncasecmp(at, "default", 7))
+        if (len == 7 && !wr_ncasecmp(at, "default", 7))
             extent->start = token->end;
         return true;
     }

@@ -4,9 +4,11 @@
  *   FORMAT f ENCODE e [( key = value, ... )] [KEY ENCODE k [( ... )]]
  *   INCLUDE what ['name' [type]] [AS alias]
  *
- * A key may have any number of parts, each a word, keyword or quoted name, or be one string. A value is a string, or
- * whatever stands up to the next comma, as written. */
+ * A key may have any number of parts, each a word or keyword (in lower case, however it is written) or quoted name, or
+ * be one string. A value is a string, or whatever stands up to the next comma, as written. */
 #include "parser/scan.h"
+
+#include "base/ascii.h"
 
 #include <stdlib.h>
 
@@ -27,7 +29,10 @@ static bool read_key(struct scan *scan, int *i, struct option *option)
             return wr_scan_syntax_error(scan, *i);
         }
         bool quoted = scan->orig[scan->tokens[*i].start] == '"';
+        size_t from = key.len; /* a label is cut as a name is; a key is not */
         wr_buf_puts(&key, quoted ? label : wr_scan_text(scan, *i));
+        for (size_t c = from; c < key.len && !quoted; c++)
+            key.data[c] = wr_to_lower(key.data[c]);
         (*i)++;
         more = wr_scan_is_char(scan, *i, '.');
         if (more) {

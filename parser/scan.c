@@ -1,7 +1,7 @@
 /* Tokens of one statement from pg_query_scan, and reading them. */
 #include "parser/scan.h"
 
-#include <strings.h>
+#include "base/ascii.h"
 
 #define NAME_BYTES_MAX 63 /* NAMEDATALEN - 1 */
 
@@ -79,7 +79,7 @@ bool wr_scan_is(const struct scan *scan, int i, const char *word)
         return false;
     const struct token *token = &scan->tokens[i];
     size_t len = (size_t)(token->end - token->start);
-    return strlen(word) == len && !strncasecmp(scan->orig + token->start, word, len);
+    return strlen(word) == len && !wr_ncasecmp(scan->orig + token->start, word, len);
 }
 
 bool wr_scan_are(const struct scan *scan, int i, const char *words)
@@ -88,7 +88,7 @@ bool wr_scan_are(const struct scan *scan, int i, const char *words)
         size_t len = strcspn(words, " ");
         const struct token *token = &scan->tokens[i];
         if (!is_word(scan, i) || (size_t)(token->end - token->start) != len ||
-            strncasecmp(scan->orig + token->start, words, len) != 0)
+            wr_ncasecmp(scan->orig + token->start, words, len) != 0)
             return false;
         words += len + (words[len] == ' ');
         i++;

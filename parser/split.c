@@ -6,8 +6,9 @@
  * INSERT the second scan. */
 #include "parser/split.h"
 
+#include "base/ascii.h"
+
 #include <string.h>
-#include <strings.h>
 
 #define LEVELS      256
 #define ITEM_TOKENS 3 /* of an item: the comma or bracket before it, a sign, a constant */
@@ -109,7 +110,7 @@ static void skip_dollar(struct splitter *s)
 
 static bool word_is(const char *word, size_t len, const char *lower)
 {
-    return strlen(lower) == len && !strncasecmp(word, lower, len);
+    return strlen(lower) == len && !wr_ncasecmp(word, lower, len);
 }
 
 static void note_word(struct splitter *s, const char *word, size_t len)

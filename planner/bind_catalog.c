@@ -5,11 +5,11 @@
  *
  * To add a function that is the same for everybody, add a row to `constants`; one with a text per object, a row to
  * `directories` and what it says to describe(). */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "catalog/indexes.h"
 #include "catalog/oids.h"
 #include "functions/agg.h"
@@ -425,7 +425,7 @@ static bool bind_regclass_name(struct binder *binder, const char *text, int loca
         for (at += quoted; *at && (quoted ? *at != '"' || at[1] == '"' : *at != '.'); at++) {
             at += quoted && *at == '"';
             if (len < sizeof parts[0] - 1)
-                parts[n][len++] = (char)(quoted ? *at : tolower((unsigned char)*at));
+                parts[n][len++] = (char)(quoted ? *at : wr_to_lower(*at));
         }
         parts[n++][len] = 0;
         at += quoted && *at == '"';

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "weir.h"
 
@@ -140,7 +141,7 @@ char weir_session_state(weir_session *session)
 const char *weir_session_setting(weir_session *session, const char *name)
 {
     for (int i = 0; i < session->n_settings; i++)
-        if (!strcasecmp(session->settings[i].name, name))
+        if (!wr_casecmp(session->settings[i].name, name))
             return session->settings[i].value;
     return NULL;
 }
@@ -180,7 +181,7 @@ static const struct {
 static weir_code recognise(weir_statement *statement, const char *sql, size_t start, weir_error *error)
 {
     for (size_t i = 0; i < WR_COUNT(kinds); i++)
-        if (!strncasecmp(statement->text, kinds[i].prefix, strlen(kinds[i].prefix))) {
+        if (!wr_ncasecmp(statement->text, kinds[i].prefix, strlen(kinds[i].prefix))) {
             statement->kind = kinds[i].kind;
             statement->number = atoll(statement->text + strlen(kinds[i].prefix));
             return WEIR_OK;
@@ -301,7 +302,7 @@ static void set(weir_session *session, const char *text)
         sscanf(text, "%*s %63s %*s '%255[^']'", name, value) < 2)
         (void)(sscanf(text, "%*s %63s %*s %255s", name, value) < 2);
     for (int i = 0; i < session->n_settings; i++)
-        if (!strcasecmp(session->settings[i].name, name)) {
+        if (!wr_casecmp(session->settings[i].name, name)) {
             snprintf(session->settings[i].value, sizeof session->settings[i].value, "%s", value);
             return;
         }
@@ -373,7 +374,7 @@ static weir_code act(weir_result *result, weir_error *error)
     case FAKE_BEGIN:
         session->state = 'T';
         session->implicit = false;
-        tag = !strncasecmp(statement->text, "start", 5) ? "START TRANSACTION" : "BEGIN";
+        tag = !wr_ncasecmp(statement->text, "start", 5) ? "START TRANSACTION" : "BEGIN";
         break;
     case FAKE_COMMIT:
     case FAKE_ROLLBACK:

@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include "server/connection.h"
+
+#include "base/ascii.h"
 
 #define STARTUP_SECONDS 60
 #define DATABASE        "dev"
@@ -119,7 +120,7 @@ static bool check_who(struct connection *connection, const struct wire_startup *
         return false;
     }
     const char *replication = param(startup, "replication"); /* false, off, no, 0: an ordinary session */
-    if (replication && *replication && !strchr("fFnN0", *replication) && strncasecmp(replication, "of", 2) != 0) {
+    if (replication && *replication && !strchr("fFnN0", *replication) && wr_ncasecmp(replication, "of", 2) != 0) {
         wr_reply_fatal(connection, ERR_FEATURE_NOT_SUPPORTED, "replication connections are not supported yet");
         return false;
     }
@@ -146,14 +147,14 @@ static void append_literal(struct wr_buf *buf, const char *value, char quote)
 /* Drivers send these whether the server knows them or not. */
 static bool may_be_unknown(const char *name)
 {
-    return !strcasecmp(name, "application_name") || !strcasecmp(name, "extra_float_digits") ||
-           !strcasecmp(name, "client_min_messages");
+    return !wr_casecmp(name, "application_name") || !wr_casecmp(name, "extra_float_digits") ||
+           !wr_casecmp(name, "client_min_messages");
 }
 
 static bool apply_encoding(struct connection *connection, const char *value)
 {
-    if (!strcasecmp(value, "UTF8") || !strcasecmp(value, "UTF-8") || !strcasecmp(value, "unicode") ||
-        !strcasecmp(value, "'utf-8'"))
+    if (!wr_casecmp(value, "UTF8") || !wr_casecmp(value, "UTF-8") || !wr_casecmp(value, "unicode") ||
+        !wr_casecmp(value, "'utf-8'"))
         return true;
     wr_reply_fatal(connection, "22023", "invalid value for parameter \"client_encoding\": \"%s\"", value);
     return false;
@@ -161,7 +162,7 @@ static bool apply_encoding(struct connection *connection, const char *value)
 
 static bool apply(struct connection *connection, const char *name, const char *value)
 {
-    if (!strcasecmp(name, "client_encoding"))
+    if (!wr_casecmp(name, "client_encoding"))
         return apply_encoding(connection, value);
     weir_error error = {.sqlstate = ""};
     struct wr_buf sql = WR_BUF_INIT;

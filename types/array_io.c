@@ -1,8 +1,7 @@
 /* Arrays in: the text form by one pass over the braces, the binary form as array_send writes it. */
 #include "types/array_io.h"
 
-#include <ctype.h>
-#include <strings.h>
+#include "base/ascii.h"
 
 #define DIMENSIONS_MAX 6
 
@@ -39,7 +38,7 @@ static bool malformed(struct reader *r, const char *detail)
 
 static void skip_blanks(struct reader *r)
 {
-    while (r->at < r->end && isspace((unsigned char)*r->at))
+    while (r->at < r->end && wr_is_space(*r->at))
         r->at++;
 }
 
@@ -60,7 +59,7 @@ static bool read_item(struct reader *r)
             break;
         } else {
             wr_buf_byte(&item, (uint8_t)*r->at);
-            if (!closed || !isspace((unsigned char)*r->at))
+            if (!closed || !wr_is_space(*r->at))
                 solid = item.len;
         }
     }
@@ -68,7 +67,7 @@ static bool read_item(struct reader *r)
     if (!ok)
         malformed(r, r->at < r->end ? "Unexpected array element." : "Unexpected end of input.");
     struct datum *value = ok ? add_item(r) : NULL;
-    bool null = !quoted && solid == 4 && !strncasecmp(item.data, "null", 4);
+    bool null = !quoted && solid == 4 && !wr_ncasecmp(item.data, "null", 4);
     if (ok && !null) {
         value->null = false;
         ok = wr_value_in(r->arena, r->element, wr_buf_cstr(&item), solid, r->io, value, r->err);

@@ -1,7 +1,7 @@
 /* The calendar and the parts of a timestamp. */
 #include "types/datetime.h"
 
-#include <strings.h>
+#include "base/ascii.h"
 
 /* Days counted in eras of 400 years that begin on 1 March, so that leap days come last. */
 int64_t wr_days_from_civil(int64_t year, int month, int day)
@@ -204,7 +204,7 @@ static const struct {
 enum datetime_unit wr_datetime_unit(const char *name, size_t len)
 {
     for (size_t i = 0; i < WR_COUNT(unit_names); i++)
-        if (strlen(unit_names[i].name) == len && !strncasecmp(unit_names[i].name, name, len))
+        if (strlen(unit_names[i].name) == len && !wr_ncasecmp(unit_names[i].name, name, len))
             return (enum datetime_unit)unit_names[i].unit;
     return UNIT_NONE;
 }

@@ -3,10 +3,9 @@
  * The forms that machines write ("2024-03-01", "2024-03-01 12:30:45.123456+02") are read by a straight scanner; all
  * else goes through a field reader that follows PostgreSQL's rules in their main lines: fields in any order, month
  * names, two-digit years, AM/PM, BC, zone names and abbreviations, month before day where both are numbers. */
-#include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "types/datetime.h"
 #include "types/float_io.h"
 
@@ -203,7 +202,7 @@ static int month_named(const char *text, size_t len)
                                         "july",    "august",   "september", "october", "november", "december"};
     for (int i = 0; i < 12; i++) {
         bool whole = strlen(names[i]) == len || len == 3 || (i == 8 && len == 4);
-        if (whole && len >= 3 && !strncasecmp(names[i], text, len))
+        if (whole && len >= 3 && !wr_ncasecmp(names[i], text, len))
             return i + 1;
     }
     return 0;
@@ -215,7 +214,7 @@ static bool is_weekday(const char *text)
                                         "saturday", "sun",    "mon",     "tue",       "tues",     "wed",
                                         "weds",     "thu",    "thur",    "thurs",     "fri",      "sat"};
     for (size_t i = 0; i < WR_COUNT(names); i++)
-        if (!strcasecmp(names[i], text))
+        if (!wr_casecmp(names[i], text))
             return true;
     return false;
 }
@@ -235,7 +234,7 @@ static bool zone_abbreviation(const char *text, int32_t *minutes)
         {"akst", -540}, {"akdt", -480}, {"hst", -600}, {"ast", -240}, {"adt", -180}, {"nst", -210}, {"ndt", -150},
         {"brt", -180},  {"brst", -120}, {"art", -180}, {"clt", -240}, {"hkt", 480},  {"sgt", 480},  {"pht", 480}};
     for (size_t i = 0; i < WR_COUNT(zones); i++) {
-        if (strcasecmp(zones[i].name, text))
+        if (wr_casecmp(zones[i].name, text))
             continue;
         *minutes = zones[i].minutes;
         return true;
@@ -314,7 +313,7 @@ static enum result date_field(struct stamp *s, char *text)
             return BAD_FORMAT;
     }
     for (int i = 0; i < n; i++) {
-        if (!isalpha((unsigned char)parts[i][0]))
+        if (!wr_is_alpha(parts[i][0]))
             continue;
         int month = month_named(parts[i], strlen(parts[i]));
         if (!month || named >= 0)
@@ -398,7 +397,7 @@ static enum result zone_named(struct stamp *s, const char *text)
     s->zone = wr_timezone_find(text);
     if (!s->zone) {
         for (size_t i = 0; text[i] && i + 1 < sizeof s->bad_zone; i++)
-            s->bad_zone[i] = (char)tolower((unsigned char)text[i]);
+            s->bad_zone[i] = wr_to_lower(text[i]);
         /* a word with punctuation is a zone's name only behind a date; before, it would have to be the date */
         return s->has_month && s->has_day && strpbrk(text, "+-/_.:") ? BAD_ZONE : BAD_FORMAT;
     }
@@ -414,24 +413,24 @@ static enum result word_field(struct stamp *s, const char *text)
     int month = month_named(text, strlen(text));
     if (month)
         return named_month(s, month);
-    if (is_weekday(text) || !strcasecmp(text, "at") || !strcasecmp(text, "on"))
+    if (is_weekday(text) || !wr_casecmp(text, "at") || !wr_casecmp(text, "on"))
         return DONE;
-    if (!strcasecmp(text, "ad") || !strcasecmp(text, "bc")) {
-        s->bc = tolower((unsigned char)text[0]) == 'b';
-        return DONE;
-    }
-    if (!strcasecmp(text, "am") || !strcasecmp(text, "pm")) {
-        s->meridian = tolower((unsigned char)text[0]) == 'a' ? 1 : 2;
+    if (!wr_casecmp(text, "ad") || !wr_casecmp(text, "bc")) {
+        s->bc = wr_to_lower(text[0]) == 'b';
         return DONE;
     }
-    if (!strcasecmp(text, "epoch"))
+    if (!wr_casecmp(text, "am") || !wr_casecmp(text, "pm")) {
+        s->meridian = wr_to_lower(text[0]) == 'a' ? 1 : 2;
+        return DONE;
+    }
+    if (!wr_casecmp(text, "epoch"))
         return special(s, 0);
     for (size_t i = 0; i < WR_COUNT(relative_days); i++)
-        if (!strcasecmp(text, relative_days[i]))
+        if (!wr_casecmp(text, relative_days[i]))
             return RELATIVE;
-    if (!strcasecmp(text, "infinity"))
+    if (!wr_casecmp(text, "infinity"))
         return special(s, TIMESTAMP_INFINITY);
-    if (!strcasecmp(text, "-infinity"))
+    if (!wr_casecmp(text, "-infinity"))
         return special(s, TIMESTAMP_NEG_INFINITY);
     return zone_named(s, text);
 }
@@ -447,7 +446,7 @@ static size_t digits_len(const char *at)
         return n;
     n++;
     if (!is_digit(at[n])) {
-        while (isalnum((unsigned char)at[n]) || at[n] == delimiter)
+        while (wr_is_alnum(at[n]) || at[n] == delimiter)
             n++;
         return n;
     }
@@ -464,7 +463,7 @@ static bool is_keyword(const char *text, size_t len)
     static const char *const words[] = {"t", "am", "pm", "ad", "bc", "z", "at", "on", "epoch", "infinity"};
     char word[FIELD_MAX];
     for (size_t i = 0; i < WR_COUNT(words); i++)
-        if (strlen(words[i]) == len && !strncasecmp(words[i], text, len))
+        if (strlen(words[i]) == len && !wr_ncasecmp(words[i], text, len))
             return true;
     snprintf(word, sizeof word, "%.*s", (int)len, text);
     return month_named(text, len) || is_weekday(word);
@@ -476,17 +475,17 @@ static size_t field_len(const char *at)
     if (is_digit(*at))
         return digits_len(at);
     if (*at == '+' || *at == '-') {
-        if (isalpha((unsigned char)at[1]))
+        if (wr_is_alpha(at[1]))
             return 1 + strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
         return 1 + strspn(at + 1, "0123456789:");
     }
     size_t n = 0;
-    while (isalpha((unsigned char)at[n]))
+    while (wr_is_alpha(at[n]))
         n++;
     bool joined = at[n] && strchr("-/.", at[n]); /* Jan-08-1999, America/New_York */
     joined |= (at[n] == '+' || is_digit(at[n])) && !is_keyword(at, n);
     if (joined)
-        while (isalnum((unsigned char)at[n]) || (at[n] && strchr("+-/_.:", at[n])))
+        while (wr_is_alnum(at[n]) || (at[n] && strchr("+-/_.:", at[n])))
             n++;
     return n;
 }
@@ -503,7 +502,7 @@ static enum result read_field(struct stamp *s, char *field, bool after_t)
         return number_field(s, field, after_t);
     }
     if (*field == '+' || *field == '-') {
-        if (isalpha((unsigned char)field[1]))
+        if (wr_is_alpha(field[1]))
             return word_field(s, *field == '+' ? field + 1 : field);
         return s->has_zone ? BAD_FORMAT : zone_offset(s, field);
     }
@@ -517,11 +516,11 @@ static enum result read_fields(const char *text, struct stamp *s)
     char field[TEXT_MAX + 1];
     bool after_t = false, any = false;
     for (const char *at = text; *at;) {
-        if (isspace((unsigned char)*at) || *at == ',') {
+        if (wr_is_space(*at) || *at == ',') {
             at++;
             continue;
         }
-        if ((*at == 't' || *at == 'T') && any && !isalpha((unsigned char)at[1])) {
+        if ((*at == 't' || *at == 'T') && any && !wr_is_alpha(at[1])) {
             after_t = true;
             at++;
             continue;

@@ -1,9 +1,10 @@
 /* PostgreSQL's layout of doubles, and reading them. */
 #include "types/float_io.h"
 
+#include "base/ascii.h"
+
 #include <math.h>
 #include <stdio.h>
-#include <strings.h>
 
 static uint64_t pow5(int n)
 {
@@ -151,7 +152,7 @@ static size_t scan_word(const char *text, size_t len, double *out)
     } words[] = {{"infinity", INFINITY}, {"inf", INFINITY}, {"nan", NAN}};
     for (size_t i = 0; i < WR_COUNT(words); i++) {
         size_t n = strlen(words[i].word);
-        if (len >= n && !strncasecmp(text, words[i].word, n)) {
+        if (len >= n && !wr_ncasecmp(text, words[i].word, n)) {
             *out = words[i].value;
             return n;
         }
@@ -159,29 +160,61 @@ static size_t scan_word(const char *text, size_t len, double *out)
     return 0;
 }
 
+/* White space, sign, number or word: moves *at behind it. False: there is none, and *at is where it was missed. */
+static bool scan(const char **at, const char *end, const char **number, double *out, bool *range)
+{
+    const char *from = *at;
+    while (from < end && wr_is_space(*from))
+        from++;
+    *number = from;
+    bool negative = from < end && *from == '-';
+    from += from < end && (*from == '-' || *from == '+');
+    size_t n = wr_double_scan(from, (size_t)(end - from), out, range);
+    if (!n)
+        n = scan_word(from, (size_t)(end - from), out);
+    if (n && negative && !*range)
+        *out = -*out;
+    *at = from + n;
+    return n > 0;
+}
+
 bool wr_double_parse(const char *text, size_t len, double *out, struct wr_error *err)
 {
-    const char *at = text, *end = text + len;
+    const char *at = text, *end = text + len, *number;
     bool range = false;
-    while (at < end && wr_is_space(*at))
-        at++;
-    const char *number = at;
-    bool sign = at < end && (*at == '-' || *at == '+');
-    bool negative = sign && *at == '-';
-    at += sign;
-    size_t n = wr_double_scan(at, (size_t)(end - at), out, &range);
-    if (!n)
-        n = scan_word(at, (size_t)(end - at), out);
-    at += n;
+    bool found = scan(&at, end, &number, out, &range);
     if (range)
         return wr_fail(err, ERR_NUMERIC_OUT_OF_RANGE, "\"%.*s\" is out of range for type double precision",
                        (int)WR_MIN(at - number, 900), number);
-    while (n && at < end && wr_is_space(*at))
+    while (found && at < end && wr_is_space(*at))
         at++;
-    if (!n || at < end)
+    if (!found || at < end)
         return wr_fail(err, ERR_INVALID_TEXT, "invalid input syntax for type double precision: \"%.*s\"",
                        (int)WR_MIN(len, 900), text);
-    if (negative)
-        *out = -*out;
     return true;
+}
+
+/* Of a number that does not fit: is it too small, or too large? */
+static double out_of_range(const char *number, const char *end)
+{
+    const char *exponent = number;
+    while (exponent < end && wr_to_lower(*exponent) != 'e')
+        exponent++;
+    const char *first = number + strspn(number, "+-0");
+    bool small = end - exponent > 1 ? exponent[1] == '-' : !wr_is_digit(*first);
+    double value = small ? 0 : INFINITY;
+    return *number == '-' ? -value : value;
+}
+
+double wr_double_prefix(const char *text, const char **end)
+{
+    const char *at = text, *number;
+    double value = 0;
+    bool range = false;
+    bool found = scan(&at, text + strlen(text), &number, &value, &range);
+    if (end)
+        *end = found ? at : text;
+    if (range)
+        return out_of_range(number, at);
+    return found ? value : 0;
 }

@@ -3,19 +3,16 @@
 #ifndef WEIR_TYPES_FLOAT_IO_H
 #define WEIR_TYPES_FLOAT_IO_H
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/error.h"
-
-/* White space around numbers, as C's isspace() in the C locale. */
-static inline bool wr_is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 /* As PostgreSQL shows a float8 with extra_float_digits = 1: 0.1, 1e+15, -Infinity. */
 void wr_double_print(struct wr_buf *buf, double value);
 /* 22P02, or 22003 where the number is too large or too small. */
 bool wr_double_parse(const char *text, size_t len, double *out, struct wr_error *err) WR_MUST;
+/* The number that the text begins with, as strtod() in the C locale; *end (may be NULL): what is behind it. */
+double wr_double_prefix(const char *text, const char **end);
 /* "%.15g" without a locale: what PostgreSQL's float8 -> numeric starts from. Returns the length. */
 #define DOUBLE_TEXT_MAX 40
 size_t wr_double_print15(char *to, double value);

@@ -1,8 +1,8 @@
 /* Numerics as text, as other types, and in PostgreSQL's binary form. */
 #include <math.h>
 #include <stdlib.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "types/float_io.h"
 #include "types/numeric.h"
 
@@ -133,7 +133,7 @@ static bool scan_value(const struct scan *s, struct numeric *out, struct wr_erro
 
 static bool word_is(const char *text, size_t len, const char *word)
 {
-    return len == strlen(word) && !strncasecmp(text, word, len);
+    return len == strlen(word) && !wr_ncasecmp(text, word, len);
 }
 
 /* Space around is gone. */

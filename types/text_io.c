@@ -1,8 +1,7 @@
 /* Text in and out, by type. The types with a language of their own have their own files. */
 #include "types/text_io.h"
 
-#include <strings.h>
-
+#include "base/ascii.h"
 #include "types/bytea.h"
 #include "types/datetime.h"
 #include "types/float_io.h"
@@ -134,7 +133,7 @@ static bool bool_in(const char *text, size_t len, uint8_t *out, struct wr_error 
         end--;
     size_t n = (size_t)(end - at);
     for (size_t i = 0; i < WR_COUNT(words); i++) {
-        if (n < words[i].least || n > strlen(words[i].word) || strncasecmp(at, words[i].word, n))
+        if (n < words[i].least || n > strlen(words[i].word) || wr_ncasecmp(at, words[i].word, n))
             continue;
         *out = words[i].value;
         return true;

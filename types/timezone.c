@@ -4,13 +4,12 @@
  * the pointer (a view keeps its zone), so the lock is not on any hot path. */
 #include "types/timezone.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "types/datetime.h"
 #include "types/timezone_rule.h"
@@ -156,10 +155,10 @@ static struct timezone *load_file(const char *path, const char *name)
 static bool name_safe(const char *name)
 {
     size_t len = strlen(name);
-    if (len == 0 || len >= ZONE_NAME_MAX || !isalpha((unsigned char)name[0]) || strstr(name, ".."))
+    if (len == 0 || len >= ZONE_NAME_MAX || !wr_is_alpha(name[0]) || strstr(name, ".."))
         return false;
     for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char)name[i]) && !strchr("/_+-", name[i]))
+        if (!wr_is_alnum(name[i]) && !strchr("/_+-", name[i]))
             return false;
     return true;
 }
@@ -172,7 +171,7 @@ static bool find_entry(const char *folder, const char *want, size_t len, char *o
     if (!dir)
         return false;
     for (struct dirent *entry; !found && (entry = readdir(dir));) {
-        if (strlen(entry->d_name) != len || strncasecmp(entry->d_name, want, len))
+        if (strlen(entry->d_name) != len || wr_ncasecmp(entry->d_name, want, len))
             continue;
         snprintf(out, size, "%s", entry->d_name);
         found = true;
@@ -205,11 +204,11 @@ static struct timezone *load_fixed(const char *name)
     int hours, minutes = 0, used = 0;
     bool negative = *name == '-';
     const char *digits = name + (*name == '-' || *name == '+');
-    if (!isdigit((unsigned char)*digits) || sscanf(digits, "%2d%n", &hours, &used) < 1)
+    if (!wr_is_digit(*digits) || sscanf(digits, "%2d%n", &hours, &used) < 1)
         return NULL;
     if (digits[used] == ':') {
         int more = 0;
-        if (!isdigit((unsigned char)digits[used + 1]) || sscanf(digits + used + 1, "%2d%n", &minutes, &more) < 1)
+        if (!wr_is_digit(digits[used + 1]) || sscanf(digits + used + 1, "%2d%n", &minutes, &more) < 1)
             return NULL;
         used += 1 + more;
     }
@@ -229,7 +228,7 @@ static struct timezone *load_fixed(const char *name)
 static struct timezone *cached(const char *name)
 {
     for (struct timezone *zone = cache; zone; zone = zone->next)
-        if (!strcasecmp(zone->name, name))
+        if (!wr_casecmp(zone->name, name))
             return zone;
     return NULL;
 }
@@ -241,7 +240,7 @@ const struct timezone *wr_timezone_find(const char *name)
     pthread_mutex_lock(&cache_lock);
     struct timezone *zone = cached(name);
     if (!zone) {
-        zone = isalpha((unsigned char)*name) ? load_named(name) : load_fixed(name);
+        zone = wr_is_alpha(*name) ? load_named(name) : load_fixed(name);
         if (zone) {
             zone->next = cache;
             cache = zone;

@@ -1,10 +1,10 @@
 /* POSIX TZ rules: parsing, and the offset they give for an instant. */
 #include "types/timezone_rule.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "types/datetime.h"
 #include "types/timezone.h"
 
@@ -13,7 +13,7 @@ static bool take_name(const char **at, char *to)
     bool quoted = **at == '<';
     size_t n = 0;
     *at += quoted;
-    while (quoted ? **at && **at != '>' : isalpha((unsigned char)**at)) {
+    while (quoted ? **at && **at != '>' : wr_is_alpha(**at)) {
         if (n == 15)
             return false;
         to[n++] = *(*at)++;
@@ -27,7 +27,7 @@ static bool take_name(const char **at, char *to)
 static bool take_int(const char **at, int *out)
 {
     int value = 0, n = 0;
-    while (isdigit((unsigned char)**at) && n < 4) {
+    while (wr_is_digit(**at) && n < 4) {
         value = value * 10 + (*(*at)++ - '0');
         n++;
     }
