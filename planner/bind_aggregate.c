@@ -9,6 +9,8 @@
  * that equals a GROUP BY expression becomes its column, and a FROM column that is left over is PostgreSQL's 42803. */
 #include "planner/bind.h"
 
+#define TEXTS_SINCE 6 /* version of the planner */
+
 static bool same_expr(const struct expr *a, const struct expr *b)
 {
     return a == b || (a && b && wr_expr_equal(a, b));
@@ -102,6 +104,8 @@ bool bind_aggregate_call(struct block *block, const char *name, const PgQuery__F
     block->outer_allowed = outer;
     TRY(ok);
     agg.type = agg.agg->same_type && agg.arg ? agg.arg->type : TYPE(agg.agg->result);
+    if (agg.type.id == TYPE_TEXT && binder->planner->version >= TEXTS_SINCE)
+        agg.type = TYPE(TYPE_TEXT); /* of varchar too */
     uint16_t index = add_agg(block, &agg);
     *expr = wr_expr_column(binder->arena, (uint16_t)(COLUMN_AGG + index), agg.type, strcmp(name, "count") != 0);
     (*expr)->location = call->location;
