@@ -285,6 +285,8 @@ static void test_error_positions(void)
     fails("select '\xe2\x82\xac' + ;", "42601", 14, "syntax error at or near \";\"");
     fails("select (1", "42601", 10, "syntax error at end of input");
     fails("select 'abc", "42601", 8, "unterminated quoted string at or near \"'abc\"");
+    fails("select 1 /* abc", "42601", 10, "unterminated /* comment at or near \"/* abc\"");
+    fails("/* abc", "42601", 1, "unterminated /* comment at or near \"/* abc\"");
     fails("selec 'abc", "42601", 1, "syntax error at or near \"selec\"");
     fails("create sink s from", "42601", 19, "syntax error at end of input");
     fails("create sink s as select a from with (a = 'b')", "42601", 32, "syntax error at or near \"with\"");

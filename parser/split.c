@@ -41,8 +41,10 @@ static char peek(const struct splitter *s, size_t ahead)
     return s->at + ahead < s->len ? s->text[s->at + ahead] : '\0';
 }
 
-static void skip_block_comment(struct splitter *s)
+/* False, and nothing is skipped: it does not end. It is a token then, which the parser refuses. */
+static bool skip_block_comment(struct splitter *s)
 {
+    size_t from = s->at;
     int depth = 0;
     do {
         if (peek(s, 0) == '/' && peek(s, 1) == '*') {
@@ -55,6 +57,9 @@ static void skip_block_comment(struct splitter *s)
             s->at++;
         }
     } while (depth && s->at < s->len);
+    if (depth)
+        s->at = from;
+    return !depth;
 }
 
 /* Moves over white space or a comment; false if there is neither. */
@@ -71,12 +76,7 @@ static bool skip_blank(struct splitter *s)
         s->at = end ? (size_t)(end - s->text) + 1 : s->len;
         return true;
     }
-    if (peek(s, 0) == '/' && peek(s, 1) == '*') {
-        skip_block_comment(s);
-        s->at = WR_MIN(s->at, s->len);
-        return true;
-    }
-    return false;
+    return peek(s, 0) == '/' && peek(s, 1) == '*' && skip_block_comment(s);
 }
 
 /* At the opening quote. A doubled quote needs no care: it reads as two strings side by side. */
@@ -184,6 +184,8 @@ static void take_token(struct splitter *s)
         skip_quoted(s, c, false);
     } else if (c == '$') {
         skip_dollar(s);
+    } else if (c == '/' && peek(s, 1) == '*') {
+        s->at = s->len; /* a comment that does not end */
     } else {
         take_sign(s);
     }

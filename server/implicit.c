@@ -15,6 +15,7 @@ static size_t skip_blank(const char *sql, size_t len, size_t at, bool semicolons
             while (at < len && sql[at] != '\n')
                 at++;
         } else if (c == '/' && at + 1 < len && sql[at + 1] == '*') {
+            size_t from = at;
             int depth = 0;
             do {
                 bool opens = at + 1 < len && sql[at] == '/' && sql[at + 1] == '*';
@@ -22,6 +23,8 @@ static size_t skip_blank(const char *sql, size_t len, size_t at, bool semicolons
                 depth += opens - closes;
                 at += 1 + (opens || closes);
             } while (depth && at < len);
+            if (depth) /* it does not end: an error, not a blank */
+                return from;
         } else {
             break;
         }

@@ -213,6 +213,8 @@ def test_implicit_transactions(server):
     check_equal(counter(raw), before, "an error takes the statements before it back")
     raw.query("insert; insert")
     check_equal(counter(raw), before + 2, "both, or none")
+    raw.query("insert; /* insert")
+    check_equal(counter(raw), before + 2, "a comment without its end is more than a blank")
     messages = raw.query("insert; begin; insert")
     check_equal(kinds(messages), "CCCZ", "BEGIN in the middle")
     check_equal(messages[-1][1], b"T", "the transaction is the client's")
