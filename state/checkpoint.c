@@ -192,7 +192,7 @@ static bool drop_deltas(struct store *store, uint64_t upto, struct wr_error *err
     char lo[DELTA_KEY_SIZE], hi[DELTA_KEY_SIZE];
     wr_delta_key(lo, 0, 0, 0);
     wr_delta_key(hi, upto, UINT64_MAX, UINT32_MAX);
-    TRY(wr_rocks_delete_files(&store->rocks, CF_DELTA, lo, sizeof lo, hi, sizeof hi, err));
+    TRY(wr_deleted_files_add(store->deleted_files, &store->rocks, CF_DELTA, lo, sizeof lo, hi, sizeof hi, err));
     wr_failpoint(FP_FILE_DELETED);
     wr_committed_sync(&store->noted);
     return true;

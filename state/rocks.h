@@ -38,6 +38,10 @@ bool wr_rocks_ingest(struct rocks *rocks, enum rocks_cf cf, const char *path, st
 /* Deletes the files that lie wholly in [lo, hi]. */
 bool wr_rocks_delete_files(struct rocks *rocks, enum rocks_cf cf, const char *lo, size_t lo_len, const char *hi,
                            size_t hi_len, struct wr_error *err) WR_MUST;
+/* Calls for each of those files: its name in the directory and its bytes. */
+void wr_rocks_files_within(struct rocks *rocks, enum rocks_cf cf, const char *lo, size_t lo_len, const char *hi,
+                           size_t hi_len, void (*visit)(void *context, const char *name, uint64_t bytes),
+                           void *context);
 int64_t wr_rocks_memtable_bytes(struct rocks *rocks);
 int64_t wr_rocks_disk_bytes(struct rocks *rocks);
 

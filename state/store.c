@@ -79,6 +79,7 @@ static void free_store(struct store *store)
     wr_pool_charge(&store->memtable_pool, -atomic_load(&store->memtable_pool.used_bytes));
     if (store->dir) {
         wr_rocks_close(&store->rocks);
+        wr_deleted_files_stop(store->deleted_files);
         wr_committed_close(&store->noted);
         wr_store_dir_unlock(store->dir);
     }
@@ -105,6 +106,7 @@ static bool open_dir(struct store *store, const struct store_options *options, s
         return wr_store_dir_explain(options->dir, err);
     }
     store->dir = wr_strdup(options->dir);
+    store->deleted_files = wr_deleted_files_start(options->dir);
     store->ingest_dir = wr_store_dir_ingest(options->dir);
     wr_store_dir_lock(options->dir);
     return wr_store_recover(store, err);

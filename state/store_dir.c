@@ -116,6 +116,8 @@ bool wr_store_dir_prepare(const char *dir, struct wr_error *err)
             return wr_fail(err, ERR_DATA_CORRUPTED, "directory \"%s\" holds a database but no FORMAT file", dir);
         TRY(write_format(dir, err));
     }
+    path_of(path, dir, "deleted");
+    TRY(make_dir(path, err));
     path_of(path, dir, "ingest");
     return make_dir(path, err);
 }

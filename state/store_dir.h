@@ -3,7 +3,8 @@
  *   FORMAT     text: "weir <version>\nfeatures <bits>\nkey_hash_seed <seed>\nshards <count>\n"
  *   COMMITTED  how far it had come (committed_file.h)
  *   PID        the process that has it open; advisory, for the message (RocksDB's LOCK is the lock)
- *   ingest/    files not yet ingested; emptied at open */
+ *   ingest/    files not yet ingested; emptied at open
+ *   deleted/   files on their way out (deleted_files.h) */
 #ifndef WEIR_STATE_STORE_DIR_H
 #define WEIR_STATE_STORE_DIR_H
 

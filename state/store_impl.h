@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "state/committed_file.h"
+#include "state/deleted_files.h"
 #include "state/log_file.h"
 #include "state/mem_map.h"
 #include "state/rocks.h"
@@ -114,6 +115,7 @@ struct log_mark {
 struct store {
     char *dir, *ingest_dir; /* NULL: memory only */
     struct rocks rocks;
+    struct deleted_files *deleted_files;
     struct block_cache *cache;
     struct wr_pool runs_pool, cache_pool, memtable_pool;
     int64_t checkpoint_bytes, spill_bytes;

@@ -166,7 +166,7 @@ static bool delete_orphan_deltas(struct store *store, struct wr_error *err)
     char lo[DELTA_KEY_SIZE], hi[DELTA_KEY_SIZE];
     wr_delta_key(lo, store->committed + 1, 0, 0);
     memset(hi, 0xff, sizeof hi);
-    TRY(wr_rocks_delete_files(&store->rocks, CF_DELTA, lo, sizeof lo, hi, sizeof hi, err));
+    TRY(wr_deleted_files_add(store->deleted_files, &store->rocks, CF_DELTA, lo, sizeof lo, hi, sizeof hi, err));
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     rocksdb_writebatch_delete_range_cf(batch, store->rocks.cf[CF_DELTA], lo, sizeof lo, hi, sizeof hi);
     bool ok = wr_rocks_write(&store->rocks, batch, err);
@@ -220,7 +220,7 @@ static bool delete_orphan_runs(struct store *store, struct wr_error *err)
         if (id >= atomic_load(&store->next_run_id))
             atomic_store(&store->next_run_id, id + 1);
         if (!bsearch(&id, ids, n, sizeof *ids, by_value))
-            ok = wr_rocks_delete_files(&store->rocks, CF_RUNS, lo, lo_len, hi, hi_len, err);
+            ok = wr_deleted_files_add(store->deleted_files, &store->rocks, CF_RUNS, lo, lo_len, hi, hi_len, err);
     }
     rocksdb_livefiles_destroy(files);
     free(ids);

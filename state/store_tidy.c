@@ -103,7 +103,7 @@ static bool delete_run_files(struct store *store, const struct run *run, struct 
     wr_store_u32be(lo + 8, 0);
     wr_store_u64be(hi, run->id);
     wr_store_u32be(hi + 8, UINT32_MAX);
-    return wr_rocks_delete_files(&store->rocks, CF_RUNS, lo, sizeof lo, hi, sizeof hi, err);
+    return wr_deleted_files_add(store->deleted_files, &store->rocks, CF_RUNS, lo, sizeof lo, hi, sizeof hi, err);
 }
 
 /* The manifest change that dooms a run is a synced write, so the log on disk is ahead of every deletion. */
