@@ -7,7 +7,7 @@
 /* A chunk is what one epoch takes: what operators make of it at once is many times that. */
 #define CHUNK_BYTES_MAX ((int64_t)4 << 20)
 #define CHUNK_BYTES_MIN ((int64_t)256 << 10)
-#define CHUNK_SHARE     64 /* of the memory limit */
+#define CHUNK_SHARE     256 /* of the memory limit */
 /* In RAM; beyond it, or beyond a sixteenth of the memory limit, chunks go to an unnamed file. */
 #define LIST_BYTES_MAX ((int64_t)16 << 20)
 #define LIST_SHARE     16

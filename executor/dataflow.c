@@ -9,6 +9,8 @@
 #define RELIEF_PERCENT   55
 #define RELIEF_BYTES_MIN ((int64_t)1 << 20)
 
+#define BATCH_SHARE 256 /* of the limit: text in a batch handed on, within BATCH_BYTES_ENOUGH and a quarter of that */
+
 static uint64_t now_ns(void)
 {
     struct timespec ts;
@@ -88,14 +90,45 @@ bool wr_op_step(struct op *op, unsigned port, const struct batch *batch)
     return ok;
 }
 
+/* What a step makes of a batch is several times its bytes. A match of a join costs two addresses, though, and 4096 of
+ * them may name gigabytes of text. */
+static size_t batch_bytes_max(const struct worker *worker)
+{
+    int64_t limit = worker->budget ? worker->budget->limit_bytes : 0;
+    size_t share = (size_t)limit / BATCH_SHARE;
+    return limit ? WR_MIN(WR_MAX(share, BATCH_BYTES_ENOUGH / 4), BATCH_BYTES_ENOUGH) : BATCH_BYTES_ENOUGH;
+}
+
+static bool hand_out(struct op *op, const struct batch *batch)
+{
+    for (uint16_t i = 0; i < op->nouts; i++)
+        TRY(wr_op_step(op->outs[i].op, op->outs[i].port, batch));
+    return true;
+}
+
+static bool hand_out_in_slices(struct op *op, const struct batch *batch, uint32_t n, size_t bytes)
+{
+    struct wr_arena *arena = &op->worker->arena;
+    struct wr_mark mark = wr_arena_mark(arena);
+    struct column *cols = WR_NEW_ARRAY(arena, struct column, batch->ncols);
+    bool ok = true;
+    for (uint32_t from = 0; ok && from < batch->nrows; from += n) {
+        n = from ? wr_batch_rows_within(batch, from, bytes) : n;
+        struct batch slice = wr_batch_slice(batch, from, n, cols);
+        ok = hand_out(op, &slice);
+    }
+    wr_arena_release(arena, mark);
+    return ok;
+}
+
 bool wr_op_emit(struct op *op, const struct batch *batch)
 {
     if (!batch->nrows)
         return true;
     op->stats.rows_out += batch->nrows;
-    for (uint16_t i = 0; i < op->nouts; i++)
-        TRY(wr_op_step(op->outs[i].op, op->outs[i].port, batch));
-    return true;
+    size_t bytes = batch_bytes_max(op->worker);
+    uint32_t n = op->nouts ? wr_batch_rows_within(batch, 0, bytes) : batch->nrows;
+    return n < batch->nrows ? hand_out_in_slices(op, batch, n, bytes) : hand_out(op, batch);
 }
 
 bool wr_op_flush(struct op *op)

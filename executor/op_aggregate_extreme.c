@@ -97,6 +97,7 @@ static bool step_extreme(struct aggregate *a, struct agg_extreme *x, const struc
                                                    .payload_len = sizes[i],
                                                    .weight = chunk->weights[i]});
     }
+    wr_ordered_reclaim(x->values); /* nothing of this step points to values that left their windows */
     return true;
 }
 

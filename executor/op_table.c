@@ -316,11 +316,13 @@ static bool truncate_table(struct op *op, table_deliver deliver, void *context)
         struct wr_mark mark = wr_arena_mark(arena);
         const struct entry **chunk = wr_arena_alloc(arena, sizeof *chunk * BATCH_ROWS_MAX);
         uint32_t n = 0;
+        size_t bytes = 0;
         const struct entry *entry = NULL;
         wr_error_clear(err);
-        while (n < BATCH_ROWS_MAX && (entry = wr_cursor_next(cursor, err))) {
+        while (n < BATCH_ROWS_MAX && bytes < BATCH_BYTES_ENOUGH && (entry = wr_cursor_next(cursor, err))) {
             if (!owns(op, entry))
                 continue;
+            bytes += entry->key_len + entry->payload_len;
             struct entry *copy = WR_NEW(arena, struct entry);
             copy->key = wr_arena_strndup(arena, entry->key, entry->key_len);
             copy->key_len = entry->key_len;

@@ -129,6 +129,53 @@ struct batch *wr_batch_gather(struct wr_arena *arena, const struct batch *in, co
     return out;
 }
 
+static bool is_text(const struct column *col)
+{
+    return col->data && phys_of(col->type) == PHYS_STR;
+}
+
+static size_t string_bytes(const struct column *col, uint32_t from, uint32_t n)
+{
+    size_t bytes = 0;
+    for (uint32_t i = from; i < from + n; i++)
+        bytes += col->str[i].len;
+    return bytes;
+}
+
+uint32_t wr_batch_rows_within(const struct batch *batch, uint32_t from, size_t bytes)
+{
+    uint32_t n = batch->nrows - from;
+    size_t all = 0;
+    for (uint16_t c = 0; c < batch->ncols; c++)
+        if (is_text(&batch->cols[c]))
+            all += string_bytes(&batch->cols[c], from, n);
+    if (all <= bytes)
+        return n;
+    size_t sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint16_t c = 0; c < batch->ncols; c++)
+            if (is_text(&batch->cols[c]))
+                sum += batch->cols[c].str[from + i].len;
+        if (sum > bytes)
+            return WR_MAX(i, 1u);
+    }
+    return n;
+}
+
+struct batch wr_batch_slice(const struct batch *batch, uint32_t from, uint32_t n, struct column *cols)
+{
+    struct batch slice = {.nrows = n, .ncols = batch->ncols, .cols = cols};
+    for (uint16_t c = 0; c < batch->ncols; c++) {
+        cols[c] = batch->cols[c];
+        if (cols[c].data)
+            cols[c].data = (char *)cols[c].data + from * width_of(cols[c].type);
+        if (cols[c].nulls)
+            cols[c].nulls += from;
+    }
+    slice.weights = batch->weights ? batch->weights + from : NULL;
+    return slice;
+}
+
 static void copy_strings(struct wr_arena *arena, struct column *out, const struct column *in, uint32_t nrows)
 {
     size_t total = 0;

@@ -5,7 +5,8 @@
  * memory (nearly always a worker's arena, released LIFO), and the receiver may
  * read it only during the call it was given in. Columns are flat arrays of
  * `nrows` values, never longer than BATCH_ROWS_MAX; who makes batches of stored or
- * arriving rows ends one at BATCH_BYTES_ENOUGH, for rows may be wide.
+ * arriving rows ends one at BATCH_BYTES_ENOUGH, for rows may be wide, and what
+ * operators emit is cut likewise (executor/dataflow.c).
  *
  * Strings are views too (16 bytes, bytes not owned): filtering, joining and
  * projecting moves views; bytes are copied when a row enters state or leaves
@@ -97,6 +98,10 @@ int64_t *wr_batch_weights(struct wr_arena *arena, struct batch *batch); /* adds 
 struct column wr_column_gather(struct wr_arena *arena, const struct column *in, const uint32_t *index, uint32_t n);
 /* All columns and weights of the chosen rows. */
 struct batch *wr_batch_gather(struct wr_arena *arena, const struct batch *in, const uint32_t *index, uint32_t n);
+/* How many rows from `from` on have strings of no more than `bytes` together; at least one. */
+uint32_t wr_batch_rows_within(const struct batch *batch, uint32_t from, size_t bytes);
+/* Rows from .. from + n - 1 of a batch, which must outlive it; `cols`: room for its columns. */
+struct batch wr_batch_slice(const struct batch *batch, uint32_t from, uint32_t n, struct column *cols);
 /* Deep copy, string bytes included. */
 struct batch *wr_batch_copy(struct wr_arena *arena, const struct batch *in);
 /* Sum the weights of rows with identical bytes and drop zeros. Order of the result: of first

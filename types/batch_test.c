@@ -147,6 +147,32 @@ static void check_types(void)
     CHECK_INT(wr_type_by_oid(1184), TYPE_TIMESTAMPTZ);
 }
 
+static size_t text_of(const struct batch *batch, uint32_t from, uint32_t n)
+{
+    size_t bytes = 0;
+    for (uint16_t c = 0; c < batch->ncols; c++)
+        for (uint32_t i = from; i < from + n; i++)
+            if (wr_type_info(batch->cols[c].type.id)->phys == PHYS_STR)
+                bytes += batch->cols[c].str[i].len;
+    return bytes;
+}
+
+/* Slices by bytes of text are all of a batch, each as long as it can be. */
+static void check_slices(const struct batch *batch)
+{
+    size_t max = rnd() % 60;
+    struct column *cols = WR_NEW_ARRAY(&arena, struct column, batch->ncols);
+    for (uint32_t from = 0, n; from < batch->nrows; from += n) {
+        n = wr_batch_rows_within(batch, from, max);
+        CHECK(n && from + n <= batch->nrows);
+        CHECK(n == 1 || text_of(batch, from, n) <= max);
+        CHECK(from + n == batch->nrows || text_of(batch, from, n + 1) > max);
+        struct batch slice = wr_batch_slice(batch, from, n, cols);
+        for (uint32_t i = 0; i < n; i++)
+            CHECK(rows_same(&slice, i, batch, from + i) && wr_weight(&slice, i) == wr_weight(batch, from + i));
+    }
+}
+
 int main(void)
 {
     wr_arena_init(&arena, NULL);
@@ -154,6 +180,7 @@ int main(void)
     for (int round = 0; round < 30; round++) {
         struct batch *batch = random_batch((uint32_t)(rnd() % 60), round & 1, round % 3 ? 1000 : 2);
         check_copies(batch);
+        check_slices(batch);
         check_rows(batch);
         check_consolidate(batch);
         wr_arena_reset(&arena);
