@@ -254,14 +254,11 @@ const struct statement_class *wr_statement_class(const struct statement *parsed)
 
 /* ---- prepare */
 
-#define PARAMS_MAX 1024
+#define PARAMS_MAX 65535 /* what the protocol can count */
 
 static bool set_param_types(struct weir_statement *statement, const uint32_t *oids, int n, struct wr_error *err)
 {
-    statement->param_types = WR_NEW_ARRAY(&statement->arena, struct type, PARAMS_MAX);
-    statement->nparams = PARAMS_MAX;
-    if (n > PARAMS_MAX)
-        return wr_fail(err, ERR_PROGRAM_LIMIT, "too many parameters");
+    statement->param_types = WR_NEW_ARRAY(&statement->arena, struct type, statement->nparams);
     for (int i = 0; i < n; i++) {
         if (!oids[i])
             continue;
@@ -333,6 +330,8 @@ static bool prepare_here(struct weir_statement *statement, struct source_text *t
                          int n, struct wr_error *err)
 {
     *none = false;
+    if (n > PARAMS_MAX)
+        return wr_fail(err, ERR_PROGRAM_LIMIT, "too many parameters");
     TRY(parse(statement, text, err));
     if (!statement->parsed) {
         *none = true;
@@ -343,14 +342,11 @@ static bool prepare_here(struct weir_statement *statement, struct source_text *t
         return false;
     if (!statement->cls)
         return wr_statement_not_supported(statement, err);
+    statement->nparams = WR_MAX(WR_MIN(count_params(statement), PARAMS_MAX), n);
     TRY(set_param_types(statement, oids, n, err));
-    int count = WR_MAX(WR_MIN(count_params(statement), PARAMS_MAX), n);
-    if (statement->cls->describe) {
-        statement->nparams = count;
+    if (statement->cls->describe)
         TRY(statement->cls->describe(statement, err));
-    }
-    statement->nparams = count;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < statement->nparams; i++)
         if (!statement->param_types[i].id)
             statement->param_types[i] = TYPE(TYPE_TEXT);
     return true;

@@ -226,6 +226,19 @@ def prepared(weir):
         c.execute("DROP TABLE p")
 
 
+def many_parameters(weir):
+    """As many as the protocol can count: bulk inserts of object mappers have thousands."""
+    with connect(weir) as c:
+        c.execute("CREATE TABLE m (id int PRIMARY KEY, v text, n numeric(12, 2))")
+        for first, rows in (0, 342), (1000, 10000), (20000, 21845):
+            values = [v for i in range(first, first + rows) for v in (i, f"v{i}", D(i))]
+            c.execute("INSERT INTO m VALUES " + ", ".join(["(%s, %s, %s)"] * rows), values)
+            ids = list(range(first, first + 3 * rows))
+            got = c.execute("SELECT count(*), sum(n), max(v) FROM m WHERE id IN (" + ", ".join(["%s"] * len(ids)) + ")", ids).fetchone()
+            equal(got, (rows, sum(values[2::3]), max(values[1::3])), f"{3 * rows} parameters")
+        c.execute("DROP TABLE m")
+
+
 def cursors(weir):
     with connect(weir) as c:
         c.execute("CREATE TABLE r (id int PRIMARY KEY, t text)")
@@ -527,7 +540,7 @@ def at_connect(weir):
 
 def main():
     weir = Weir()
-    parts = (types, bad_binary, diagnostics, described, bounds, prepared, cursors, portals, copying,
+    parts = (types, bad_binary, diagnostics, described, bounds, prepared, many_parameters, cursors, portals, copying,
              copying_binary, lists_and_pools, transactions, at_connect)
     for part in parts:
         try:
