@@ -220,12 +220,14 @@ static bool load(struct ordered *o, struct ordered_group *group, struct version 
     uint64_t weight = 0, want = enough(o);
     size_t slack_bytes = 0;
     wr_error_clear(err);
-    while (weight < want && slack_bytes < SLACK_BYTES && (entry = wr_cursor_next(cursor, err))) {
+    while (weight < want && (entry = wr_cursor_next(cursor, err))) {
+        slack_bytes += weight >= o->options.need ? (size_t)entry->key_len - len + entry->payload_len : 0;
+        if (slack_bytes > SLACK_BYTES)
+            break;
         uint64_t item = item_new(o->young, entry->key + len, entry->key_len - len, entry->payload, entry->payload_len,
                                  entry->weight);
         window_insert(o->young, group, group->n, item);
         weight += entry->weight > 0 ? (uint64_t)entry->weight : 0;
-        slack_bytes += weight > o->options.need ? (size_t)entry->key_len - len + entry->payload_len : 0;
         o->stats.touched++;
     }
     group->complete = !entry;
@@ -390,9 +392,12 @@ static void discard_tail(struct ordered *o, struct ordered_group *group, const s
 static uint32_t entries_that_fit(const struct ordered *o, const struct ordered_group *group)
 {
     uint64_t i = o->options.need;
-    for (size_t bytes = 0; i < group->n && bytes < SLACK_BYTES; i++)
+    for (size_t bytes = 0; i < group->n; i++) {
         bytes += item_size(item_at(o->young, group, (uint32_t)i));
-    return (uint32_t)WR_MIN(i, (uint64_t)group->n);
+        if (bytes > SLACK_BYTES)
+            return (uint32_t)i;
+    }
+    return group->n;
 }
 
 static void trim(struct ordered *o, struct ordered_group *group, const struct ordered_change *change)
