@@ -150,9 +150,8 @@ static struct cached *insert(struct block_cache *cache, struct cache_shard *shar
 
 static struct cached *read_record(struct store *store, uint64_t run_id, uint32_t record, struct wr_error *err)
 {
-    char key[12];
-    wr_store_u64be(key, run_id);
-    wr_store_u32be(key + 8, record);
+    char key[RUN_KEY_SIZE];
+    wr_run_key(key, run_id, record);
     char *message = NULL;
     rocksdb_pinnableslice_t *slice = rocksdb_get_pinned_cf(store->rocks.db, store->rocks.read_options,
                                                            store->rocks.cf[CF_RUNS], key, sizeof key, &message);

@@ -19,9 +19,8 @@ static struct run *new_handle(struct store *store, uint64_t id)
 static bool write_file(struct store *store, const char *path, uint64_t id, const void *bytes, size_t len,
                        struct wr_error *err)
 {
-    char key[12], *message = NULL;
-    wr_store_u64be(key, id);
-    wr_store_u32be(key + 8, 0);
+    char key[RUN_KEY_SIZE], *message = NULL;
+    wr_run_key(key, id, 0);
     rocksdb_sstfilewriter_t *sst =
         rocksdb_sstfilewriter_create(store->rocks.env_options, store->rocks.options[CF_RUNS]);
     rocksdb_sstfilewriter_open(sst, path, &message);

@@ -24,6 +24,12 @@ void wr_delta_key(char to[DELTA_KEY_SIZE], uint64_t commit, uint64_t trace_id, u
     wr_store_u32be(to + 16, seq);
 }
 
+void wr_run_key(char to[RUN_KEY_SIZE], uint64_t run_id, uint32_t record)
+{
+    wr_store_u64be(to, run_id);
+    wr_store_u32be(to + 8, record);
+}
+
 void wr_log_key(char to[LOG_KEY_SIZE], uint64_t log_id, uint64_t commit, uint32_t part)
 {
     wr_store_u64be(to, log_id);

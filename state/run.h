@@ -15,6 +15,7 @@
 
 #include "state/block_cache.h"
 #include "state/entry.h"
+#include "state/read_ahead.h"
 
 /* A key may be megabytes of text: bounds of that size would fill RAM and every manifest record. */
 #define RUN_BOUND_MAX 256
@@ -41,7 +42,8 @@ struct run {
     uint32_t *offsets;
     unsigned char *bloom;
     size_t bloom_size;
-    uint32_t blocks; /* on disk */
+    uint32_t blocks;           /* on disk */
+    atomic_ullong file_number; /* RocksDB's, once a scan has asked for it (read_ahead.c) */
 };
 
 /* Runs are counted: the last release of a disk run hands it to the store's trash. */
@@ -84,6 +86,7 @@ struct run_iter {
     uint32_t n, pos;
     uint32_t block_no;
     bool valid, streaming, sequential;
+    struct read_ahead ahead;
     uint64_t head; /* first 8 bytes of the key, big-endian: most comparisons end here */
     struct entry entry;
 };

@@ -113,6 +113,7 @@ void wr_run_iter_fini(struct run_iter *iter)
     wr_cached_release(iter->held);
     wr_cached_release(iter->filter);
     iter->index = iter->block = iter->held = iter->filter = NULL;
+    wr_read_ahead_end(&iter->ahead, iter->run);
 }
 
 static void decode_here(struct run_iter *iter)
@@ -129,6 +130,7 @@ static bool load_block(struct run_iter *iter, uint32_t block_no, struct wr_error
         return true;
     struct run *run = iter->run;
     iter->sequential = iter->block && block_no == iter->block_no + 1;
+    wr_read_ahead(&iter->ahead, run, block_no);
     bool keep = !iter->streaming && !iter->sequential;
     struct cached *block =
         wr_block_cache_get(run->store, run->id, wr_record_of_block(block_no), RECORD_BLOCK, keep, err);

@@ -73,9 +73,8 @@ uint64_t wr_run_writer_checksum(const struct run_writer *writer)
 
 static bool put_record(struct run_writer *writer, uint32_t record, const char *bytes, size_t len, struct wr_error *err)
 {
-    char key[12], *message = NULL;
-    wr_store_u64be(key, writer->run->id);
-    wr_store_u32be(key + 8, record);
+    char key[RUN_KEY_SIZE], *message = NULL;
+    wr_run_key(key, writer->run->id, record);
     rocksdb_sstfilewriter_put(writer->sst, key, sizeof key, bytes, len, &message);
     return message ? wr_rocks_fail(err, message) : true;
 }

@@ -154,6 +154,7 @@ struct store {
 
     atomic_ullong next_run_id, next_file;
     atomic_llong ram_run_bytes, pinned_bytes;
+    atomic_int ahead_open; /* files of scans under way (read_ahead.c) */
     atomic_llong commits, commit_bytes, merges, merge_read, merge_written, bloom_skips, block_reads, snapshots_n;
     pthread_t commit_thread, tidy_thread, merge_thread;
     bool threads_started;
@@ -168,8 +169,10 @@ struct store {
 #define META_KEY_SIZE  9
 #define DELTA_KEY_SIZE 20 /* commit u64, trace u64, position in the commit u32 */
 #define LOG_KEY_SIZE   20 /* log u64, commit u64, part u32 */
+#define RUN_KEY_SIZE   12 /* run u64, record u32 */
 void wr_meta_key(char to[META_KEY_SIZE], char tag, uint64_t id);
 void wr_delta_key(char to[DELTA_KEY_SIZE], uint64_t commit, uint64_t trace_id, uint32_t seq);
+void wr_run_key(char to[RUN_KEY_SIZE], uint64_t run_id, uint32_t record);
 void wr_log_key(char to[LOG_KEY_SIZE], uint64_t log_id, uint64_t commit, uint32_t part);
 /* Names the disk runs in `version`; the trace's floors are as it says. */
 void wr_manifest_put(rocksdb_writebatch_t *batch, struct store *store, const struct trace *trace,

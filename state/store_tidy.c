@@ -98,11 +98,9 @@ bool wr_ram_merges_run(struct store *store)
 
 static bool delete_run_files(struct store *store, const struct run *run, struct wr_error *err)
 {
-    char lo[12], hi[12];
-    wr_store_u64be(lo, run->id);
-    wr_store_u32be(lo + 8, 0);
-    wr_store_u64be(hi, run->id);
-    wr_store_u32be(hi + 8, UINT32_MAX);
+    char lo[RUN_KEY_SIZE], hi[RUN_KEY_SIZE];
+    wr_run_key(lo, run->id, 0);
+    wr_run_key(hi, run->id, UINT32_MAX);
     return wr_deleted_files_add(store->deleted_files, &store->rocks, CF_RUNS, lo, sizeof lo, hi, sizeof hi, err);
 }
 
