@@ -115,6 +115,7 @@ extern const struct fn wr_fn_name_of; /* (bigint, directory): text or NULL */
 extern const struct fn wr_fn_oid_of;  /* (text, directory): bigint or NULL */
 extern const struct fn wr_fn_listed;  /* (text, text): is it among '1 2' or '{1,2}'? */
 extern const struct fn wr_fn_int2;    /* of a session's x::smallint: there is no such type, its range is kept */
+extern const struct fn wr_fn_one_row; /* (bigint): true; fails if a scalar subquery has more than one row */
 extern const struct fn wr_fn_format_type, wr_fn_first_text, wr_fn_join_items, wr_fn_remove_item;
 
 /* ---- evaluation */

@@ -96,6 +96,16 @@ static void int2_range(struct fn_call *call)
     }
 }
 
+static void one_row(struct fn_call *call)
+{
+    FN_EACH(call, i)
+    {
+        call->out->b[i] = true;
+        if (call->args[0].i64[i] > 1)
+            fn_fail(call, i, ERR_CARDINALITY, "more than one row returned by a subquery used as an expression");
+    }
+}
+
 /* ---- texts */
 
 static void first_argument(struct fn_call *call)
@@ -362,6 +372,8 @@ const struct fn wr_fn_oid_of = {"oid_of",
     }
 
 UNLISTED(wr_fn_listed, "listed", TYPE_BOOL, 2, ARGS(TX, TX), FN_STRICT, listed, "Is the text an item of the list?");
+UNLISTED(wr_fn_one_row, "one_row", TYPE_BOOL, 1, ARGS(TYPE_INT8), FN_STRICT | FN_CAN_FAIL, one_row,
+         "Is it one row at most?");
 UNLISTED(wr_fn_int2, "int2", I4, 1, ARGS(I4), FN_STRICT | FN_CAN_FAIL, int2_range, "An integer of two bytes.");
 UNLISTED(wr_fn_format_type, "format_type", TX, 2, ARGS(I8, I4), FN_MAY_NULL, format_type, "SQL name of a type.");
 UNLISTED(wr_fn_first_text, "pg_get_expr", TX, 1, ARGS(TX), FN_STRICT, first_argument, "Text of a DEFAULT.");

@@ -114,7 +114,8 @@ struct plan {
             bool null_aware;                  /* ANTI for NOT IN: NULLs count as PostgreSQL says */
             bool nulls_equal;                 /* keys compared with IS NOT DISTINCT FROM */
             bool copies;    /* ANTI of copies of both sides (bind_full.c): likewise, and for both inputs */
-            bool restricts; /* SEMI with a copy of the outer query (bind_restrict.c); its failures are not reported */
+            bool restricts; /* with a copy of the outer query (bind_restrict.c, bind_domain.c), whose failures are not
+                               reported */
             uint8_t shared; /* enum join_shared: keys are then in the order of the table's or index's */
             uint8_t shared_index;   /* which of them from an index: what EXPLAIN says */
             struct expr *condition; /* extra condition over left+right columns, or NULL */

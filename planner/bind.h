@@ -52,6 +52,7 @@ struct correlation {
     uint16_t nhidden;      /* columns behind the targets, there for the conditions */
     uint16_t nrestricting; /* conditions that the subquery's plan is restricted by (bind_restrict.c) */
     bool scalar;           /* of a scalar subquery: an aggregate is grouped by what its conditions compare */
+    bool equalities;       /* wanted: no other conditions; so are a scalar subquery's */
     struct expr *empty;    /* then: the aggregate's value over no rows; NULL: SQL NULL */
 };
 
@@ -114,6 +115,7 @@ struct bound_scalar {
     bool always;             /* has always one row (else at most one) */
     struct correlation corr; /* conditions of the join, over the subquery's columns and COLUMN_OUTER */
     bool mark;               /* its value is whether there is a row (bind_in.c) */
+    bool counted;            /* its last column says how many rows there are: more than one are an error */
     bool attached;           /* joined to the block's plan: */
     uint16_t column;         /* its column there */
 };
@@ -238,6 +240,21 @@ bool bind_restrict(struct block *block) WR_MUST;
 struct expr *bind_guarded(struct block *block, struct expr *expr);
 /* The same at `below`, if something above it in the block's plan can fail. */
 bool bind_restrict_below(struct block *block, struct plan *below) WR_MUST;
+
+/* The outer query's rows that the subquery is for, so far as they are known: a copy. It holds the copies made for
+ * subqueries before: they are counted. */
+bool bind_copy_outer(struct block *outer, struct plan **copy) WR_MUST;
+
+/* ---- bind_domain.c: conditions on the outer query become equalities with it */
+/* inner = outer (or IS NOT DISTINCT FROM), either way round: which argument is the inner one; -1: something else, or it
+ * can fail */
+int bind_inner_side(const struct expr *expr);
+/* Of a correlation that wants equalities and has others. */
+bool bind_domain(struct block *block) WR_MUST;
+
+/* ---- bind_single.c */
+/* Of a scalar subquery that is not proven to have one row at most: what tells. */
+bool bind_single(struct block *block, const PgQuery__SubLink *link, struct bound_scalar *scalar) WR_MUST;
 
 /* ---- bind_clauses.c */
 bool bind_check_clauses(struct binder *binder, const struct statement *statement) WR_MUST;

@@ -45,8 +45,9 @@ static void add_key(struct wr_arena *arena, struct mark_keys *keys, const struct
  * its side is computed for every row of the subquery. */
 static bool add_correlation(struct wr_arena *arena, struct mark_keys *keys, const struct expr *expr)
 {
-    if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "=") != 0 ||
-        (keys->n && wr_expr_can_fail(expr)))
+    bool equal = expr->kind == EXPR_CALL && expr->nargs == 2 && !strcmp(expr->fn->name, "=");
+    bool same = expr->kind == EXPR_IS_DISTINCT && expr->negated;
+    if ((!equal && !same) || (keys->n && wr_expr_can_fail(expr)))
         return false;
     for (int inner = 0; inner < 2; inner++) {
         struct expr *outer = expr->args[1 - inner];
@@ -118,7 +119,7 @@ static bool bind_mark(struct block *block, const struct subquery_test *test, enu
 {
     struct binder *binder = block->binder;
     struct wr_arena *arena = binder->arena;
-    struct correlation corr = {0};
+    struct correlation corr = {.equalities = true};
     struct select_mode mode = {.outer = block, .corr = &corr, .exists = mark == MARK_ROW};
     struct plan *plan;
     TRY(bind_select(binder, test->link->subselect->select_stmt, &mode, &plan));

@@ -510,18 +510,6 @@ static struct expr *empty_agg(void *context, struct expr *column)
     return wr_expr_const(s->block.binder->arena, &value);
 }
 
-/* inner = outer, either way round: which argument is the inner one; -1: something else, or it can fail */
-static int inner_side(const struct expr *expr)
-{
-    if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "=") || wr_expr_can_fail(expr))
-        return -1;
-    for (int side = 0; side < 2; side++)
-        if (!has_outer(expr->args[side]) && reads_any(expr->args[side]) &&
-            reads_only(expr->args[1 - side], COLUMN_OUTER, COLUMN_AGG))
-            return side;
-    return -1;
-}
-
 /* A scalar aggregate: grouped by the inner sides, which become columns behind the value, and a mark that there was a
  * row. */
 static bool group_correlated(struct select *s)
@@ -532,7 +520,7 @@ static bool group_correlated(struct select *s)
                   !s->block.nscalars && !s->node->having_clause && !s->node->n_distinct_clause;
     struct expr *empty = simple ? rewrite_columns(binder->arena, s->targets[0].expr, empty_agg, s) : NULL;
     for (uint16_t i = 0; simple && i < corr->n; i++)
-        simple = inner_side(corr->conditions[i]) >= 0;
+        simple = bind_inner_side(corr->conditions[i]) >= 0;
     if (!simple || reads_any(empty))
         return bind_unsupported(binder, -1, "this form of correlated subquery with an aggregate");
     bool is_null = empty->kind == EXPR_CONST && empty->value.null;
@@ -544,7 +532,7 @@ static bool group_correlated(struct select *s)
     s->group = WR_NEW_ARRAY(binder->arena, struct expr *, corr->n);
     for (uint16_t i = 0; i < corr->n; i++) {
         struct expr *expr = corr->conditions[i];
-        int side = inner_side(expr);
+        int side = bind_inner_side(expr);
         struct expr *inner = expr->args[side];
         s->group[s->ngroup++] = inner;
         uint16_t column = add_target(s, inner, wr_arena_printf(binder->arena, "key%u", i + 1u));
@@ -585,6 +573,7 @@ static void partition_by(struct select *s, const uint16_t *map, uint16_t ncols)
 /* Conditions on the outer query: the columns they need travel behind the targets. */
 static bool build_correlated(struct select *s)
 {
+    TRY(bind_domain(&s->block));
     if (s->block.naggs && s->mode->corr->scalar)
         return group_correlated(s);
     if (s->mode->corr->scalar && s->node->n_distinct_clause)

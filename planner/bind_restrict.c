@@ -59,8 +59,7 @@ static uint32_t count_scans(const struct plan *plan)
     return n;
 }
 
-/* Copies hold the copies made for subqueries before: they are counted. */
-static bool copy_outer(struct block *outer, struct plan **copy)
+bool bind_copy_outer(struct block *outer, struct plan **copy)
 {
     struct wr_arena *arena = outer->binder->arena;
     TRY(bind_restrict(outer));
@@ -95,7 +94,7 @@ static bool restrict_plan(struct block *block, struct plan **at)
     struct plan *plan = *at, *outer;
     struct shift shift = {block->binder->arena, plan->ncols};
     struct expr **conds = WR_NEW_ARRAY(shift.arena, struct expr *, corr->n);
-    TRY(copy_outer(block->outer, &outer));
+    TRY(bind_copy_outer(block->outer, &outer));
     for (uint16_t i = 0; i < corr->n; i++)
         conds[i] = rewrite_columns(shift.arena, corr->conditions[i], to_semi, &shift);
     *at = make_join(shift.arena, JOIN_SEMI, plan, outer, make_and(shift.arena, conds, corr->n));

@@ -77,7 +77,8 @@ static bool is_at_most_one(struct block *block, const struct plan *plan, const s
     uint16_t *fixed = WR_NEW_ARRAY(block->binder->arena, uint16_t, corr->n), n = 0;
     for (uint16_t i = 0; i < corr->n; i++) {
         const struct expr *expr = corr->conditions[i];
-        if (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "="))
+        bool same = expr->kind == EXPR_IS_DISTINCT && expr->negated;
+        if (!same && (expr->kind != EXPR_CALL || expr->nargs != 2 || strcmp(expr->fn->name, "=") != 0))
             continue;
         for (int flip = 0; flip < 2; flip++)
             if (expr->args[flip]->kind == EXPR_COLUMN && expr->args[flip]->column < COLUMN_OUTER &&
@@ -118,13 +119,12 @@ bool bind_scalar_subquery(struct block *block, const PgQuery__SubLink *link, str
     bool single = scalar.always || is_at_most_one(block, scalar.plan, &scalar.corr);
     plan_forget(scalar.plan);
     if (!single)
-        return bind_unsupported(binder, link->location,
-                                "a scalar subquery that is not proven to return one row at most");
+        TRY(bind_single(block, link, &scalar));
     block->scalars = bind_grow(binder->arena, block->scalars, block->nscalars, &block->scalars_cap, sizeof(scalar));
     block->scalars[block->nscalars] = scalar;
     const struct plan_column *col = &scalar.plan->cols[0];
     *expr = wr_expr_column(binder->arena, (uint16_t)(COLUMN_SCALAR + block->nscalars++), col->type,
-                           col->nullable || !scalar.always);
+                           col->nullable || !scalar.always || scalar.counted);
     (*expr)->location = link->location;
     return true;
 }
@@ -135,6 +135,19 @@ static struct expr *is_found(struct wr_arena *arena, uint16_t mark)
     args[0] = wr_expr_column(arena, mark, TYPE(TYPE_BOOL), true);
     struct expr *expr = wr_expr_nary(arena, EXPR_IS_NULL, args, 1);
     expr->negated = true;
+    return expr;
+}
+
+/* CASE WHEN one_row(count) THEN value END */
+static struct expr *only_of_one(struct wr_arena *arena, struct expr *value, uint16_t count)
+{
+    struct expr **counts = WR_NEW_ARRAY(arena, struct expr *, 1), **args = WR_NEW_ARRAY(arena, struct expr *, 2);
+    counts[0] = wr_expr_column(arena, count, TYPE(TYPE_INT8), true);
+    args[0] = wr_expr_call(arena, &wr_fn_one_row, TYPE(TYPE_BOOL), counts, 1);
+    args[1] = value;
+    struct expr *expr = wr_expr_nary(arena, EXPR_CASE, args, 2);
+    expr->type = value->type;
+    expr->nullable = true;
     return expr;
 }
 
@@ -150,6 +163,8 @@ static struct expr *replace_scalar(void *context, struct expr *column)
     if (scalar->mark)
         return is_found(arena, mark);
     struct expr *value = wr_expr_column(arena, scalar->column, column->type, column->nullable);
+    if (scalar->counted)
+        return only_of_one(arena, value, mark);
     if (!scalar->corr.empty)
         return value;
     struct expr **test = WR_NEW_ARRAY(arena, struct expr *, 1), **args = WR_NEW_ARRAY(arena, struct expr *, 3);

@@ -43,7 +43,7 @@ static void set_keys(struct wr_arena *arena, struct plan *plan, bool silent)
     uint32_t width = plan->ncols;
     bool restricts = plan->kind == PLAN_JOIN && plan->join.restricts;
     silent |= plan->kind == PLAN_JOIN && plan->join.copies;
-    plan->silent = silent || restricts;
+    plan->silent = silent || (restricts && plan->join.type == JOIN_SEMI);
     for (uint16_t i = 0; i < plan->ninputs; i++) {
         set_keys(arena, plan->inputs[i], silent || (restricts && i == 1));
         width += plan->inputs[i]->ncols;

@@ -17,7 +17,7 @@
 
 static bool is_plain_inner(const struct plan *plan)
 {
-    return plan->kind == PLAN_JOIN && plan->join.type == JOIN_INNER && !plan->join.nkeys;
+    return plan->kind == PLAN_JOIN && plan->join.type == JOIN_INNER && !plan->join.nkeys && !plan->join.restricts;
 }
 
 static uint32_t count_leaves(const struct plan *plan)
