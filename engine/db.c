@@ -94,6 +94,7 @@ static void init_memory(weir_db *db)
     wr_pool_init(&db->pool_queues, &db->budget, "queues");
     wr_pool_init(&db->pool_queries, &db->budget, "queries");
     wr_pool_init(&db->pool_sessions, &db->budget, "sessions");
+    wr_pool_init(&db->pool_clients, &db->budget, "kafka clients");
 }
 
 /* Bring the objects of the catalog to life, in id order. Unfinished ones start over afterwards. */
@@ -231,6 +232,7 @@ weir_code weir_open(const char *dir, const weir_options *options, weir_db **out,
         db->options.memory_bytes = default_memory();
     if (db->options.commit_interval_ms <= 0)
         db->options.commit_interval_ms = 100;
+    db->opener = getpid();
     db->nworkers = (uint32_t)WR_MAX(1, WR_MIN(db->options.workers, WORKERS_MAX));
     db->dir = dir && strcmp(dir, ":memory:") ? wr_strdup(dir) : NULL;
     init_sync(db);
@@ -259,7 +261,8 @@ const char *weir_version(void)
 
 weir_code weir_close(weir_db *db)
 {
-    return !db || close_steps(db) ? WEIR_OK : WEIR_ERROR;
+    bool mine = db && db->opener == getpid();
+    return !mine || close_steps(db) ? WEIR_OK : WEIR_ERROR;
 }
 
 weir_code weir_check(weir_db *db, weir_error *error)

@@ -14,6 +14,7 @@
 #define WEIR_ENGINE_ENGINE_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "catalog/catalog.h"
 #include "connectors/connector.h"
@@ -52,10 +53,11 @@ struct loop_call {
 
 struct weir_db {
     char *dir;         /* NULL: memory */
+    pid_t opener;      /* whose threads work for it: a child of fork() has none of them */
     char instance[40]; /* random, made with the directory */
     weir_options options;
     struct wr_budget budget;
-    struct wr_pool pool_state, pool_scratch, pool_queues, pool_queries, pool_sessions;
+    struct wr_pool pool_state, pool_scratch, pool_queues, pool_queries, pool_sessions, pool_clients;
     struct store *store;
     struct embedded_broker *broker;
     void (*log)(void *, const char *);

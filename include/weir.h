@@ -19,7 +19,8 @@
  *
  * Threads. A weir_db may be used by all threads at once. A weir_session and all that was made from it belong to one
  * thread at a time; only weir_session_cancel may be called from any thread, as long as the session is open. A process
- * may open several databases, but each directory once.
+ * may open several databases, but each directory once. After fork() a database is the parent's alone: the child may
+ * call nothing but weir_close(), which then does nothing.
  *
  * Results. A session has one unread result at a time: a SELECT streams, and the session's next weir_execute ends it.
  * What was not read by then is gone, and weir_result_next says so (24000). To read two at once open two sessions.

@@ -1,6 +1,7 @@
 /* Opening, closing and watching the store. */
 #include "state/store.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,22 +95,34 @@ static void free_store(struct store *store)
     free(store);
 }
 
-static bool open_dir(struct store *store, const struct store_options *options, struct wr_error *err)
+/* `dir` becomes the store's. */
+static bool open_at(struct store *store, const struct store_options *options, char *dir, struct wr_error *err)
 {
     int64_t limit = options->budget && options->budget->limit_bytes > 0 ? options->budget->limit_bytes : 512 * MIB;
+    bool create = !store->last_noted.write;
+    if (!wr_rocks_open(&store->rocks, dir, create, clamp(limit / 64, MIB, 32 * MIB), options->sync, err)) {
+        wr_rocks_close(&store->rocks);
+        free(dir);
+        return wr_store_dir_explain(options->dir, err);
+    }
+    store->dir = dir;
+    store->deleted_files = wr_deleted_files_start(dir);
+    store->ingest_dir = wr_store_dir_ingest(dir);
+    wr_store_dir_lock(dir);
+    return wr_store_recover(store, err);
+}
+
+/* Under one name, however it was called: RocksDB knows by the name what this process has open, and the host may go to
+ * another directory. */
+static bool open_dir(struct store *store, const struct store_options *options, struct wr_error *err)
+{
     TRY(wr_store_dir_prepare(options->dir, err));
     TRY(wr_committed_read(options->dir, &store->last_noted, err));
     TRY(wr_committed_check_log(options->dir, &store->last_noted, err));
-    bool create = !store->last_noted.write;
-    if (!wr_rocks_open(&store->rocks, options->dir, create, clamp(limit / 64, MIB, 32 * MIB), options->sync, err)) {
-        wr_rocks_close(&store->rocks);
-        return wr_store_dir_explain(options->dir, err);
-    }
-    store->dir = wr_strdup(options->dir);
-    store->deleted_files = wr_deleted_files_start(options->dir);
-    store->ingest_dir = wr_store_dir_ingest(options->dir);
-    wr_store_dir_lock(options->dir);
-    return wr_store_recover(store, err);
+    char *dir = realpath(options->dir, NULL);
+    if (!dir)
+        return wr_fail(err, ERR_IO, "could not resolve directory \"%s\": %s", options->dir, strerror(errno));
+    return open_at(store, options, dir, err);
 }
 
 static void start_threads(struct store *store)
