@@ -13,8 +13,8 @@
 
 static const char *const statements[] = {
     "CREATE TABLE T (ID int PRIMARY KEY, F double precision, N numeric, J jsonb, TS timestamptz)",
-    "INSERT INTO t VALUES (1, 1.5, 1.5, '{\"I\": 1.5}', '2024-JUL-15 10:00 Asia/Istanbul'),"
-    " (2, 'INFINITY', 'NAN', '{}', 'INFINITY')",
+    "INSERT INTO t VALUES (1, 1.5, 1.5, '{\"I\": 1.5}', '2024-JUL-15 10:00 Asia/Istanbul')",
+    "INSERT INTO t VALUES (2, 'INFINITY', 'NAN', '{}', 'INFINITY')",
     "CREATE MATERIALIZED VIEW V AS SELECT SUM(N) AS S, MIN(F) AS LEAST_F, count(*) AS C FROM t WHERE ID <> 2",
     "CREATE SINK IS_HERE FROM V WITH (CONNECTOR = 'blackhole')",
     "EXPLAIN SELECT * FROM t LIMIT 1",
