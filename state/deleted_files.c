@@ -143,16 +143,18 @@ void wr_deleted_files_stop(struct deleted_files *files)
     free(files);
 }
 
-/* Where the file system has no second names, the file is freed at once. */
+/* Where the file system has no second names, or does not count them, the file is freed at once. */
 static void name_again(void *context, const char *name, uint64_t bytes)
 {
     struct deleted_files *files = context;
     char from[PATH_SIZE], to[PATH_SIZE];
+    struct stat stat_of;
     if (bytes < LARGE_BYTES)
         return;
     snprintf(from, sizeof from, "%s/%s", files->dir, name);
     snprintf(to, sizeof to, "%s/deleted/%s", files->dir, name);
-    (void)!link(from, to);
+    if (!link(from, to) && (stat(to, &stat_of) || stat_of.st_nlink < 2))
+        unlink(to);
 }
 
 bool wr_deleted_files_add(struct deleted_files *files, struct rocks *rocks, enum rocks_cf cf, const char *lo,
