@@ -68,8 +68,9 @@ struct source_config {
     /* All sources together: where they queue more than this, each is left one chunk. NULL: no such bound. */
     atomic_llong *queued_bytes;
     int64_t queued_bytes_max;
-    int64_t client_bytes_max; /* that the broker's client may hold of messages */
-    uint32_t npartitions;     /* where to go on: committed offsets; partitions not listed start by scan.startup.mode */
+    int64_t client_bytes_max;    /* that the broker's client may hold of messages */
+    struct wr_pool *client_pool; /* charged with what it holds; NULL: not counted */
+    uint32_t npartitions; /* where to go on: committed offsets; partitions not listed start by scan.startup.mode */
     const struct partition_offset *partitions;
     /* A bounded read (backfill of a view over a source that is already running): never hand out a message at or behind
      * stop[i].next of its partition; partitions not listed yield nothing. caught_up() is true once all are reached.
@@ -137,9 +138,10 @@ struct sink_config {
     const struct row_layout *layout;
     const struct io_settings *io;
     const char *embedded_broker;
-    int64_t client_bytes_max; /* that the broker's client may hold of messages; 0: its own measure */
-    const char *instance;     /* unique id of the database directory: part of the transactional id and of the marker */
-    const atomic_bool *stop;  /* recover() gives up when it is set; may be NULL */
+    int64_t client_bytes_max;    /* that the broker's client may hold of messages; 0: its own measure */
+    struct wr_pool *client_pool; /* charged with what it holds; NULL: not counted */
+    const char *instance;    /* unique id of the database directory: part of the transactional id and of the marker */
+    const atomic_bool *stop; /* recover() gives up when it is set; may be NULL */
     void (*log)(void *context, const char *line);
     void *log_context;
 };

@@ -39,6 +39,7 @@ static void close_producer(struct sink *sink)
     }
     rd_kafka_purge(sink->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_destroy(sink->rk);
+    wr_kafka_hold(&sink->held, 0);
     sink->rk = NULL;
     sink->initialised = sink->in_transaction = false;
 }
@@ -47,8 +48,9 @@ static void close_producer(struct sink *sink)
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     (void)rk, (void)opaque;
+    struct sink *sink = message->_private;
+    wr_kafka_hold(&sink->held, sink->held.bytes - KAFKA_MESSAGE_BYTES - (int64_t)(message->key_len + message->len));
     if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || message->err == RD_KAFKA_RESP_ERR_INVALID_RECORD) {
-        struct sink *sink = message->_private;
         wr_fail(&sink->send_error, ERR_PROGRAM_LIMIT, "a message of %zu bytes for topic \"%s\" was refused: %s",
                 message->len, sink->topic, rd_kafka_err2str(message->err));
     }
@@ -94,6 +96,9 @@ static bool open_producer(struct sink *sink, struct wr_error *err)
                       err));
     cap_queue(conf, sink->config.object, sink->config.client_bytes_max);
     sink->rk = wr_kafka_new(RD_KAFKA_PRODUCER, conf, err);
+    sink->held.pool = sink->config.client_pool;
+    if (sink->rk)
+        wr_kafka_hold(&sink->held, KAFKA_CLIENT_BYTES);
     return sink->rk;
 }
 

@@ -25,7 +25,9 @@
 #define POLL_MS          100
 #define CLIENT_BYTES_MIN (128 << 10)
 #define CLIENT_BYTES_MAX (16 << 20)
+#define FETCH_BYTES_MIN  (16 << 10)
 #define FETCH_BYTES_MAX  (512 << 10) /* of a partition */
+#define FETCH_SHARE      8           /* of what the client may hold */
 #define POKE_MS          3 /* a partition with more to read that brought nothing for so long is asked for its offsets */
 
 /* ---- options */
@@ -158,6 +160,14 @@ static bool anything_moved(const struct source *source)
     return false;
 }
 
+/* What waits in the client, if it is like what has just come. */
+static void count_client(struct source *source, size_t n, int64_t bytes)
+{
+    int64_t waiting = (int64_t)rd_kafka_queue_length(source->messages);
+    int64_t each = KAFKA_MESSAGE_BYTES + (n ? bytes / (int64_t)n : 0);
+    wr_kafka_hold(&source->held, KAFKA_CLIENT_BYTES + waiting * each);
+}
+
 static bool consume_once(struct source *source, rd_kafka_message_t **messages)
 {
     wr_kafka_partitions_look(source);
@@ -174,6 +184,7 @@ static bool consume_once(struct source *source, rd_kafka_message_t **messages)
     }
     struct source_chunk *chunk = wr_builder_end(&builder);
     chunk->bytes = bytes;
+    count_client(source, n, bytes);
     atomic_store(&source->cpu_ns, wr_kafka_clock_ns(CLOCK_THREAD_CPUTIME_ID));
     if (take_positions(source, chunk))
         return wr_source_queue_push(&source->queue, chunk);
@@ -201,6 +212,7 @@ static void source_free(struct source *source)
         rd_kafka_consumer_close(source->rk);
         rd_kafka_destroy(source->rk);
     }
+    wr_kafka_hold(&source->held, 0);
     if (source->decoder)
         source->format->close(source->decoder);
     wr_table_columns_fini(&source->table);
@@ -219,12 +231,13 @@ static void set_number(rd_kafka_conf_t *conf, const struct object *object, const
 }
 
 /* librdkafka's own queues are part of the memory limit: small against its defaults of 64 MB per partition. A fetch may
- * bring a part of each partition on top of what is queued. */
+ * bring a part of each partition on top of what is queued, and what it brings is compressed. */
 static void cap_queues(rd_kafka_conf_t *conf, const struct source_config *config)
 {
     int64_t bytes = WR_MIN(WR_MAX(config->client_bytes_max, CLIENT_BYTES_MIN), CLIENT_BYTES_MAX);
     set_number(conf, config->object, "queued.max.messages.kbytes", bytes / 1024);
-    set_number(conf, config->object, "fetch.message.max.bytes", WR_MIN(bytes, FETCH_BYTES_MAX));
+    set_number(conf, config->object, "fetch.message.max.bytes",
+               WR_MIN(WR_MAX(bytes / FETCH_SHARE, FETCH_BYTES_MIN), FETCH_BYTES_MAX));
     wr_kafka_set(conf, config->object, "queued.min.messages", "20000");
     wr_kafka_set(conf, config->object, "fetch.max.bytes", "8388608");
     wr_kafka_set(conf, config->object, "fetch.wait.max.ms", "50");
@@ -249,6 +262,8 @@ static bool open_consumer(struct source *source, struct wr_error *err)
     source->rk = wr_kafka_new(RD_KAFKA_CONSUMER, conf, err);
     if (!source->rk)
         return false;
+    source->held.pool = source->config.client_pool;
+    wr_kafka_hold(&source->held, KAFKA_CLIENT_BYTES);
     rd_kafka_poll_set_consumer(source->rk);
     source->messages = rd_kafka_queue_get_consumer(source->rk);
     return true;

@@ -19,6 +19,13 @@ int64_t wr_kafka_clock_ns(clockid_t clock)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+void wr_kafka_hold(struct kafka_held *held, int64_t bytes)
+{
+    if (held->pool)
+        wr_pool_charge(held->pool, bytes - held->bytes);
+    held->bytes = bytes;
+}
+
 /* ---- log */
 
 void wr_kafka_log_init(struct kafka_log *log, const char *what, const char *name, void (*sink)(void *, const char *),

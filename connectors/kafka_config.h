@@ -49,4 +49,14 @@ rd_kafka_t *wr_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct wr_
 void wr_kafka_set(rd_kafka_conf_t *conf, const struct object *object, const char *key, const char *value);
 int64_t wr_kafka_clock_ns(clockid_t clock);
 
+/* What a client is charged with. Used by one thread. */
+struct kafka_held {
+    struct wr_pool *pool; /* NULL: nothing is */
+    int64_t bytes;
+};
+#define KAFKA_CLIENT_BYTES  (512 << 10) /* of a client that does nothing: five threads, buffers, metadata */
+#define KAFKA_MESSAGE_BYTES 256         /* of a message, beside key and value */
+/* From now on it holds so much. */
+void wr_kafka_hold(struct kafka_held *held, int64_t bytes);
+
 #endif

@@ -22,6 +22,7 @@ struct sink {
     bool initialised; /* init_transactions has succeeded */
     bool in_transaction;
     struct wr_error send_error; /* of a message that can never be sent */
+    struct kafka_held held;     /* by the producer */
 };
 
 /* What became of a piece of work with the broker. */

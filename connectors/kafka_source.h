@@ -30,6 +30,7 @@ struct source {
     struct decoder *decoder;
     rd_kafka_t *rk;
     rd_kafka_queue_t *messages;
+    struct kafka_held held; /* by the client */
     char *topic;
     enum startup startup;
     int64_t startup_ms;

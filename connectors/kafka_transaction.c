@@ -86,8 +86,11 @@ static enum outcome produce(struct sink *sink, const struct out_message *out, co
             RD_KAFKA_V_VALUE(out->has_value ? data + out->value_at : NULL, out->has_value ? out->value_len : 0),
             RD_KAFKA_V_HEADER(KAFKA_COMMIT_HEADER, header, -1), RD_KAFKA_V_OPAQUE(sink),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-        if (!code)
+        if (!code) {
+            int64_t bytes = (int64_t)((out->has_key ? out->key_len : 0) + (out->has_value ? out->value_len : 0));
+            wr_kafka_hold(&sink->held, sink->held.bytes + KAFKA_MESSAGE_BYTES + bytes);
             return OUTCOME_DONE;
+        }
         if (wr_kafka_stopped(stop))
             return OUTCOME_STOPPED;
         if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)

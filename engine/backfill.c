@@ -395,6 +395,7 @@ static bool scan_source(struct backfill *bf, const struct live *live, uint32_t o
                                    .queued_bytes = &db->source_queue_bytes,
                                    .queued_bytes_max = wr_source_queues_max(db),
                                    .client_bytes_max = atomic_load(&db->client_bytes_max),
+                                   .client_pool = &db->pool_clients,
                                    .nstop = point->nstop,
                                    .stop = point->stop,
                                    .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,

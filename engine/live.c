@@ -321,6 +321,7 @@ bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err)
                                    .queued_bytes = &db->source_queue_bytes,
                                    .queued_bytes_max = wr_source_queues_max(db),
                                    .client_bytes_max = atomic_load(&db->client_bytes_max),
+                                   .client_pool = &db->pool_clients,
                                    .npartitions = input->noffsets,
                                    .partitions = input->offsets,
                                    .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,

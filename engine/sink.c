@@ -294,6 +294,7 @@ bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **o
     wr_sink_config_of(&runner->arena, db, live, &runner->config);
     wr_client_share(db);
     runner->config.client_bytes_max = atomic_load(&db->client_bytes_max);
+    runner->config.client_pool = &db->pool_clients;
     runner->config.stop = &runner->stop;
     pthread_mutex_init(&runner->lock, NULL);
     pthread_cond_init(&runner->wake, NULL);
