@@ -183,6 +183,15 @@ struct epoch_job {
     void *context;
 };
 
+/* Whoever works gives memory back as it goes; who has nothing to do holds it for nothing (law L5). */
+static bool relieve_idle(weir_db *db, const struct worker *worker)
+{
+    for (int also_used = 0; also_used < 2; also_used++)
+        for (uint32_t i = 0; i < db->nlive && (also_used ? wr_worker_over(worker) : wr_worker_pressed(worker)); i++)
+            TRY(wr_dataflow_relieve(db->live[i]->flows[worker->index], also_used));
+    return true;
+}
+
 static bool epoch_on_worker(void *context, struct worker *worker)
 {
     struct epoch_job *job = context;
@@ -192,7 +201,7 @@ static bool epoch_on_worker(void *context, struct worker *worker)
         TRY(job->feed(job->context, worker));
     for (uint32_t i = 0; i < db->nlive; i++)
         TRY(wr_dataflow_flush(db->live[i]->flows[worker->index]));
-    return true;
+    return relieve_idle(db, worker);
 }
 
 bool wr_loop_epoch(weir_db *db, epoch_feed feed, void *context, struct wr_error *err)
@@ -587,8 +596,14 @@ static bool loop_once(weir_db *db, struct fed *fed, struct wr_error *err)
     TRY(ok);
     if (commit_due(db, !called && !fed_any))
         TRY(commit(db, err));
-    if (!called && !fed_any)
-        wait_for_work(db);
+    if (called || fed_any)
+        return true;
+    for (uint32_t w = 0; w < db->nworkers && !db->dirty; w++)
+        if (wr_worker_over(&db->workers[w]) && !relieve_idle(db, &db->workers[w])) {
+            *err = db->workers[w].error;
+            return false;
+        }
+    wait_for_work(db);
     return true;
 }
 

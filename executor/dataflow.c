@@ -7,7 +7,9 @@
 /* Above this share of the budget operators give memory back before they work on (C7). */
 #define PRESSURE_PERCENT 70
 #define RELIEF_PERCENT   55
-#define RELIEF_BYTES_MIN ((int64_t)1 << 20)
+#define OVER_PERCENT     95 /* from here on those that work give back what they have between epochs too */
+#define RELIEF_BYTES_MAX ((int64_t)1 << 20) /* who has less is left alone, where memory is small a 256th of it */
+#define RELIEF_BYTES_MIN ((int64_t)64 << 10)
 
 #define BATCH_SHARE 256 /* of the limit: text in a batch handed on, within BATCH_BYTES_ENOUGH and a quarter of that */
 
@@ -23,6 +25,11 @@ static uint64_t now_ns(void)
 bool wr_worker_pressed(const struct worker *worker)
 {
     return worker->budget && wr_budget_pressure(worker->budget) >= PRESSURE_PERCENT;
+}
+
+bool wr_worker_over(const struct worker *worker)
+{
+    return worker->budget && wr_budget_pressure(worker->budget) >= OVER_PERCENT;
 }
 
 bool wr_op_relieve(struct op *op)
@@ -42,7 +49,7 @@ bool wr_op_relieve(struct op *op)
     struct op_stats stats = op->stats;
     if (op->cls->stats)
         op->cls->stats(op, &stats);
-    if (stats.state_bytes < RELIEF_BYTES_MIN)
+    if (stats.state_bytes < WR_MIN(WR_MAX(worker->budget->limit_bytes / 256, RELIEF_BYTES_MIN), RELIEF_BYTES_MAX))
         return true;
     if (op->cls->seal)
         TRY(op->cls->seal(op, worker->commit));
@@ -50,6 +57,15 @@ bool wr_op_relieve(struct op *op)
     int64_t over = worker->budget->limit_bytes - wr_budget_room(worker->budget) - target;
     if (over > 0)
         op->cls->relieve(op, over);
+    return true;
+}
+
+/* Twice: what has two generations only ages at first. */
+bool wr_dataflow_relieve(struct dataflow *dataflow, bool also_used)
+{
+    for (uint32_t i = 0; i < dataflow->nops; i++)
+        if (also_used || dataflow->ops[i]->used_in != dataflow->worker->epoch)
+            TRY(wr_op_relieve(dataflow->ops[i]) && wr_op_relieve(dataflow->ops[i]));
     return true;
 }
 
@@ -84,6 +100,7 @@ bool wr_op_step(struct op *op, unsigned port, const struct batch *batch)
     struct op *from = charge_time(worker, op);
     struct wr_mark mark = wr_arena_mark(&worker->arena);
     op->stats.rows_in += batch->nrows;
+    op->used_in = worker->epoch;
     bool ok = op->cls->step(op, port, batch);
     wr_arena_release(&worker->arena, mark);
     charge_time(worker, from);

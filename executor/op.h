@@ -24,7 +24,8 @@
  * C6  No I/O other than state lookups; no blocking but in exchange; no locks.
  *
  * C7  Memory kept beyond a call is charged to worker->state_pool. When wr_worker_pressed() the framework calls the
- * operator's relieve() just before its step(): it seals its dirty entries into worker->commit and drops clean ones. An
+ * operator's relieve() just before its step(): it seals its dirty entries into worker->commit and drops clean ones. At
+ * the end of an epoch those go that were not used in it, and where even that is too little, all. An
  * operator may call its own seal at any time (its dirty entries then live in the trace, not in RAM). Without a trace
  * (one-shot queries) memory beyond the limit is the error 53200, raised by the framework.
  *
@@ -91,6 +92,7 @@ struct op {
     struct op_out *outs;
     uint16_t nouts, outs_cap;
     struct op_stats stats;
+    uint64_t used_in; /* the last epoch in which rows came or others read its state */
 };
 
 /* Context of one thread that runs operators. */
@@ -144,6 +146,8 @@ bool wr_op_emit_frontier_of(struct op *op, const struct frontier *frontier, cons
                             uint16_t n) WR_MUST;
 /* What step() does first: memory is given back where it is short. For operators that are fed in another way. */
 bool wr_op_relieve(struct op *op) WR_MUST;
+/* At the end of an epoch: what nobody needs now is given back where memory is short. */
+bool wr_dataflow_relieve(struct dataflow *dataflow, bool also_used) WR_MUST;
 bool wr_op_flush(struct op *op) WR_MUST;
 /* The operator's n-th state table (0 <= n < plan->nstates); NULL in one-shot dataflows (state stays in RAM). */
 struct trace *wr_op_trace(struct op *op, unsigned n, enum trace_kind kind);
@@ -154,8 +158,9 @@ static inline bool wr_op_fail(struct op *op)
     (void)op;
     return false;
 }
-/* Memory is short: see C7. */
+/* Memory is short, or gone: see C7. */
 bool wr_worker_pressed(const struct worker *worker);
+bool wr_worker_over(const struct worker *worker);
 
 /* Build the operators of a physical plan; `extra` (may be NULL) is put on top of the plan's root: its class and plan
  * node. */

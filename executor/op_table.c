@@ -103,6 +103,7 @@ static bool resolve_begin(struct resolve *r, struct op *op, const struct keys *k
         r->folds[d].before_len = r->folds[d].after_len = entry->value_len;
     }
     op->stats.touched += r->found.n;
+    op->used_in = op->worker->epoch;
     return true;
 }
 
@@ -600,6 +601,7 @@ bool wr_table_find(struct op *op, const struct keys *keys, struct table_row *row
     struct worker *worker = op->worker;
     if (!table->readers && !table->ahead)
         TRY(wr_op_relieve(op));
+    op->used_in = worker->epoch;
     struct vmap_found found;
     TRY(wr_vmap_find(table->map, &worker->arena, keys, NULL, &found, &worker->error));
     for (uint32_t i = 0; i < keys->n; i++) {

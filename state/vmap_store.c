@@ -210,6 +210,8 @@ int64_t wr_vmap_relieve(struct vmap *map, int64_t bytes)
         return 0;
     int64_t before = map->slab.bytes + map->list_bytes;
     wr_slab_forget_free(&map->slab);
+    if (bytes >= map->slab.bytes)
+        map->slab.current = 0;        /* all is wanted: what stays goes to a chunk of its own */
     uint32_t end = map->slab.nchunks; /* chunks made on the way hold survivors: not looked at again in this round */
     for (uint32_t looked = 0; looked < 2 * end; looked++) {
         map->hand = map->hand + 1 < end ? map->hand + 1 : 1;
