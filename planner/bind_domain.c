@@ -50,7 +50,17 @@ static bool is_comparison(const struct expr *expr)
     for (size_t i = 0; expr->kind == EXPR_CALL && i < WR_COUNT(names); i++)
         if (!strcmp(expr->fn->name, names[i]))
             return true;
-    return false;
+    return expr->kind == EXPR_IS_DISTINCT || expr->kind == EXPR_IN_LIST;
+}
+
+/* Of equal numbers it makes equal numbers. (Division does not: the scales count.) */
+static bool keeps_equality(const struct expr *expr)
+{
+    static const char *const names[] = {"+", "-", "*", "abs"};
+    for (size_t i = 0; expr->kind == EXPR_CALL && i < WR_COUNT(names); i++)
+        if (!strcmp(expr->fn->name, names[i]))
+            return true;
+    return expr->kind == EXPR_CALL && !strcmp(expr->fn->name, "cast") && wr_type_info(expr->type.id)->category == 'N';
 }
 
 /* One of equal values stands for all: nothing may tell them apart (1.0 and 1.00 by their texts). */
@@ -58,8 +68,9 @@ static bool tells_equals_apart(const struct expr *expr, bool compared)
 {
     if (expr->kind == EXPR_COLUMN)
         return expr->column >= COLUMN_OUTER && !compared && !wr_type_info(expr->type.id)->equality_is_identity;
+    compared = is_comparison(expr) || (compared && keeps_equality(expr));
     for (uint16_t i = 0; i < expr->nargs; i++)
-        if (tells_equals_apart(expr->args[i], is_comparison(expr)))
+        if (tells_equals_apart(expr->args[i], compared))
             return true;
     return false;
 }

@@ -364,7 +364,7 @@ bool join_tree_choose(struct join_tree *tree)
     double written = cost_of(c, tree->steps);
     for (uint16_t i = 0; i + 1 < tree->nleaves; i++)
         join_best(c, (uint16_t)(tree->nleaves + i), &steps[i]);
-    if (cost_of(c, steps) > written * MUCH_CHEAPER)
+    if (cost_of(c, steps) >= written * MUCH_CHEAPER) /* nothing is cheaper than no rows */
         return false;
     memcpy(tree->steps, steps, sizeof(steps));
     choose_equalities(c);

@@ -83,6 +83,19 @@ class QueryMaker:
             self.kinds.add("join")
         return sql, scope
 
+    def correlation(self, scope, inner_scope):
+        """How a subquery compares its rows with the outer query's."""
+        r = self.r
+        if r.random() < 0.6:
+            return self.equality(scope, inner_scope, False)
+        t = r.choice([t for t in JOINABLE if of_type(scope, [t]) and of_type(inner_scope, [t])])
+        outer, inner = column(r, scope, t).sql, column(r, inner_scope, t).sql
+        compared = f"{outer} {r.choice(['<', '<=', '<>', '>', 'IS DISTINCT FROM', 'IS NOT DISTINCT FROM'])} {inner}"
+        other = r.random()
+        if other < 0.2:
+            return f"({compared} OR {outer} IS NULL)"
+        return f"{self.equality(scope, inner_scope, False)} AND {compared}" if other < 0.5 else compared
+
     def subquery_value(self, scope):
         """IN or EXISTS as a part of a condition, NULL where it is unknown."""
         r = self.r
@@ -93,8 +106,7 @@ class QueryMaker:
         where = [condition(r, inner_scope, 1)] if r.random() < 0.4 else []
         exists = r.random() < 0.3
         if exists or r.random() < 0.3:
-            t = r.choice(types)
-            where.append(f"{column(r, scope, t).sql} = {column(r, inner_scope, t).sql}")
+            where.append(self.correlation(scope, inner_scope))
         where = f" WHERE {' AND '.join(where)}" if where else ""
         if exists:
             return f"EXISTS (SELECT 1 FROM {inner}{where})"
@@ -138,7 +150,7 @@ class QueryMaker:
         r = self.r
         self.kinds.add("subquery")
         meets = any(of_type(scope, [x]) and of_type(inner_scope, [x]) for x in JOINABLE)
-        where = f" WHERE {self.equality(scope, inner_scope, False)}" if meets and r.random() < 0.7 else ""
+        where = f" WHERE {self.correlation(scope, inner_scope)}" if meets and r.random() < 0.7 else ""
         source = stabilised(column(r, inner_scope, t)).sql
         if t == "boolean":
             return f"(SELECT count(*) > 1 FROM {inner}{where})"
