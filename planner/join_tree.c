@@ -282,62 +282,91 @@ static uint64_t leaves_of_step(const struct join_tree *tree, const struct join_s
     return leaves_of_step(tree, steps, step->left) | leaves_of_step(tree, steps, step->right);
 }
 
-/* The members of a class within these leaves: the first, as an expression. */
-static struct expr *first_member(const struct choosing *c, const uint16_t *members, uint16_t n, uint64_t leaves)
+static struct expr *make_member(const struct choosing *c, uint16_t column)
 {
-    struct join_tree *tree = c->tree;
-    for (uint16_t i = 0; i < n; i++) {
-        uint16_t leaf = 0;
-        while (leaf_end(tree, leaf) <= members[i])
-            leaf++;
-        const struct plan_column *col = &tree->leaves[leaf]->cols[members[i] - tree->first[leaf]];
-        if ((1ull << leaf) & leaves)
-            return wr_expr_column(tree->arena, members[i], col->type, col->nullable);
-    }
-    return NULL;
+    const struct join_tree *tree = c->tree;
+    uint16_t leaf = 0;
+    while (leaf_end(tree, leaf) <= column)
+        leaf++;
+    const struct plan_column *col = &tree->leaves[leaf]->cols[column - tree->first[leaf]];
+    return wr_expr_column(tree->arena, column, col->type, col->nullable);
 }
 
-/* What the class compares between the two sides, as written if it is. */
-static struct expr *equality_between(const struct choosing *c, const uint16_t *members, uint16_t n, uint64_t a,
-                                     uint64_t b)
+/* Two columns of a class are equal: as written, if it is. */
+static struct expr *equate(const struct choosing *c, uint16_t a, uint16_t b)
 {
-    struct join_tree *tree = c->tree;
-    struct expr *like = NULL, **args = WR_NEW_ARRAY(tree->arena, struct expr *, 2);
-    args[0] = first_member(c, members, n, a);
-    args[1] = first_member(c, members, n, b);
-    if (!args[0] || !args[1])
-        return NULL;
+    const struct join_tree *tree = c->tree;
+    const struct expr *like = NULL;
     for (uint16_t i = 0; i < tree->nconds; i++) {
         struct expr *expr = tree->conds[i];
-        if (!c->in_class[i] || c->class_of[expr->args[0]->column] != members[0])
+        if (!c->in_class[i] || c->class_of[expr->args[0]->column] != c->class_of[a])
             continue;
-        uint64_t l = leaf_of(tree, expr->args[0]->column), r = leaf_of(tree, expr->args[1]->column);
-        if (((l & a) && (r & b)) || ((l & b) && (r & a)))
+        uint16_t l = expr->args[0]->column, r = expr->args[1]->column;
+        if ((l == a && r == b) || (l == b && r == a))
             return expr;
         like = expr;
     }
+    struct expr **args = WR_NEW_ARRAY(tree->arena, struct expr *, 2);
+    args[0] = make_member(c, a);
+    args[1] = make_member(c, b);
     return wr_expr_call(tree->arena, like->fn, like->type, args, 2);
 }
 
-/* One equality for each step and class; those within a leaf stay. */
+/* A column of the class on each side; those of a written equality, if there is one. */
+static bool find_pair(const struct choosing *c, uint16_t class, const uint64_t sides[2], uint16_t pair[2])
+{
+    const struct join_tree *tree = c->tree;
+    bool found[2] = {false, false};
+    for (uint16_t i = 0; i < tree->nconds; i++) {
+        const struct expr *expr = tree->conds[i];
+        for (int flip = 0; flip < 2 && c->in_class[i]; flip++) {
+            uint16_t a = expr->args[flip]->column, b = expr->args[1 - flip]->column;
+            if (c->class_of[a] != class)
+                continue;
+            for (int side = 0; side < 2; side++)
+                if (!found[side] && (leaf_of(tree, a) & sides[side])) {
+                    found[side] = true;
+                    pair[side] = a;
+                }
+            if ((leaf_of(tree, a) & sides[0]) && (leaf_of(tree, b) & sides[1])) {
+                pair[0] = a;
+                pair[1] = b;
+                return true;
+            }
+        }
+    }
+    return found[0] && found[1];
+}
+
+/* Columns of a class that are of one leaf are equal in it. */
+static size_t equate_within(const struct choosing *c, const uint16_t *members, uint16_t n, struct expr **conds)
+{
+    size_t added = 0;
+    for (uint16_t i = 1; i < n; i++)
+        if (leaf_of(c->tree, members[i]) == leaf_of(c->tree, members[i - 1]))
+            conds[added++] = equate(c, members[i - 1], members[i]);
+    return added;
+}
+
+/* One equality for each step and class, and those within leaves; x = x stays as it is. */
 static void choose_equalities(struct choosing *c)
 {
     struct join_tree *tree = c->tree;
-    size_t most = tree->nconds + (size_t)tree->nleaves * c->nclasses;
+    size_t most = tree->nconds + tree->ncols + (size_t)tree->nleaves * c->nclasses, n = 0;
     struct expr **conds = WR_NEW_ARRAY(tree->arena, struct expr *, most);
-    size_t n = 0;
+    const uint16_t *members = c->members;
+    for (uint16_t k = 0; k < c->nclasses; members += c->nmembers[k++])
+        n += equate_within(c, members, c->nmembers[k], conds + n);
     for (uint16_t i = 0; i + 1 < tree->nleaves; i++) {
-        uint64_t left = leaves_of_step(tree, tree->steps, tree->steps[i].left);
-        uint64_t right = leaves_of_step(tree, tree->steps, tree->steps[i].right);
-        const uint16_t *members = c->members;
-        for (uint16_t k = 0; k < c->nclasses; members += c->nmembers[k++]) {
-            struct expr *expr = equality_between(c, members, c->nmembers[k], left, right);
-            if (expr)
-                conds[n++] = expr;
-        }
+        uint16_t pair[2];
+        uint64_t sides[] = {leaves_of_step(tree, tree->steps, tree->steps[i].left),
+                            leaves_of_step(tree, tree->steps, tree->steps[i].right)};
+        for (uint16_t k = 0; k < c->nclasses; k++)
+            if (find_pair(c, c->classes[k], sides, pair))
+                conds[n++] = equate(c, pair[0], pair[1]);
     }
     for (uint16_t i = 0; i < tree->nconds; i++)
-        if (!c->in_class[i] || __builtin_popcountll(join_tree_leaves(tree, tree->conds[i])) < 2)
+        if (!c->in_class[i] || tree->conds[i]->args[0]->column == tree->conds[i]->args[1]->column)
             conds[n++] = tree->conds[i];
     tree->conds = conds;
     tree->nconds = (uint16_t)n;

@@ -12,6 +12,7 @@ static const struct pass passes[] = {
     {"push_filters", pass_push_filters, true},
     {"merge", pass_merge, true},
     {"extract_keys", pass_extract_keys, true},
+    {"derive", pass_derive, true},
     {"topn", pass_topn, true},
     {"prune", pass_prune, false},
     {"unique", pass_unique, false},

@@ -21,6 +21,7 @@ bool pass_outer_to_inner(struct planner *planner, struct plan **plan, bool *chan
 bool pass_join_order(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_push_filters(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_extract_keys(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
+bool pass_derive(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_lookup(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_share(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;
 bool pass_topn(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err) WR_MUST;

@@ -19,8 +19,9 @@
 
 #define STATEMENT_SECONDS 60
 
-static const char *const passes[] = {"fold",         "factor", "outer_to_inner", "join_order", "push_filters", "merge",
-                                     "extract_keys", "topn",   "share",          "prune",      "unique"};
+static const char *const passes[] = {"fold",         "factor", "outer_to_inner", "join_order",
+                                     "push_filters", "merge",  "extract_keys",   "derive",
+                                     "topn",         "share",  "prune",          "unique"};
 
 /* --- statements ----------------------------------------------------------------------------------------------- */
 
