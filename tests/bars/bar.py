@@ -45,14 +45,14 @@ def report(name):
 
 
 class Server:
-    def __init__(self, name, memory="256MB", workers=1, data=None):
+    def __init__(self, name, memory="256MB", workers=1, data=None, options=()):
         work = os.environ.get("WEIR_WORK") or tempfile.gettempdir()
         self.data = data or tempfile.mkdtemp(prefix=f"bar-{name}-", dir=work)
         self.log = self.data + ".log"
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
                 [BIN, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--memory", memory, "--workers",
-                 str(workers)], stdout=log, stderr=subprocess.STDOUT)
+                 str(workers), *options], stdout=log, stderr=subprocess.STDOUT)
         self.port, self.peak, self.sampling = self.wait_port(), 0, False
 
     def wait_port(self):
