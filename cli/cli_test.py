@@ -88,6 +88,26 @@ def test_errors():
     check_equal(max(len(line) for line in err.splitlines()) < 300, True, "long lines are cut")
 
 
+def test_standard_files():
+    path = script("select generate 100000; select 1")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([weir, "run", path], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    check_equal(done.returncode, 1, "rows that cannot be written")
+    check_in("could not write to standard output: No space left on device (58030)", done.stderr, "rows that cannot be written")
+    # closed ones are not the numbers of the database's files
+    process = subprocess.Popen([weir, "serve", "--listen", "127.0.0.1:0"], preexec_fn=lambda: os.closerange(0, 3))
+    deadline, found = time.time() + 10, []
+    while found != ["/dev/null"] * 3 and time.time() < deadline:
+        time.sleep(0.05)
+        try:
+            found = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in range(3)]
+        except OSError:
+            found = []
+    check_equal(found, ["/dev/null"] * 3, "standard files that were closed")
+    process.terminate()
+    check_equal(process.wait(10), 0, "serve ends")
+
+
 def test_signals():
     for number, code in [(signal.SIGINT, 0), (signal.SIGTERM, 0)]:
         process = subprocess.Popen([weir, "run", script("select 1;")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -159,7 +179,7 @@ def check_width(columns):
         check_in("caught up", shown[-1], f"{columns} columns, at the end")
 
 
-for test in [test_usage, test_run, test_errors, test_signals, test_stopped_by_itself, test_serve, test_terminal]:
+for test in [test_usage, test_run, test_errors, test_standard_files, test_signals, test_stopped_by_itself, test_serve, test_terminal]:
     test()
 print(f"cli: {passed} passed, {failed} failed")
 sys.exit(failed != 0)

@@ -1,6 +1,8 @@
 /* weir: the binary. A thin shell over include/weir.h, as any host would be. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/failpoint.h"
 #include "cli/cli.h"
@@ -42,8 +44,21 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
+/* Where one of the three is closed, the next file opened would get its number, and what is printed would go into the
+ * database. */
+static bool have_standard_files(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && !close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    if (!have_standard_files())
+        return CLI_FAILED;
     if (!wr_failpoint_init())
         return CLI_USAGE;
     const char *command = argc > 1 ? argv[1] : "";

@@ -48,10 +48,14 @@ static void print_row(weir_result *result)
 
 bool wr_cli_print_rows(weir_result *result, weir_error *error)
 {
-    weir_code code;
-    while ((code = weir_result_next(result, error)) == WEIR_ROW)
+    weir_code code = WEIR_ROW;
+    while (!ferror(stdout) && (code = weir_result_next(result, error)) == WEIR_ROW)
         print_row(result);
-    fflush(stdout);
+    if (code != WEIR_ERROR && (fflush(stdout) || ferror(stdout))) {
+        snprintf(error->sqlstate, sizeof error->sqlstate, "%s", ERR_IO);
+        snprintf(error->message, sizeof error->message, "could not write to standard output: %s", strerror(errno));
+        return false;
+    }
     return code == WEIR_DONE;
 }
 
