@@ -50,7 +50,7 @@ static bool is_comparison(const struct expr *expr)
     for (size_t i = 0; expr->kind == EXPR_CALL && i < WR_COUNT(names); i++)
         if (!strcmp(expr->fn->name, names[i]))
             return true;
-    return expr->kind == EXPR_IS_DISTINCT || expr->kind == EXPR_IN_LIST;
+    return expr->kind == EXPR_IS_DISTINCT || expr->kind == EXPR_IN_LIST || expr->kind == EXPR_IS_NULL;
 }
 
 /* Of equal numbers it makes equal numbers. (Division does not: the scales count.) */
