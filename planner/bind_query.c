@@ -552,14 +552,26 @@ static bool group_correlated(struct select *s)
     return true;
 }
 
+/* A LIMIT that is a number, without OFFSET; -1: it is not. */
+static int constant_limit(const struct select *s)
+{
+    const PgQuery__Node *limit = s->node->limit_count;
+    bool number = limit && !s->node->limit_offset && limit->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+                  limit->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL;
+    return number ? limit->a_const->ival->ival : -1;
+}
+
 /* A scalar subquery with LIMIT 1: the first row for each combination of what is compared with the outer query. */
 static bool is_first_per_key(const struct select *s)
 {
-    const PgQuery__Node *limit = s->node->limit_count;
-    return s->mode->corr->scalar && limit && !s->node->limit_offset &&
-           limit->node_case == PG_QUERY__NODE__NODE_A_CONST &&
-           limit->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL && limit->a_const->ival->ival == 1 &&
+    return s->mode->corr->scalar && constant_limit(s) == 1 &&
            s->node->limit_option != PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES;
+}
+
+/* EXISTS (SELECT ... LIMIT 1): where there are rows, there is one still. */
+static bool lets_one_through(const struct select *s)
+{
+    return s->mode->exists && constant_limit(s) > 0;
 }
 
 static void partition_by(struct select *s, const uint16_t *map, uint16_t ncols)
@@ -584,13 +596,15 @@ static bool build_correlated(struct select *s)
         TRY(keep_order(&s->block, s->targets[i].expr));
     s->first_per_key = is_first_per_key(s);
     struct plan *input = s->block.from.plan;
+    bool lets_through = s->first_per_key || lets_one_through(s);
     bool simple = !s->block.naggs && !s->grouped && !s->block.nwindows && !s->ndistinct_on &&
-                  (s->first_per_key || !s->node->limit_count) && !s->node->limit_offset && !s->node->having_clause;
+                  (lets_through || !s->node->limit_count) && !s->node->limit_offset && !s->node->having_clause;
     if (!simple)
         return bind_unsupported(binder, -1, "a correlated subquery with aggregates, GROUP BY, LIMIT or windows");
     s->distinct = false; /* a semi or anti join does not count */
     if (!s->first_per_key)
         s->nextras = s->norder = 0;
+    s->block.limited |= lets_through && !s->first_per_key;
     corr->nhidden = s->nextras;
     uint16_t *map = WR_NEW_ARRAY(binder->arena, uint16_t, COLUMN_AGG);
     for (uint32_t i = 0; i < COLUMN_AGG; i++)
