@@ -30,6 +30,10 @@ static bool check_size(const struct split *split, struct wr_error *err)
 {
     bool is_list = !strcmp(split->first, "insert") && split->has_values && !split->has_set_operation;
     int64_t tokens = is_list ? split->chain : split->tokens - split->listed;
+    if (split->comment_depth > PARSE_COMMENTS_MAX) {
+        wr_fail(err, ERR_TOO_COMPLEX, "statement too complex");
+        return wr_fail_detail(err, "It has comments within comments, the limit is %d.", PARSE_COMMENTS_MAX);
+    }
     if (tokens <= PARSE_TOKENS_MAX)
         return true;
     wr_fail(err, ERR_TOO_COMPLEX, "statement too complex");

@@ -19,6 +19,8 @@
 #include "base/mem.h"
 
 #define PARSE_TOKENS_MAX 200000
+/* PostgreSQL's scanner reads the rest of the text anew for each comment that begins in another. */
+#define PARSE_COMMENTS_MAX 1000
 
 enum statement_kind {
     STMT_POSTGRES, /* node alone says it: SELECT, INSERT, UPDATE, DELETE, CREATE VIEW, DROP, COPY, SET, SHOW var, BEGIN

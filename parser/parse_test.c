@@ -45,6 +45,16 @@ static void fails(const char *text, const char *sqlstate, int position, const ch
     wr_statement_free(statement);
 }
 
+/* Comments within comments, which nobody ends: PostgreSQL's scanner would take the square of them. */
+static void fails_nested(int comments)
+{
+    char *text = wr_malloc((size_t)comments * 2 + 10), *at = text + sprintf(text, "select 1 ");
+    for (int i = 0; i < comments; i++)
+        at += sprintf(at, "/*");
+    fails(text, "54001", 0, "statement too complex");
+    free(text);
+}
+
 static const char *option(const struct options *options, const char *key)
 {
     for (int i = 0; i < options->n; i++)
@@ -287,6 +297,7 @@ static void test_error_positions(void)
     fails("select 'abc", "42601", 8, "unterminated quoted string at or near \"'abc\"");
     fails("select 1 /* abc", "42601", 10, "unterminated /* comment at or near \"/* abc\"");
     fails("/* abc", "42601", 1, "unterminated /* comment at or near \"/* abc\"");
+    fails_nested(PARSE_COMMENTS_MAX + 1);
     fails("selec 'abc", "42601", 1, "syntax error at or near \"selec\"");
     fails("create sink s from", "42601", 19, "syntax error at end of input");
     fails("create sink s as select a from with (a = 'b')", "42601", 32, "syntax error at or near \"with\"");

@@ -49,6 +49,7 @@ static bool skip_block_comment(struct splitter *s)
     do {
         if (peek(s, 0) == '/' && peek(s, 1) == '*') {
             depth++;
+            s->split->comment_depth = WR_MAX(s->split->comment_depth, depth);
             s->at += 2;
         } else if (peek(s, 0) == '*' && peek(s, 1) == '/') {
             depth--;

@@ -12,6 +12,7 @@ struct split {
     int64_t tokens; /* about as many as PostgreSQL's scanner finds */
     int64_t listed; /* of them items of lists, of one word, number or literal each: they nest nothing */
     int64_t chain; /* longest run of tokens on one nesting level without a comma: bounds the depth of operator chains */
+    int comment_depth;      /* of the deepest comment within comments */
     bool has_values;        /* some word is VALUES */
     bool has_set_operation; /* UNION, INTERSECT or EXCEPT */
     bool has_dialect;       /* some word or sign that a query clause of the dialect begins with */
