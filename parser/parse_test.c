@@ -48,11 +48,13 @@ static void fails(const char *text, const char *sqlstate, int position, const ch
 /* Comments within comments, which nobody ends: PostgreSQL's scanner would take the square of them. */
 static void fails_nested(int comments)
 {
-    char *text = wr_malloc((size_t)comments * 2 + 10), *at = text + sprintf(text, "select 1 ");
+    struct wr_buf text = WR_BUF_INIT;
+    wr_buf_puts(&text, "select 1 ");
     for (int i = 0; i < comments; i++)
-        at += sprintf(at, "/*");
-    fails(text, "54001", 0, "statement too complex");
-    free(text);
+        wr_buf_puts(&text, "/*");
+    char *whole = wr_buf_cstr(&text);
+    fails(whole, "54001", 0, "statement too complex");
+    free(whole);
 }
 
 static const char *option(const struct options *options, const char *key)
