@@ -213,7 +213,7 @@ static struct unit guess_join(const struct choosing *c, const struct unit *a, co
     for (unsigned i = 1; i < n; i++)
         share *= SHARE_OF_NEXT;
     if (left >= 0 || right >= 0) /* the others that match no row of it do not count */
-        share = 1 / WR_MAX(left >= 0 ? c->of[left] : 0, right >= 0 ? c->of[right] : 0);
+        share = 1 / WR_MAX(1, WR_MAX(left >= 0 ? c->of[left] : 0, right >= 0 ? c->of[right] : 0));
     join.rows *= share;
     return join;
 }
@@ -393,7 +393,7 @@ bool join_tree_choose(struct join_tree *tree)
     double written = cost_of(c, tree->steps);
     for (uint16_t i = 0; i + 1 < tree->nleaves; i++)
         join_best(c, (uint16_t)(tree->nleaves + i), &steps[i]);
-    if (cost_of(c, steps) >= written * MUCH_CHEAPER) /* nothing is cheaper than no rows */
+    if (!(cost_of(c, steps) < written * MUCH_CHEAPER)) /* nothing is cheaper than no rows */
         return false;
     memcpy(tree->steps, steps, sizeof(steps));
     choose_equalities(c);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define GUESSES_SINCE 6
+#define TIMES_MAX     3
 
 static bool is_plain_inner(const struct plan *plan)
 {
@@ -164,14 +165,17 @@ static bool order_joins(const struct planner *planner, struct plan *top)
     return differs;
 }
 
-/* `inner`: the node above is of the same tree of joins. */
-static void order_plan(const struct planner *planner, struct plan *plan, bool inner, bool *changed)
+/* `inner`: the node above is of the same tree of joins. `times`: it has been ordered so often just now, and stands
+ * below a projection; the conditions chosen may show an order that is better still. */
+static void order_plan(const struct planner *planner, struct plan *plan, bool inner, int times, bool *changed)
 {
     bool joins = is_plain_inner(plan), above = plan->kind == PLAN_FILTER && is_plain_inner(plan->inputs[0]);
-    if (!inner && (joins || above))
-        *changed |= order_joins(planner, plan);
-    for (uint16_t i = 0; i < plan->ninputs; i++)
-        order_plan(planner, plan->inputs[i], is_plain_inner(plan->inputs[i]) && (joins || above), changed);
+    bool ordered = !inner && times < TIMES_MAX && (joins || above) && order_joins(planner, plan);
+    *changed |= ordered;
+    for (uint16_t i = 0; i < plan->ninputs; i++) {
+        bool same = is_plain_inner(plan->inputs[i]) && (joins || above) && !ordered;
+        order_plan(planner, plan->inputs[i], same, ordered ? times + 1 : 0, changed);
+    }
 }
 
 bool pass_join_order(struct planner *planner, struct plan **plan, bool *changed, struct wr_error *err)
@@ -179,6 +183,6 @@ bool pass_join_order(struct planner *planner, struct plan **plan, bool *changed,
     (void)err;
     if (planner->version >= GUESSES_SINCE)
         plan_properties(planner, *plan);
-    order_plan(planner, *plan, false, changed);
+    order_plan(planner, *plan, false, 0, changed);
     return true;
 }
