@@ -183,11 +183,12 @@ struct epoch_job {
     void *context;
 };
 
-/* Whoever works gives memory back as it goes; who has nothing to do holds it for nothing (law L5). */
+/* Whoever works gives memory back as it goes; who has nothing to do holds it for nothing (law L5). Not before it is
+ * needed: to free hundreds of megabytes takes a commit's time a hundred times. */
 static bool relieve_idle(weir_db *db, const struct worker *worker)
 {
     for (int also_used = 0; also_used < 2; also_used++)
-        for (uint32_t i = 0; i < db->nlive && (also_used ? wr_worker_over(worker) : wr_worker_pressed(worker)); i++)
+        for (uint32_t i = 0; i < db->nlive && wr_worker_over(worker); i++)
             TRY(wr_dataflow_relieve(db->live[i]->flows[worker->index], also_used));
     return true;
 }
