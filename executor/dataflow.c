@@ -7,7 +7,7 @@
 /* Above this share of the budget operators give memory back before they work on (C7). */
 #define PRESSURE_PERCENT 70
 #define RELIEF_PERCENT   55
-#define OVER_PERCENT     95 /* from here on those that work give back what they have between epochs too */
+#define OVER_PERCENT     95                 /* from here on who has no work gives memory back too, between epochs */
 #define RELIEF_BYTES_MAX ((int64_t)1 << 20) /* who has less is left alone, where memory is small a 256th of it */
 #define RELIEF_BYTES_MIN ((int64_t)64 << 10)
 

@@ -24,10 +24,10 @@
  * C6  No I/O other than state lookups; no blocking but in exchange; no locks.
  *
  * C7  Memory kept beyond a call is charged to worker->state_pool. When wr_worker_pressed() the framework calls the
- * operator's relieve() just before its step(): it seals its dirty entries into worker->commit and drops clean ones. At
- * the end of an epoch those go that were not used in it, and where even that is too little, all. An
- * operator may call its own seal at any time (its dirty entries then live in the trace, not in RAM). Without a trace
- * (one-shot queries) memory beyond the limit is the error 53200, raised by the framework.
+ * operator's relieve() just before its step(): it seals its dirty entries into worker->commit and drops clean ones.
+ * When wr_worker_over(), those give back at the end of an epoch that were not used in it, and then, if that is too
+ * little, all. An operator may call its own seal at any time (its dirty entries then live in the trace, not in RAM).
+ * Without a trace (one-shot queries) memory beyond the limit is the error 53200, raised by the framework.
  *
  * C8  Errors: step/flush/seal return false only for fatal ones (I/O, cancel, memory), with worker->error filled. An
  * expression that fails on a row is data: wr_op_eval_errors() (law L4).
@@ -146,7 +146,7 @@ bool wr_op_emit_frontier_of(struct op *op, const struct frontier *frontier, cons
                             uint16_t n) WR_MUST;
 /* What step() does first: memory is given back where it is short. For operators that are fed in another way. */
 bool wr_op_relieve(struct op *op) WR_MUST;
-/* At the end of an epoch: what nobody needs now is given back where memory is short. */
+/* At the end of an epoch in which memory is gone: what was not used in it is given back; also_used: all. */
 bool wr_dataflow_relieve(struct dataflow *dataflow, bool also_used) WR_MUST;
 bool wr_op_flush(struct op *op) WR_MUST;
 /* The operator's n-th state table (0 <= n < plan->nstates); NULL in one-shot dataflows (state stays in RAM). */
