@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "parser/deep_stack.h"
 #include "parser/scan.h"
@@ -68,7 +69,7 @@ static void set_extent(const struct scan *scan, struct statement *statement, int
 {
     int start = from < scan->n ? scan->tokens[from].start : 0;
     int end = scan->body;
-    while (end > start && (scan->orig[end - 1] == ' ' || (scan->orig[end - 1] >= '\t' && scan->orig[end - 1] <= '\r')))
+    while (end > start && wr_is_space(scan->orig[end - 1]))
         end--;
     statement->location = (int)scan->base + start;
     statement->length = end - start;

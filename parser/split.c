@@ -21,19 +21,14 @@ struct splitter {
     int64_t run[LEVELS];
 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static bool is_word_start(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80);
+    return wr_is_alpha(c) || c == '_' || (c & 0x80);
 }
 
 static bool is_word(char c)
 {
-    return is_word_start(c) || (c >= '0' && c <= '9') || c == '$';
+    return is_word_start(c) || wr_is_digit(c) || c == '$';
 }
 
 static char peek(const struct splitter *s, size_t ahead)
@@ -68,7 +63,7 @@ static bool skip_blank(struct splitter *s)
 {
     if (s->at >= s->len)
         return false;
-    if (is_space(s->text[s->at])) {
+    if (wr_is_space(s->text[s->at])) {
         s->at++;
         return true;
     }

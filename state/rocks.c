@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "state/entry.h"
+
 static const char *const cf_names[CF_COUNT] = {"default", "delta", "runs", "log"};
 static const size_t memtable_bytes[CF_COUNT] = {2 << 20, 8 << 20, 64 << 10, 4 << 20};
 
@@ -176,12 +178,6 @@ bool wr_rocks_delete_files(struct rocks *rocks, enum rocks_cf cf, const char *lo
     return message ? wr_rocks_fail(err, message) : true;
 }
 
-static int key_cmp(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    int c = memcmp(a, b, WR_MIN(a_len, b_len));
-    return c ? c : (a_len > b_len) - (a_len < b_len);
-}
-
 void wr_rocks_files_within(struct rocks *rocks, enum rocks_cf cf, const char *lo, size_t lo_len, const char *hi,
                            size_t hi_len, void (*visit)(void *context, const char *name, uint64_t bytes), void *context)
 {
@@ -191,7 +187,8 @@ void wr_rocks_files_within(struct rocks *rocks, enum rocks_cf cf, const char *lo
         const char *first = rocksdb_livefiles_smallestkey(files, i, &first_len);
         const char *last = rocksdb_livefiles_largestkey(files, i, &last_len);
         if (!strcmp(rocksdb_livefiles_column_family_name(files, i), cf_names[cf]) &&
-            key_cmp(lo, lo_len, first, first_len) <= 0 && key_cmp(last, last_len, hi, hi_len) <= 0)
+            bytes_compare(lo, (uint32_t)lo_len, first, (uint32_t)first_len) <= 0 &&
+            bytes_compare(last, (uint32_t)last_len, hi, (uint32_t)hi_len) <= 0)
             visit(context, rocksdb_livefiles_name(files, i) + 1, rocksdb_livefiles_size(files, i)); /* "/000012.sst" */
     }
     rocksdb_livefiles_destroy(files);
