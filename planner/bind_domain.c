@@ -31,19 +31,6 @@ int bind_inner_side(const struct expr *expr)
     return wr_expr_can_fail(expr) ? -1 : find_inner_side(expr);
 }
 
-/* Is the expression NULL if the column is? */
-static bool is_strict_in(const struct expr *expr, uint16_t column)
-{
-    if (expr->kind == EXPR_COLUMN)
-        return expr->column == column;
-    if (expr->kind != EXPR_CALL || !(expr->fn->flags & FN_STRICT))
-        return false;
-    for (uint16_t i = 0; i < expr->nargs; i++)
-        if (is_strict_in(expr->args[i], column))
-            return true;
-    return false;
-}
-
 static bool is_comparison(const struct expr *expr)
 {
     static const char *const names[] = {"=", "<>", "<", "<=", ">", ">="};
@@ -126,8 +113,9 @@ static bool make_equality(struct block *block, const struct correlation *corr, c
     args[0] = make_column(domain->arena, block->from.plan, (uint16_t)(domain->first + i));
     args[1] = domain->columns[i];
     TRY(bind_call(block, "=", true, args, 2, corr->conditions[0]->location, equality));
+    uint16_t column = domain->columns[i]->column;
     for (uint16_t k = 0; k < corr->n; k++)
-        strict |= is_strict_in(corr->conditions[k], domain->columns[i]->column);
+        strict |= is_null_on_null(corr->conditions[k], column, (uint16_t)(column + 1));
     if (strict)
         return true;
     struct expr *same = wr_expr_nary(domain->arena, EXPR_IS_DISTINCT, args, 2);

@@ -14,29 +14,16 @@ struct range {
     uint16_t from, to;
 };
 
-/* NULL whenever all of the side's columns are NULL? */
-static bool is_null_on_null(const struct expr *expr, struct range side)
-{
-    if (expr->kind == EXPR_COLUMN)
-        return expr->column >= side.from && expr->column < side.to;
-    if (expr->kind != EXPR_CALL || !(expr->fn->flags & FN_STRICT))
-        return false;
-    for (uint16_t i = 0; i < expr->nargs; i++)
-        if (is_null_on_null(expr->args[i], side))
-            return true;
-    return false;
-}
-
 static bool rejects_null(const struct expr *expr, struct range side)
 {
     switch (expr->kind) {
     case EXPR_CALL:
     case EXPR_COLUMN:
-        return is_null_on_null(expr, side);
+        return is_null_on_null(expr, side.from, side.to);
     case EXPR_IS_NULL:
-        return expr->negated && is_null_on_null(expr->args[0], side);
+        return expr->negated && is_null_on_null(expr->args[0], side.from, side.to);
     case EXPR_IN_LIST:
-        return is_null_on_null(expr->args[0], side);
+        return is_null_on_null(expr->args[0], side.from, side.to);
     case EXPR_OR:
         for (uint16_t i = 0; i < expr->nargs; i++)
             if (!rejects_null(expr->args[i], side))

@@ -95,6 +95,18 @@ bool reads_any(const struct expr *expr)
     return !reads_only(expr, 0, 0);
 }
 
+bool is_null_on_null(const struct expr *expr, uint16_t from, uint16_t to)
+{
+    if (expr->kind == EXPR_COLUMN)
+        return expr->column >= from && expr->column < to;
+    if (expr->kind != EXPR_CALL || !(expr->fn->flags & FN_STRICT))
+        return false;
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        if (is_null_on_null(expr->args[i], from, to))
+            return true;
+    return false;
+}
+
 struct shift {
     struct wr_arena *arena;
     int by;

@@ -52,6 +52,8 @@ void plan_physical(struct planner *planner, struct plan **plan);
 /* Does every column the expression reads lie in [from, to)? (True for an expression without columns.) */
 bool reads_only(const struct expr *expr, uint16_t from, uint16_t to);
 bool reads_any(const struct expr *expr);
+/* Is the expression NULL whenever all columns in [from, to) are? */
+bool is_null_on_null(const struct expr *expr, uint16_t from, uint16_t to);
 /* A copy with every column c replaced by c - shift. */
 struct expr *shift_columns(struct wr_arena *arena, struct expr *expr, int shift);
 
