@@ -389,20 +389,9 @@ static bool scan_source(struct backfill *bf, const struct live *live, uint32_t o
     weir_db *db = bf->db;
     const char *connector = wr_option_get(object, "connector");
     const struct source_class *cls = wr_source_class(connector);
-    struct source_config config = {.object = object,
-                                   .pool = &db->pool_queues,
-                                   .queue_bytes_max = wr_source_queue_max(db),
-                                   .queued_bytes = &db->source_queue_bytes,
-                                   .queued_bytes_max = wr_source_queues_max(db),
-                                   .client_bytes_max = atomic_load(&db->client_bytes_max),
-                                   .client_pool = &db->pool_clients,
-                                   .nstop = point->nstop,
-                                   .stop = point->stop,
-                                   .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,
-                                   .wake = wr_db_wake,
-                                   .wake_context = db,
-                                   .log = wr_db_log_line,
-                                   .log_context = db};
+    struct source_config config = wr_source_config_of(db, object);
+    config.nstop = point->nstop;
+    config.stop = point->stop;
     struct source *source = NULL;
     TRY(cls->open(&config, &source, err));
     bool ok = true;

@@ -156,6 +156,8 @@ void wr_live_detach(weir_db *db, struct live *live);
 void wr_live_free(struct live *live);
 struct live *wr_live_find(weir_db *db, uint32_t id);
 bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err) WR_MUST;
+/* What a reader of the source is opened with, but for where it begins and ends. */
+struct source_config wr_source_config_of(weir_db *db, const struct object *object);
 /* One reader less; a source without readers stops, and starts anew for the next one. */
 void wr_live_release_source(weir_db *db, struct live *source);
 
@@ -270,7 +272,7 @@ struct sink_status {
     char error[256];
 };
 void wr_sink_runner_status(struct sink_runner *runner, struct sink_status *status);
-/* Number of the oldest log record it still needs; older ones may go. */
+/* What the sink's connector is opened with. */
 bool wr_sink_config_of(struct wr_arena *arena, weir_db *db, const struct live *live, struct sink_config *config);
 
 /* ---- catalog storage and DDL (ddl.c) */

@@ -300,6 +300,22 @@ static bool load_offset(void *context, const void *key, size_t key_len, const vo
     return true;
 }
 
+struct source_config wr_source_config_of(weir_db *db, const struct object *object)
+{
+    return (struct source_config){.object = object,
+                                  .pool = &db->pool_queues,
+                                  .queue_bytes_max = wr_source_queue_max(db),
+                                  .queued_bytes = &db->source_queue_bytes,
+                                  .queued_bytes_max = wr_source_queues_max(db),
+                                  .client_bytes_max = atomic_load(&db->client_bytes_max),
+                                  .client_pool = &db->pool_clients,
+                                  .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,
+                                  .wake = wr_db_wake,
+                                  .wake_context = db,
+                                  .log = wr_db_log_line,
+                                  .log_context = db};
+}
+
 bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err)
 {
     const char *connector = wr_option_get(live->object, "connector");
@@ -315,20 +331,9 @@ bool wr_live_start_source(weir_db *db, struct live *live, struct wr_error *err)
     int len = snprintf(prefix, sizeof prefix, "offset/%u/", live->id);
     wr_store_scan(db->store, prefix, (size_t)len, load_offset, input);
     wr_client_share(db);
-    struct source_config config = {.object = live->object,
-                                   .pool = &db->pool_queues,
-                                   .queue_bytes_max = wr_source_queue_max(db),
-                                   .queued_bytes = &db->source_queue_bytes,
-                                   .queued_bytes_max = wr_source_queues_max(db),
-                                   .client_bytes_max = atomic_load(&db->client_bytes_max),
-                                   .client_pool = &db->pool_clients,
-                                   .npartitions = input->noffsets,
-                                   .partitions = input->offsets,
-                                   .embedded_broker = db->broker ? wr_embedded_broker_bootstrap(db->broker) : NULL,
-                                   .wake = wr_db_wake,
-                                   .wake_context = db,
-                                   .log = wr_db_log_line,
-                                   .log_context = db};
+    struct source_config config = wr_source_config_of(db, live->object);
+    config.npartitions = input->noffsets;
+    config.partitions = input->offsets;
     if (!cls->open(&config, &input->source, err)) {
         free(input->offsets);
         free(input);
