@@ -6,6 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Expressions are evaluated recursively, and are as deep as the user wrote them. Pages of a stack are taken as they are
+ * touched, so a large one costs address space only. */
+#define STACK_BYTES ((size_t)32 << 20)
+
 /* A tenth of the weight of an ordinary thread: it goes on where a machine is full, too. */
 #define BACKGROUND_NICE 10
 
@@ -33,6 +37,19 @@ static void ask_for_slice(uint64_t ns)
     struct attributes attributes = {
         .size = sizeof attributes, .policy = SCHED_NORMAL, .nice = getpriority(PRIO_PROCESS, 0), .runtime = ns};
     (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+bool wr_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached)
+{
+    pthread_attr_t attr;
+    pthread_t unnamed;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    if (detached)
+        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    bool ok = pthread_create(thread ? thread : &unnamed, &attr, run, argument) == 0;
+    pthread_attr_destroy(&attr);
+    return ok;
 }
 
 void wr_thread_prompt(void)

@@ -3,6 +3,14 @@
 #ifndef WEIR_BASE_THREAD_H
 #define WEIR_BASE_THREAD_H
 
+#include <pthread.h>
+
+#include "base/base.h"
+
+/* A thread with a stack deep enough for whatever expressions a user writes; false: the host gives no more. A detached
+ * one is not joined; `thread` may be NULL for it. */
+bool wr_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached) WR_MUST;
+
 /* The calling thread runs in short slices: others wait less for it, and it for others. For threads that are waited for.
  */
 void wr_thread_prompt(void);

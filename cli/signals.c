@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "cli/cli.h"
 
 atomic_bool wr_cli_stop_asked;
@@ -46,11 +47,8 @@ static void *watch(void *arg)
 
 void wr_cli_signals_watch(weir_session *session)
 {
-    pthread_t thread;
     watched = session;
-    if (pthread_create(&thread, NULL, watch, NULL) == 0)
-        pthread_detach(thread);
-    else
+    if (!wr_thread_start(NULL, watch, NULL, true))
         fprintf(stderr, "weir: could not start a thread for signals\n");
 }
 

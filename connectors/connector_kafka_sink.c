@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "connectors/connectors.h"
 #include "connectors/kafka_sink.h"
 #include "connectors/options.h"
@@ -153,7 +153,7 @@ static bool ensure_topic(struct sink *sink, int64_t deadline_ns, const atomic_bo
             return true;
         if (wr_kafka_stopped(stop))
             return wr_fail(err, ERR_SHUTDOWN, "stopped while waiting for topic \"%s\"", sink->topic);
-        if (deadline_ns && wr_kafka_clock_ns(CLOCK_MONOTONIC) > deadline_ns)
+        if (deadline_ns && wr_clock_ns() > deadline_ns)
             return wr_fail(err, ERR_CONNECTION, "topic \"%s\" is not available: %s", sink->topic,
                            rd_kafka_err2str(code));
         if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !created) {
@@ -207,7 +207,7 @@ static bool kafka_recover(struct sink *sink, uint64_t committed, uint64_t *last_
                           struct wr_error *err)
 {
     struct kafka_marker marker;
-    int64_t deadline_ns = wr_kafka_clock_ns(CLOCK_MONOTONIC) + (int64_t)RECOVER_MS * 1000000;
+    int64_t deadline_ns = wr_clock_ns() + (int64_t)RECOVER_MS * 1000000;
     close_producer(sink);
     TRY(open_producer(sink, err));
     TRY(ensure_topic(sink, deadline_ns, sink->config.stop, err));
@@ -301,7 +301,7 @@ static void new_session(char *to, size_t size)
     uint64_t bits[2] = {0, 0};
     FILE *random = fopen("/dev/urandom", "rb");
     if (!random || fread(bits, sizeof bits, 1, random) != 1) {
-        bits[0] = (uint64_t)wr_kafka_clock_ns(CLOCK_REALTIME);
+        bits[0] = (uint64_t)wr_wall_us();
         bits[1] = (uint64_t)(uintptr_t)to;
     }
     if (random)

@@ -15,8 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "connectors/connectors.h"
 #include "connectors/kafka_source.h"
 #include "connectors/options.h"
@@ -185,7 +186,7 @@ static bool consume_once(struct source *source, rd_kafka_message_t **messages)
     struct source_chunk *chunk = wr_builder_end(&builder);
     chunk->bytes = bytes;
     count_client(source, n, bytes);
-    atomic_store(&source->cpu_ns, wr_kafka_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    atomic_store(&source->cpu_ns, wr_thread_cpu_ns());
     if (take_positions(source, chunk))
         return wr_source_queue_push(&source->queue, chunk);
     wr_source_chunk_free(chunk);
@@ -290,7 +291,7 @@ static bool kafka_open(const struct source_config *config, struct source **out, 
         memcpy(partitions, config->partitions, sizeof *partitions * config->npartitions);
     source->config.partitions = partitions;
     wr_source_queue_init(&source->queue, config);
-    if (pthread_create(&source->thread, NULL, run, source)) {
+    if (!wr_thread_start(&source->thread, run, source, false)) {
         wr_source_queue_fini(&source->queue);
         free(partitions);
         source_free(source);

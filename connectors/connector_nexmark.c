@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/ascii.h"
+#include "base/clock.h"
+#include "base/thread.h"
 #include "connectors/connectors.h"
 #include "connectors/nexmark_events.h"
 #include "connectors/options.h"
@@ -203,30 +204,23 @@ static struct source_chunk *make_chunk(struct source *source, int64_t from)
     return chunk;
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* With a gap the clock says how far the sequence may be; blocks then shrink to what a tenth of a second brings. */
 static bool pace(struct source *source, int64_t started, int64_t next)
 {
     if (!source->gap_ns)
         return true;
-    int64_t due = started + (next - source->start) * source->gap_ns, now = clock_ns(CLOCK_MONOTONIC);
+    int64_t due = started + (next - source->start) * source->gap_ns, now = wr_clock_ns();
     return due <= now || wr_source_queue_sleep(&source->queue, due - now);
 }
 
 static void *generate(void *arg)
 {
     struct source *source = arg;
-    int64_t next = source->start, started = clock_ns(CLOCK_MONOTONIC);
+    int64_t next = source->start, started = wr_clock_ns();
     while (next < source->event_num) {
         struct source_chunk *chunk = make_chunk(source, next);
         next = chunk->partitions[0].next;
-        atomic_store(&source->cpu_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        atomic_store(&source->cpu_ns, wr_thread_cpu_ns());
         if (!pace(source, started, next)) {
             wr_source_chunk_free(chunk);
             break;
@@ -257,7 +251,7 @@ static bool nexmark_open(const struct source_config *config, struct source **out
         source->event_num = WR_MIN(source->event_num, config->nstop ? config->stop[0].next : 0);
     atomic_store(&source->handed_out, source->start);
     wr_source_queue_init(&source->queue, config);
-    if (pthread_create(&source->thread, NULL, generate, source)) {
+    if (!wr_thread_start(&source->thread, generate, source, false)) {
         wr_source_queue_fini(&source->queue);
         free(source->types);
         free(source);

@@ -3,21 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/ascii.h"
+#include "base/clock.h"
 #include "connectors/options.h"
 
 #define PREFIX           "properties."
 #define LINES_PER_WINDOW 5
 #define WINDOW_NS        5000000000
-
-int64_t wr_kafka_clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 void wr_kafka_hold(struct kafka_held *held, int64_t bytes)
 {
@@ -68,7 +61,7 @@ void wr_kafka_log(struct kafka_log *log, const char *fmt, ...)
     va_end(last);
     if (!log->log)
         return;
-    int64_t now = wr_kafka_clock_ns(CLOCK_MONOTONIC);
+    int64_t now = wr_clock_ns();
     if (now - atomic_load(&log->window_ns) > WINDOW_NS) {
         atomic_store(&log->window_ns, now);
         atomic_store(&log->in_window, 0);

@@ -47,7 +47,6 @@ bool wr_kafka_try(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct wr_error *
 rd_kafka_t *wr_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct wr_error *err) WR_MUST;
 /* For settings of our own, which are always valid; where the user has set the property, his value stays. */
 void wr_kafka_set(rd_kafka_conf_t *conf, const struct object *object, const char *key, const char *value);
-int64_t wr_kafka_clock_ns(clockid_t clock);
 
 /* What a client is charged with. Used by one thread. */
 struct kafka_held {

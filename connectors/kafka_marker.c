@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define TAIL_FIRST \
     64 /* offsets looked at from the end of a partition; more where these are all markers of transactions */
 
@@ -50,7 +52,7 @@ static int64_t time_left_ms(const struct marker_reader *reader)
 {
     if (reader->stop && atomic_load(reader->stop))
         return 0;
-    return (reader->deadline_ns - wr_kafka_clock_ns(CLOCK_MONOTONIC)) / 1000000;
+    return (reader->deadline_ns - wr_clock_ns()) / 1000000;
 }
 
 /* For the next call; 0: none. */
@@ -243,7 +245,7 @@ bool wr_kafka_marker_read(const struct sink_config *config, struct kafka_log *lo
     struct marker_reader reader = {
         .topic = wr_kafka_topic(config->object),
         .origin = origin,
-        .deadline_ns = wr_kafka_clock_ns(CLOCK_MONOTONIC) + (int64_t)timeout_ms * 1000000,
+        .deadline_ns = wr_clock_ns() + (int64_t)timeout_ms * 1000000,
         .stop = config->stop,
         .marker = marker,
         .err = err,

@@ -1,8 +1,8 @@
 /* A topic's partitions: which there are, where reading begins, and where it goes on when an offset is not there any
  * more. */
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "connectors/kafka_source.h"
 #include "connectors/options.h"
 
@@ -162,7 +162,7 @@ static int32_t partition_count(struct source *source)
 
 void wr_kafka_partitions_look(struct source *source)
 {
-    int64_t now = wr_kafka_clock_ns(CLOCK_MONOTONIC);
+    int64_t now = wr_clock_ns();
     if (now < source->refresh_at_ns)
         return;
     int32_t count = partition_count(source);
@@ -173,7 +173,7 @@ void wr_kafka_partitions_look(struct source *source)
         source->targets_known = true;
         pthread_mutex_unlock(&source->lock);
     }
-    source->refresh_at_ns = wr_kafka_clock_ns(CLOCK_MONOTONIC) + (source->npartitions ? REFRESH_NS : REFRESH_FAST_NS);
+    source->refresh_at_ns = wr_clock_ns() + (source->npartitions ? REFRESH_NS : REFRESH_FAST_NS);
 }
 
 /* ---- an offset that is not there */

@@ -1,8 +1,8 @@
 /* One commit as one Kafka transaction: its messages, the marker that names it, and what to do about each error of the
  * transactional API (connector_kafka_sink.c says why). */
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "connectors/kafka_sink.h"
 
@@ -60,7 +60,7 @@ enum outcome wr_kafka_transactions_init(struct sink *sink, int64_t deadline_ns, 
             sink->initialised = outcome == OUTCOME_DONE;
             return outcome;
         }
-        if (wr_kafka_stopped(stop) || (deadline_ns && wr_kafka_clock_ns(CLOCK_MONOTONIC) > deadline_ns))
+        if (wr_kafka_stopped(stop) || (deadline_ns && wr_clock_ns() > deadline_ns))
             return OUTCOME_STOPPED;
         rd_kafka_poll(sink->rk, RETRY_MS);
     }

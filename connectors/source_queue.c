@@ -1,15 +1,11 @@
 #include "connectors/source_queue.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 void wr_source_queue_init(struct source_queue *queue, const struct source_config *config)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_cond_init(&queue->space, &attr);
-    pthread_condattr_destroy(&attr);
+    wr_cond_init(&queue->space);
     queue->head = queue->tail = NULL;
     queue->bytes = 0;
     queue->max_bytes = config->queue_bytes_max;
@@ -99,16 +95,9 @@ bool wr_source_queue_closing(struct source_queue *queue)
 
 bool wr_source_queue_sleep(struct source_queue *queue, int64_t ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ns / 1000000000;
-    until.tv_nsec += ns % 1000000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    int64_t deadline_ns = wr_clock_ns() + ns;
     pthread_mutex_lock(&queue->lock);
-    while (!queue->closing && !pthread_cond_timedwait(&queue->space, &queue->lock, &until))
+    while (!queue->closing && wr_cond_wait_until(&queue->space, &queue->lock, deadline_ns))
         ;
     bool closing = queue->closing;
     pthread_mutex_unlock(&queue->lock);

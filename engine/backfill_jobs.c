@@ -3,9 +3,9 @@
  *
  * The name is reserved first, by a commit of its own in which the catalog says "creating"; a backfill follows; the
  * commit that carries the state ends it (ddl.c). A failure takes the reservation back. */
-#include "engine/backfill.h"
-
 #include "base/failpoint.h"
+#include "base/thread.h"
+#include "engine/backfill.h"
 #include "engine/ddl.h"
 
 /* ---- what is under way */

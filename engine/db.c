@@ -1,4 +1,5 @@
 /* Opening and closing a database. */
+#include "base/clock.h"
 #include "engine/engine.h"
 
 #include "base/failpoint.h"
@@ -74,14 +75,10 @@ static void load_clocks(weir_db *db)
 
 static void init_sync(weir_db *db)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&db->lock, NULL);
     pthread_mutex_init(&db->ddl_lock, NULL);
-    pthread_cond_init(&db->wake, &attr);
-    pthread_cond_init(&db->progress, &attr);
-    pthread_condattr_destroy(&attr);
+    wr_cond_init(&db->wake);
+    wr_cond_init(&db->progress);
 }
 
 static void init_memory(weir_db *db)
@@ -156,7 +153,8 @@ static bool open_steps(weir_db *db, struct wr_error *err)
         wr_worker_setup(db, &db->workers[w], w);
         db->workers[w].commit = db->commit;
     }
-    db->worker_pool = wr_worker_pool_new(db);
+    db->worker_pool = wr_worker_pool_new(db, err);
+    TRY(db->worker_pool != NULL);
     load_instance(db);
     load_clocks(db);
     db->catalog = wr_catalog_new();

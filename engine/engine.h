@@ -91,7 +91,8 @@ struct weir_db {
     uint32_t nlive, live_cap;
     struct live *detached; /* newest first */
     struct live_source *detached_sources;
-    uint64_t epoch, last_commit_ms;
+    uint64_t epoch;
+    int64_t last_commit_ns;
     bool dirty;         /* something since the last commit */
     bool commit_wanted; /* somebody waits */
     uint64_t last_submitted;
@@ -217,11 +218,8 @@ void wr_db_log_line(void *db, const char *line);
 
 /* ---- workers (worker.c) */
 
-/* A thread of the engine's, with a stack for deep expressions. */
-bool wr_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached) WR_MUST;
-
 /* Workers 1 .. db->nworkers - 1, with a thread each; free() waits for them. */
-struct worker_pool *wr_worker_pool_new(weir_db *db);
+struct worker_pool *wr_worker_pool_new(weir_db *db, struct wr_error *err);
 void wr_worker_pool_free(struct worker_pool *pool);
 /* Runs job(context, worker) for every worker, each on its thread; false: the first failure's error. */
 bool wr_worker_pool_run(struct worker_pool *pool, epoch_feed job, void *context, struct wr_error *err) WR_MUST;

@@ -1,11 +1,10 @@
 /* The epoch loop: take what sources and sessions have, run every operator once, commit on the beat. */
-#include "engine/engine.h"
-
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
+#include "engine/engine.h"
 
 /* Bounds of one epoch: chunks of BATCH_ROWS_MAX rows per source. */
 #define EPOCH_CHUNKS_PER_SOURCE 16
@@ -15,20 +14,8 @@
 #define SOURCE_PRESSURE_PERCENT 80
 /* On an idle server a commit may follow the last one this soon. */
 #define COMMIT_INTERVAL_MIN_MS 5
-
-static uint64_t clock_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-static int64_t wall_us(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
+/* Without anything to do the loop looks around this often. */
+#define IDLE_MS 200
 
 void wr_db_log_line(void *context, const char *line)
 {
@@ -208,7 +195,7 @@ static bool epoch_on_worker(void *context, struct worker *worker)
 bool wr_loop_epoch(weir_db *db, epoch_feed feed, void *context, struct wr_error *err)
 {
     db->epoch++;
-    int64_t now = wall_us();
+    int64_t now = wr_wall_us();
     if (now > db->now_us)
         db->now_us = now;
     for (uint32_t w = 0; w < db->nworkers; w++) {
@@ -501,7 +488,7 @@ static bool commit(weir_db *db, struct wr_error *err)
         db->workers[w].commit = db->commit;
     db->last_submitted = wr_commit_submit(full, commit_done_on_store, db);
     db->dirty = db->commit_wanted = false;
-    db->last_commit_ms = clock_ms();
+    db->last_commit_ns = wr_clock_ns();
     atomic_fetch_add(&db->commits, 1);
     return true;
 }
@@ -564,8 +551,8 @@ static bool commit_due(weir_db *db, bool idle)
         return false;
     if (db->commit_wanted || wr_budget_pressure(&db->budget) >= SOURCE_PRESSURE_PERCENT)
         return true;
-    uint64_t since = clock_ms() - db->last_commit_ms;
-    if (since >= (uint64_t)db->options.commit_interval_ms ||
+    int64_t since = (wr_clock_ns() - db->last_commit_ns) / WR_NS_PER_MS;
+    if (since >= db->options.commit_interval_ms ||
         wr_commit_bytes(db->commit) > WR_MIN(COMMIT_BYTES_MAX, db->budget.limit_bytes / 32))
         return true;
     return idle && since >= COMMIT_INTERVAL_MIN_MS && db->durable_commit >= db->last_submitted;
@@ -577,12 +564,8 @@ static void wait_for_work(weir_db *db)
 {
     pthread_mutex_lock(&db->lock);
     if (!db->calls_first && !db->source_ready && !db->stopping && !db->failed) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t ns = until.tv_nsec + (db->dirty ? COMMIT_INTERVAL_MIN_MS : 200) * 1000000ll;
-        until.tv_sec += ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
-        pthread_cond_timedwait(&db->wake, &db->lock, &until);
+        int64_t ms = db->dirty ? COMMIT_INTERVAL_MIN_MS : IDLE_MS;
+        wr_cond_wait_until(&db->wake, &db->lock, wr_clock_ns() + ms * WR_NS_PER_MS);
     }
     db->source_ready = false;
     pthread_mutex_unlock(&db->lock);

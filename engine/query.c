@@ -2,11 +2,11 @@
  *
  * A query that streams its rows runs on a thread of its own and hands chunks over through a short queue, so a slow
  * client holds back the query, not the server. DML collects on the calling thread. */
-#include "engine/session.h"
-
-#include "base/thread.h"
-
 #include <stdio.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "engine/session.h"
 
 #define QUEUE_CHUNKS 4
 /* A query that has read so many chunks is a long one. */
@@ -187,12 +187,7 @@ static bool take_chunk(void *context, const struct batch *batch, struct wr_error
     held->next = NULL;
     pthread_mutex_lock(&query->lock);
     while (query->queued >= QUEUE_CHUNKS && !query->abandoned && !atomic_load(&query->session->cancel)) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 50000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&query->changed, &query->lock, &until);
+        wr_cond_wait_until(&query->changed, &query->lock, wr_clock_ns() + 50 * WR_NS_PER_MS);
     }
     bool go_on = !query->abandoned && !atomic_load(&query->session->cancel);
     if (go_on) {
@@ -237,7 +232,7 @@ bool wr_query_start(struct weir_session *session, struct read_view *view, struct
     wr_arena_init(plan_arena, NULL);
     query->plan = plan;
     pthread_mutex_init(&query->lock, NULL);
-    pthread_cond_init(&query->changed, NULL);
+    wr_cond_init(&query->changed);
     if (!wr_thread_start(&query->thread, query_main, query, false)) {
         wr_read_view_end(session, &query->view);
         wr_arena_reset(&query->arena);

@@ -1,11 +1,9 @@
 /* What has left the live graph ends here, on a thread of its own: sinks and sources, whose brokers may not answer for
  * seconds, and state, which may be gigabytes to free. The loop has taken it out and asked it to stop; it waits for
  * nothing of this. Closing the database does, for a while. */
-#include "engine/engine.h"
-
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/thread.h"
+#include "engine/engine.h"
 
 /* DROP SINK waits as long for the last transaction to end: after it nothing is delivered. A broker that is gone may
  * take longer to give up. */
@@ -108,11 +106,9 @@ bool wr_retire_all(weir_db *db)
     while (db->nlive)
         wr_live_detach(db, db->live[db->nlive - 1]);
     wr_retire(db);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += CLOSE_SECONDS;
+    int64_t deadline_ns = wr_clock_ns() + CLOSE_SECONDS * WR_NS_PER_S;
     pthread_mutex_lock(&db->lock);
-    while (db->retiring && !pthread_cond_timedwait(&db->progress, &db->lock, &until))
+    while (db->retiring && wr_cond_wait_until(&db->progress, &db->lock, deadline_ns))
         ;
     bool ended = !db->retiring;
     pthread_mutex_unlock(&db->lock);
@@ -121,11 +117,9 @@ bool wr_retire_all(weir_db *db)
 
 void wr_sinks_await(weir_db *db)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += SINK_END_SECONDS;
+    int64_t deadline_ns = wr_clock_ns() + SINK_END_SECONDS * WR_NS_PER_S;
     pthread_mutex_lock(&db->lock);
-    while (db->ending_sinks && !pthread_cond_timedwait(&db->progress, &db->lock, &until))
+    while (db->ending_sinks && wr_cond_wait_until(&db->progress, &db->lock, deadline_ns))
         ;
     pthread_mutex_unlock(&db->lock);
 }

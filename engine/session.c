@@ -1,6 +1,7 @@
 /* Sessions and statements: prepare, execute. */
 #include "engine/session.h"
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "engine/relations_read.h"
 #include "engine/timeout.h"
@@ -9,7 +10,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 void wr_session_give(struct weir_session *session, const struct wr_error *err, weir_error *error)
 {
@@ -377,13 +377,6 @@ static bool prepare(struct weir_statement *statement, struct source_text *text, 
     return wr_deep_stack_run(run_prepare, &job, err) && job.ok;
 }
 
-static int64_t wall_us(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 /* Characters before the offset. A script that goes on where the last statement ended is not counted again. */
 static int characters_before(struct script_place *place, const char *sql, size_t len, size_t offset)
 {
@@ -412,7 +405,7 @@ weir_code weir_prepare(weir_session *session, const char *sql, size_t sql_len, s
     statement->position_base = characters_before(&session->script, sql, sql_len, *offset);
     struct source_text text = {.sql = sql + *offset, .len = sql_len - *offset};
     if (session->state == 'I' || !session->now_us)
-        session->now_us = wall_us();
+        session->now_us = wr_wall_us();
     bool none;
     bool ok = prepare(statement, &text, &none, param_oids, n_params, &err);
     *offset += text.end;
@@ -569,7 +562,7 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
     atomic_store(&session->cancel, false);
     wr_timeout_start(session);
     if (session->state == 'I' || !session->now_us)
-        session->now_us = wall_us();
+        session->now_us = wr_wall_us();
     if (in_failed_transaction(session, statement->cls, &err)) {
         wr_session_give(session, &err, error);
         return WEIR_ERROR;
@@ -608,7 +601,7 @@ weir_code weir_implicit_begin(weir_session *session, weir_error *error)
         wr_session_give(session, &err, error);
         return WEIR_ERROR;
     }
-    session->now_us = wall_us();
+    session->now_us = wr_wall_us();
     session->state = 'T';
     session->implicit = true;
     return WEIR_OK;

@@ -3,11 +3,12 @@
  * A thread per sink reads the output log behind the last delivered record and hands what waits to the connector, as one
  * transaction: a sink slower than the commits makes bigger ones. A record's number is commit << 16 | part: the last one
  * is the marker in the Kafka transaction, and each, on top of a base found once, is the version of its messages. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
 #include "connectors/options.h"
 #include "engine/engine.h"
-
-#include <stdio.h>
-#include <time.h>
 
 struct sink_runner {
     weir_db *db;
@@ -212,14 +213,9 @@ static bool recover(struct sink_runner *runner, struct wr_error *err)
 
 static void nap(struct sink_runner *runner, int ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (long)ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&runner->lock);
     if (!atomic_load(&runner->stop))
-        pthread_cond_timedwait(&runner->wake, &runner->lock, &until);
+        wr_cond_wait_until(&runner->wake, &runner->lock, wr_clock_ns() + ms * WR_NS_PER_MS);
     pthread_mutex_unlock(&runner->lock);
 }
 
@@ -276,6 +272,14 @@ static void *runner_main(void *argument)
     return NULL;
 }
 
+static void runner_free(struct sink_runner *runner)
+{
+    wr_arena_reset(&runner->arena);
+    pthread_mutex_destroy(&runner->lock);
+    pthread_cond_destroy(&runner->wake);
+    free(runner);
+}
+
 bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **out, struct wr_error *err)
 {
     const char *connector = wr_option_get(live->object, "connector");
@@ -297,8 +301,11 @@ bool wr_sink_runner_start(weir_db *db, struct live *live, struct sink_runner **o
     runner->config.client_pool = &db->pool_clients;
     runner->config.stop = &runner->stop;
     pthread_mutex_init(&runner->lock, NULL);
-    pthread_cond_init(&runner->wake, NULL);
-    pthread_create(&runner->thread, NULL, runner_main, runner);
+    wr_cond_init(&runner->wake);
+    if (!wr_thread_start(&runner->thread, runner_main, runner, false)) {
+        runner_free(runner);
+        return wr_fail(err, ERR_OUT_OF_MEMORY, "could not start the thread of sink %s", live->object->name);
+    }
     *out = runner;
     return true;
 }
@@ -319,10 +326,7 @@ void wr_sink_runner_end(struct sink_runner *runner)
     pthread_join(runner->thread, NULL);
     if (runner->sink)
         runner->cls->close(runner->sink);
-    wr_arena_reset(&runner->arena);
-    pthread_mutex_destroy(&runner->lock);
-    pthread_cond_destroy(&runner->wake);
-    free(runner);
+    runner_free(runner);
 }
 
 uint64_t wr_sink_runner_delivered(struct sink_runner *runner)

@@ -4,9 +4,11 @@
  * their commit is durable. Begins like a backfill: at a commit, with a snapshot of exactly that commit. */
 #include "engine/session.h"
 
+#include "base/clock.h"
 #include "state/change_log.h"
 
-#include <time.h>
+/* Who waits for changes looks this often whether the relation is still there. */
+#define LOOK_AGAIN_MS 100
 
 struct recorded {
     struct held_batch *batch;
@@ -170,11 +172,24 @@ static bool next_commit(struct weir_subscription *s)
     return commit != 0;
 }
 
-static int64_t clock_ms(void)
+static uint64_t durable_commit(weir_db *db, bool *failed)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    pthread_mutex_lock(&db->lock);
+    uint64_t durable = db->durable_commit;
+    *failed = db->failed;
+    pthread_mutex_unlock(&db->lock);
+    return durable;
+}
+
+/* Until a commit behind `seen` is durable, but no longer than until the deadline, nor than it may take to hear of a
+ * DROP. */
+static void await_commit(weir_db *db, uint64_t seen, int64_t deadline_ns)
+{
+    deadline_ns = WR_MIN(deadline_ns, wr_clock_ns() + LOOK_AGAIN_MS * WR_NS_PER_MS);
+    pthread_mutex_lock(&db->lock);
+    while (db->durable_commit <= seen && !db->failed && wr_cond_wait_until(&db->progress, &db->lock, deadline_ns))
+        ;
+    pthread_mutex_unlock(&db->lock);
 }
 
 /* Nothing comes any more behind what has been recorded. */
@@ -188,54 +203,78 @@ static bool was_dropped(struct weir_subscription *s, struct wr_error *err)
     return gone;
 }
 
-weir_code weir_subscription_next(weir_subscription *s, int timeout_ms, int64_t *weight, uint64_t *commit,
-                                 weir_error *error)
+/* The next row of the snapshot; false: it is at its end, or err says why not. */
+static bool snapshot_row(struct weir_subscription *s, int64_t *weight, struct wr_error *err)
 {
-    struct wr_error err = WR_ERROR_INIT;
-    if (s->cursor) {
-        const struct entry *entry = wr_cursor_next(s->cursor, &err);
-        if (entry) {
-            s->row = entry->payload;
-            *weight = wr_relation_weight(s->relation, entry);
-            *commit = s->start_commit;
-            return WEIR_ROW;
-        }
-        if (err.sqlstate[0]) {
-            give(error, &err);
-            return WEIR_ERROR;
-        }
-        end_snapshot(s);
-    }
-    int64_t until = clock_ms() + timeout_ms;
-    for (;;) {
-        if (s->at == s->changes.n && s->changes.n && !s->inserting) {
-            s->at = 0;
-            s->inserting = true;
-        }
-        if (s->at < s->changes.n) {
+    const struct entry *entry = wr_cursor_next(s->cursor, err);
+    if (!entry)
+        return false;
+    s->row = entry->payload;
+    *weight = wr_relation_weight(s->relation, entry);
+    return true;
+}
+
+/* The next change of the commit being handed out, retractions first; false: that was all. */
+static bool change_row(struct weir_subscription *s, int64_t *weight)
+{
+    for (;; s->inserting = true, s->at = 0) {
+        while (s->at < s->changes.n) {
             const struct change_record *change = s->changes.records[s->at++];
             if ((change->weight > 0) != s->inserting)
                 continue;
             s->row = wr_change_payload(change);
             *weight = change->weight;
-            *commit = s->commit;
+            return true;
+        }
+        if (s->inserting)
+            return false;
+    }
+}
+
+/* The next commit with changes. WEIR_ROW: it is being handed out; WEIR_DONE: the deadline is reached. */
+static weir_code next_changes(struct weir_subscription *s, int64_t deadline_ns, struct wr_error *err)
+{
+    for (;;) {
+        bool failed;
+        uint64_t seen = durable_commit(s->db, &failed);
+        bool gone = was_dropped(s, err);
+        if (next_commit(s))
+            return WEIR_ROW;
+        if (gone)
+            return WEIR_ERROR;
+        if (failed) {
+            *err = s->db->failure;
+            return WEIR_ERROR;
+        }
+        if (wr_clock_ns() >= deadline_ns)
+            return WEIR_DONE;
+        await_commit(s->db, seen, deadline_ns);
+    }
+}
+
+weir_code weir_subscription_next(weir_subscription *s, int timeout_ms, int64_t *weight, uint64_t *commit,
+                                 weir_error *error)
+{
+    struct wr_error err = WR_ERROR_INIT;
+    weir_code code = WEIR_ROW;
+    if (s->cursor) {
+        if (snapshot_row(s, weight, &err)) {
+            *commit = s->start_commit;
             return WEIR_ROW;
         }
-        bool gone = was_dropped(s, &err);
-        if (next_commit(s))
-            continue;
-        if (gone) {
-            give(error, &err);
-            return WEIR_ERROR;
-        }
-        if (s->db->failed) {
-            give(error, &s->db->failure);
-            return WEIR_ERROR;
-        }
-        if (timeout_ms >= 0 && clock_ms() >= until)
-            return WEIR_DONE;
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        if (err.sqlstate[0])
+            code = WEIR_ERROR;
+        else
+            end_snapshot(s);
     }
+    int64_t deadline_ns = timeout_ms < 0 ? INT64_MAX : wr_clock_ns() + timeout_ms * WR_NS_PER_MS;
+    while (code == WEIR_ROW && !change_row(s, weight))
+        code = next_changes(s, deadline_ns, &err);
+    if (code == WEIR_ERROR)
+        give(error, &err);
+    if (code == WEIR_ROW)
+        *commit = s->commit;
+    return code;
 }
 
 int weir_subscription_columns(const weir_subscription *s)

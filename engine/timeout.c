@@ -2,7 +2,8 @@
  * deadline among the calls under way. */
 #include "engine/timeout.h"
 
-#include <time.h>
+#include "base/clock.h"
+#include "base/thread.h"
 
 struct timeouts {
     pthread_mutex_t lock;
@@ -15,20 +16,14 @@ struct timeouts {
 
 static int64_t clock_us(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    return wr_clock_ns() / WR_NS_PER_US;
 }
 
 struct timeouts *wr_timeouts_new(void)
 {
     struct timeouts *timeouts = wr_calloc(1, sizeof *timeouts);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&timeouts->lock, NULL);
-    pthread_cond_init(&timeouts->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    wr_cond_init(&timeouts->changed);
     return timeouts;
 }
 
@@ -73,8 +68,7 @@ static void *clock_main(void *argument)
             pthread_cond_wait(&timeouts->changed, &timeouts->lock);
             continue;
         }
-        struct timespec until = {.tv_sec = timeouts->next_us / 1000000, .tv_nsec = timeouts->next_us % 1000000 * 1000};
-        pthread_cond_timedwait(&timeouts->changed, &timeouts->lock, &until);
+        wr_cond_wait_until(&timeouts->changed, &timeouts->lock, timeouts->next_us * WR_NS_PER_US);
     }
     pthread_mutex_unlock(&timeouts->lock);
     return NULL;

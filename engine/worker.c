@@ -1,4 +1,6 @@
 /* Worker threads: the same job on every worker, worker 0 on the caller's thread. */
+#include "base/clock.h"
+#include "base/thread.h"
 #include "engine/engine.h"
 
 struct thread_slot {
@@ -48,35 +50,23 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-/* Expressions are evaluated recursively, and are as deep as the user wrote them. Pages of a stack are taken as they are
- * touched, so a large one costs address space only. */
-#define THREAD_STACK_BYTES ((size_t)32 << 20)
-
-bool wr_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached)
-{
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
-    if (detached)
-        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    bool ok = pthread_create(thread, &attr, run, argument) == 0;
-    pthread_attr_destroy(&attr);
-    return ok;
-}
-
-struct worker_pool *wr_worker_pool_new(weir_db *db)
+struct worker_pool *wr_worker_pool_new(weir_db *db, struct wr_error *err)
 {
     struct worker_pool *pool = wr_calloc(1, sizeof *pool);
     pool->db = db;
-    pool->n = db->nworkers;
+    pool->n = 1;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->start, NULL);
-    pthread_cond_init(&pool->finished, NULL);
-    pool->slots = wr_calloc(pool->n, sizeof *pool->slots);
-    for (uint32_t i = 1; i < pool->n; i++) {
-        pool->slots[i] = (struct thread_slot){.pool = pool, .index = i};
-        if (!wr_thread_start(&pool->slots[i].thread, thread_main, &pool->slots[i], false))
-            abort(); /* at start only: nothing has been promised yet */
+    wr_cond_init(&pool->start);
+    wr_cond_init(&pool->finished);
+    pool->slots = wr_calloc(db->nworkers, sizeof *pool->slots);
+    for (; pool->n < db->nworkers; pool->n++) {
+        struct thread_slot *slot = &pool->slots[pool->n];
+        *slot = (struct thread_slot){.pool = pool, .index = pool->n};
+        if (!wr_thread_start(&slot->thread, thread_main, slot, false)) {
+            wr_worker_pool_free(pool);
+            wr_fail(err, ERR_OUT_OF_MEMORY, "could not start the threads of %u workers", db->nworkers);
+            return NULL;
+        }
     }
     return pool;
 }

@@ -1,8 +1,8 @@
 /* Building dataflows from plans, pushing rows through them, accounting of time and memory. */
+#include "base/clock.h"
 #include "executor/op.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 /* Above this share of the budget operators give memory back before they work on (C7). */
 #define PRESSURE_PERCENT 70
@@ -12,13 +12,6 @@
 #define RELIEF_BYTES_MIN ((int64_t)64 << 10)
 
 #define BATCH_SHARE 256 /* of the limit: text in a batch handed on, within BATCH_BYTES_ENOUGH and a quarter of that */
-
-static uint64_t now_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- pushing */
 
@@ -72,10 +65,10 @@ bool wr_dataflow_relieve(struct dataflow *dataflow, bool also_used)
 /* Switch the account that time is charged to; returns the previous one. */
 static struct op *charge_time(struct worker *worker, struct op *to)
 {
-    uint64_t now = now_ns();
+    int64_t now = wr_clock_ns();
     struct op *from = worker->running;
     if (from)
-        from->stats.time_ns += (int64_t)(now - worker->running_since);
+        from->stats.time_ns += now - worker->running_since;
     worker->running = to;
     worker->running_since = now;
     return from;

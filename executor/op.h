@@ -112,7 +112,7 @@ struct worker {
     int64_t now_us;     /* the epoch's timestamp: an input, committed */
     struct wr_error error;
     struct op *running; /* for time accounting */
-    uint64_t running_since;
+    int64_t running_since;
     /* law L4: called for failed rows; strict one-shot queries turn the first into worker->error and return false */
     bool (*on_eval_errors)(struct worker *worker, struct op *op, const struct batch *batch,
                            const struct eval_errors *errors);

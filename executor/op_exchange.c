@@ -14,6 +14,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 #define INBOX_BYTES_MAX ((int64_t)8 << 20)
 
 struct inbox {
@@ -47,7 +49,7 @@ struct exchange_registry *wr_exchange_registry_new(uint32_t workers, bool thread
     registry->workers = workers;
     registry->threaded = threaded;
     pthread_mutex_init(&registry->lock, NULL);
-    pthread_cond_init(&registry->moved, NULL);
+    wr_cond_init(&registry->moved);
     return registry;
 }
 

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 #include "server/connection.h"
 
@@ -159,14 +160,11 @@ static void welcome(struct server *server, int fd)
         close(fd);
         return;
     }
-    pthread_t thread;
     pthread_mutex_lock(&server->lock);
     server->live_threads++;
     pthread_mutex_unlock(&server->lock);
-    if (pthread_create(&thread, NULL, serve, connection) == 0) {
-        pthread_detach(thread);
+    if (wr_thread_start(NULL, serve, connection, true))
         return;
-    }
     pthread_mutex_lock(&server->lock);
     server->live_threads--;
     pthread_mutex_unlock(&server->lock);
@@ -175,13 +173,6 @@ static void welcome(struct server *server, int fd)
 }
 
 /* ---- the accept thread */
-
-static int64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* Nobody waits any more for what a client that has hung up asked for. */
 static void cancel_for_gone(struct server *server)
@@ -218,7 +209,7 @@ static void *accept_loop(void *arg)
     for (int i = 0; i < server->n_listen; i++)
         polled[i] = (struct pollfd){server->listen_fds[i], POLLIN, 0};
     polled[server->n_listen] = (struct pollfd){server->wake[0], POLLIN, 0};
-    int64_t next_gone_us = 0;
+    int64_t next_gone_ns = 0;
     while (!atomic_load(&server->stopping)) {
         if (poll(polled, (nfds_t)server->n_listen + 1, GONE_MS) > 0) {
             if (polled[server->n_listen].revents)
@@ -227,9 +218,9 @@ static void *accept_loop(void *arg)
                 if (polled[i].revents & POLLIN)
                     accept_one(server, server->listen_fds[i]);
         }
-        if (now_us() >= next_gone_us) {
+        if (wr_clock_ns() >= next_gone_ns) {
             cancel_for_gone(server);
-            next_gone_us = now_us() + GONE_MS * 1000;
+            next_gone_ns = wr_clock_ns() + GONE_MS * WR_NS_PER_MS;
         }
     }
     return NULL;
@@ -361,9 +352,9 @@ static bool start_thread(struct server *server, struct wr_error *err)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* connections' threads inherit it */
-    int why = pthread_create(&server->accept_thread, NULL, accept_loop, server);
+    bool ok = wr_thread_start(&server->accept_thread, accept_loop, server, false);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return why ? wr_fail(err, ERR_IO, "could not start a thread: %s", strerror(why)) : true;
+    return ok || wr_fail(err, ERR_OUT_OF_MEMORY, "could not start a thread");
 }
 
 bool wr_server_start(weir_db *db, const struct server_options *options, struct server **out, struct wr_error *err)
@@ -374,7 +365,7 @@ bool wr_server_start(weir_db *db, const struct server_options *options, struct s
     server->sessions_max = options->connections_max ? options->connections_max : CONNECTIONS_MAX;
     server->connections = wr_calloc((size_t)server->sessions_max + SPARE, sizeof(struct connection *));
     pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->gone, NULL);
+    wr_cond_init(&server->gone);
     bool ok = pipe2(server->wake, O_CLOEXEC | O_NONBLOCK) == 0 ||
               wr_fail(err, ERR_IO, "could not create a pipe: %s", strerror(errno));
     ok = ok && listen_all(server, options->host, options->port, err) && start_thread(server, err);
@@ -403,18 +394,14 @@ void wr_server_stop(struct server *server)
     atomic_store(&server->stopping, true);
     wake(server);
     pthread_join(server->accept_thread, NULL);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += GOODBYE_SECONDS;
+    int64_t deadline_ns = wr_clock_ns() + GOODBYE_SECONDS * WR_NS_PER_S;
     pthread_mutex_lock(&server->lock);
     interrupt_all(server, SHUT_RD); /* goodbyes can still be sent */
-    while (server->live_threads && pthread_cond_timedwait(&server->gone, &server->lock, &until) == 0)
+    while (server->live_threads && wr_cond_wait_until(&server->gone, &server->lock, deadline_ns))
         ;
     while (server->live_threads) { /* a client that does not read: cut it off; a statement that began late: again */
         interrupt_all(server, SHUT_RDWR);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 1;
-        pthread_cond_timedwait(&server->gone, &server->lock, &until);
+        wr_cond_wait_until(&server->gone, &server->lock, wr_clock_ns() + WR_NS_PER_S);
     }
     pthread_mutex_unlock(&server->lock);
     server_free(server);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 
 /* Smaller ones are freed at once. Measured: steps of 1 to 4 MB leave a sync at its 0.2 to 0.4 ms. */
@@ -87,13 +88,8 @@ static void visit_any(struct deleted_files *files, const char *path, bool *unuse
 /* Under files->lock. */
 static void wait_for_more(struct deleted_files *files, bool look_again)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += LOOK_AGAIN_MILLIS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     if (look_again)
-        pthread_cond_timedwait(&files->changed, &files->lock, &until);
+        wr_cond_wait_until(&files->changed, &files->lock, wr_clock_ns() + LOOK_AGAIN_MILLIS * WR_NS_PER_MS);
     else
         pthread_cond_wait(&files->changed, &files->lock);
 }
@@ -116,15 +112,26 @@ static void *shorten_main(void *argument)
     return NULL;
 }
 
-struct deleted_files *wr_deleted_files_start(const char *dir)
+static void files_free(struct deleted_files *files)
+{
+    pthread_cond_destroy(&files->changed);
+    pthread_mutex_destroy(&files->lock);
+    free(files->dir);
+    free(files);
+}
+
+struct deleted_files *wr_deleted_files_start(const char *dir, struct wr_error *err)
 {
     struct deleted_files *files = wr_calloc(1, sizeof *files);
     files->dir = wr_strdup(dir);
     pthread_mutex_init(&files->lock, NULL);
-    pthread_cond_init(&files->changed, NULL);
+    wr_cond_init(&files->changed);
     each_file(files, visit_named_twice, NULL); /* of a life that ended before RocksDB deleted them */
-    pthread_create(&files->thread, NULL, shorten_main, files);
-    return files;
+    if (wr_thread_start(&files->thread, shorten_main, files, false))
+        return files;
+    wr_fail(err, ERR_OUT_OF_MEMORY, "could not start the threads of the store");
+    files_free(files);
+    return NULL;
 }
 
 void wr_deleted_files_stop(struct deleted_files *files)
@@ -137,10 +144,7 @@ void wr_deleted_files_stop(struct deleted_files *files)
     pthread_mutex_unlock(&files->lock);
     pthread_join(files->thread, NULL);
     each_file(files, visit_any, NULL);
-    pthread_cond_destroy(&files->changed);
-    pthread_mutex_destroy(&files->lock);
-    free(files->dir);
-    free(files);
+    files_free(files);
 }
 
 /* Where the file system has no second names, or does not count them, the file is freed at once. */

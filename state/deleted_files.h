@@ -11,8 +11,8 @@
 
 struct deleted_files;
 
-/* `dir` is the store's; its folder deleted/ exists. */
-struct deleted_files *wr_deleted_files_start(const char *dir);
+/* `dir` is the store's; its folder deleted/ exists. NULL: its thread could not be started. */
+struct deleted_files *wr_deleted_files_start(const char *dir, struct wr_error *err);
 /* What is still there goes at once: nobody waits for commits now. NULL: nothing. */
 void wr_deleted_files_stop(struct deleted_files *files);
 /* Deletes RocksDB's files that lie wholly in [lo, hi]; the disk's space comes back a little later. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "state/store_dir.h"
 #include "state/store_impl.h"
 
@@ -24,15 +26,11 @@ static void init_locks(struct store *store)
     pthread_mutexattr_destroy(&recursive);
     pthread_mutex_init(&store->manifest_lock, NULL);
     pthread_mutex_init(&store->trash_lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->queue_changed, NULL);
-    pthread_cond_init(&store->published, NULL);
-    pthread_cond_init(&store->work, &monotonic);
-    pthread_cond_init(&store->merge_work, NULL);
-    pthread_cond_init(&store->idle, NULL);
-    pthread_condattr_destroy(&monotonic);
+    wr_cond_init(&store->queue_changed);
+    wr_cond_init(&store->published);
+    wr_cond_init(&store->work);
+    wr_cond_init(&store->merge_work);
+    wr_cond_init(&store->idle);
 }
 
 static struct store *new_store(const struct store_options *options)
@@ -106,9 +104,10 @@ static bool open_at(struct store *store, const struct store_options *options, ch
         return wr_store_dir_explain(options->dir, err);
     }
     store->dir = dir;
-    store->deleted_files = wr_deleted_files_start(dir);
     store->ingest_dir = wr_store_dir_ingest(dir);
     wr_store_dir_lock(dir);
+    store->deleted_files = wr_deleted_files_start(dir, err);
+    TRY(store->deleted_files != NULL);
     return wr_store_recover(store, err);
 }
 
@@ -125,12 +124,14 @@ static bool open_dir(struct store *store, const struct store_options *options, s
     return open_at(store, options, dir, err);
 }
 
-static void start_threads(struct store *store)
+static bool start_threads(struct store *store, struct wr_error *err)
 {
-    pthread_create(&store->commit_thread, NULL, wr_commit_thread, store);
-    pthread_create(&store->tidy_thread, NULL, wr_tidy_thread, store);
-    pthread_create(&store->merge_thread, NULL, wr_merge_thread, store);
-    store->threads_started = true;
+    void *(*const mains[])(void *) = {wr_commit_thread, wr_tidy_thread, wr_merge_thread};
+    _Static_assert(WR_COUNT(mains) == WR_COUNT(store->threads), "a thread each");
+    for (; store->nthreads < WR_COUNT(mains); store->nthreads++)
+        if (!wr_thread_start(&store->threads[store->nthreads], mains[store->nthreads], store, false))
+            return wr_fail(err, ERR_OUT_OF_MEMORY, "could not start the threads of the store");
+    return true;
 }
 
 struct store *wr_store_open(const struct store_options *options, struct wr_error *err)
@@ -140,7 +141,10 @@ struct store *wr_store_open(const struct store_options *options, struct wr_error
         free_store(store);
         return NULL;
     }
-    start_threads(store);
+    if (!start_threads(store, err)) {
+        wr_store_close(store);
+        return NULL;
+    }
     return store;
 }
 
@@ -155,9 +159,8 @@ void wr_store_close(struct store *store)
     pthread_cond_broadcast(&store->work);
     pthread_cond_broadcast(&store->merge_work);
     pthread_mutex_unlock(&store->lock);
-    pthread_join(store->commit_thread, NULL);
-    pthread_join(store->tidy_thread, NULL);
-    pthread_join(store->merge_thread, NULL);
+    for (uint32_t i = 0; i < store->nthreads; i++)
+        pthread_join(store->threads[i], NULL);
     free_store(store);
 }
 

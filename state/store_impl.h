@@ -156,8 +156,8 @@ struct store {
     atomic_llong ram_run_bytes, pinned_bytes;
     atomic_int ahead_open; /* files of scans under way (read_ahead.c) */
     atomic_llong commits, commit_bytes, merges, merge_read, merge_written, bloom_skips, block_reads, snapshots_n;
-    pthread_t commit_thread, tidy_thread, merge_thread;
-    bool threads_started;
+    pthread_t threads[3]; /* commit, tidy, merge */
+    uint32_t nthreads;    /* of them, started */
 };
 
 /* ---- manifest.c: records of CF meta and their keys: a tag, then a big-endian id */

@@ -1,7 +1,7 @@
 /* The tidy thread: merges small RAM runs, takes deltas to disk at checkpoints, deletes files nobody needs. */
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/thread.h"
 #include "state/merge_runs.h"
@@ -144,14 +144,7 @@ static bool has_trash(struct store *store)
 /* Under store->lock. */
 static void wait_for_work(struct store *store)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += 200 * 1000 * 1000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&store->work, &store->lock, &until);
+    wr_cond_wait_until(&store->work, &store->lock, wr_clock_ns() + 200 * WR_NS_PER_MS);
 }
 
 /* What RocksDB holds, as far as it tells: charged so that the others leave room for it. */
