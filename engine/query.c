@@ -306,8 +306,9 @@ static bool plan_select(struct weir_statement *statement, struct read_view *view
 static struct output_column column_of(const struct plan *plan, int c)
 {
     const struct type type = plan->cols[c].type;
-    return (struct output_column){plan->cols[c].name ? plan->cols[c].name : "?column?",
-                                  type.id ? type : TYPE(TYPE_TEXT)};
+    return (struct output_column){.name = plan->cols[c].name ? plan->cols[c].name : "?column?",
+                                  .type = type.id ? type : TYPE(TYPE_TEXT),
+                                  .origin = plan->cols[c].origin};
 }
 
 bool wr_select_describe(struct weir_statement *statement, struct wr_error *err)
@@ -379,6 +380,8 @@ bool wr_select_run(struct weir_statement *statement, const struct datum *params,
             types[c] = statement->cols[c].type;
         }
         wr_result_columns(result, n, names, types);
+        for (int c = 0; c < n; c++)
+            result->cols[c].origin = statement->cols[c].origin;
         snprintf(result->tag, sizeof result->tag, "SELECT");
         result->rows_in_tag = true;
         ok = wr_query_start(session, &view, plan, &arena, result, err);

@@ -156,6 +156,18 @@ int32_t weir_result_column_typmod(const weir_result *result, int column)
     return typmod(result->cols[column].type);
 }
 
+uint32_t weir_result_column_relation(const weir_result *result, int column, int *number)
+{
+    *number = result->cols[column].origin.number;
+    return result->cols[column].origin.object;
+}
+
+uint32_t weir_statement_column_relation(const weir_statement *statement, int column, int *number)
+{
+    *number = statement->cols[column].origin.number;
+    return statement->cols[column].origin.object;
+}
+
 int32_t weir_statement_column_typmod(const weir_statement *statement, int column)
 {
     return typmod(statement->cols[column].type);

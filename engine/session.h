@@ -44,6 +44,7 @@ struct weir_session {
 struct output_column {
     const char *name;
     struct type type;
+    struct plan_origin origin;
 };
 
 struct weir_statement {

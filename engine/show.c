@@ -13,7 +13,7 @@ void wr_text_columns(struct weir_statement *statement, int n, const char *const 
     statement->ncols = n;
     statement->cols = WR_NEW_ARRAY(&statement->arena, struct output_column, n + 1);
     for (int c = 0; c < n; c++)
-        statement->cols[c] = (struct output_column){names[c], TYPE(TYPE_TEXT)};
+        statement->cols[c] = (struct output_column){.name = names[c], .type = TYPE(TYPE_TEXT)};
 }
 
 void wr_begin_texts(struct weir_statement *statement, struct weir_result *result, const char *tag)

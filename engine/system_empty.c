@@ -31,7 +31,7 @@ bool wr_system_describe(struct weir_statement *statement, const PgQuery__SelectS
         const char *name = target_name(select->target_list[c]->res_target);
         if (!name)
             return false;
-        cols[c] = (struct output_column){wr_arena_strdup(&statement->arena, name), TYPE(TYPE_TEXT)};
+        cols[c] = (struct output_column){.name = wr_arena_strdup(&statement->arena, name), .type = TYPE(TYPE_TEXT)};
     }
     statement->ncols = (int)select->n_target_list;
     statement->cols = cols;

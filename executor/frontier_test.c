@@ -46,7 +46,7 @@ static struct plan *node(struct fixture *f, enum plan_kind kind, uint16_t ncols,
 {
     struct plan *plan = wr_plan_new(&f->arena, kind, ncols, input ? 1 : 0);
     for (uint16_t c = 0; c < ncols; c++)
-        plan->cols[c] = (struct plan_column){"c", TYPE(TYPE_INT8), true};
+        plan->cols[c] = (struct plan_column){.name = "c", .type = TYPE(TYPE_INT8), .nullable = true};
     if (input)
         plan->inputs[0] = input;
     return plan;
@@ -144,7 +144,7 @@ static void test_join(void)
     fixture_init(&f, 1);
     struct plan *join = wr_plan_new(&f.arena, PLAN_JOIN, 4, 2);
     for (uint16_t c = 0; c < 4; c++)
-        join->cols[c] = (struct plan_column){"c", TYPE(TYPE_INT8), true};
+        join->cols[c] = (struct plan_column){.name = "c", .type = TYPE(TYPE_INT8), .nullable = true};
     join->inputs[0] = scan(&f, 2);
     join->inputs[1] = scan(&f, 2);
     join->join.nkeys = 1;
@@ -168,7 +168,7 @@ static void test_union(void)
     struct fixture f;
     fixture_init(&f, 1);
     struct plan *all = wr_plan_new(&f.arena, PLAN_UNION, 1, 2);
-    all->cols[0] = (struct plan_column){"c", TYPE(TYPE_INT8), true};
+    all->cols[0] = (struct plan_column){.name = "c", .type = TYPE(TYPE_INT8), .nullable = true};
     all->inputs[0] = scan(&f, 1);
     all->inputs[1] = scan(&f, 1);
     start(&f, all, 1);

@@ -73,7 +73,7 @@ static struct plan *make_plan(struct harness *h, const uint16_t *group, uint16_t
         }
         struct type result = agg->same_type ? arg : TYPE(agg->result);
         plan->aggregate.aggs[i] = (struct plan_agg){agg, aggs[i].arg, aggs[i].filter, aggs[i].distinct, result};
-        plan->cols[ngroup + i] = (struct plan_column){"a", result, true};
+        plan->cols[ngroup + i] = (struct plan_column){.name = "a", .type = result, .nullable = true};
     }
     return plan;
 }

@@ -172,7 +172,7 @@ static WR_UNUSED struct harness *harness_new(const char *dir, const struct type 
     h->scan->props.append_only = append_only;
     h->scan->scan.columns = WR_NEW_ARRAY(&h->arena, uint16_t, ncols);
     for (uint16_t c = 0; c < ncols; c++) {
-        h->scan->cols[c] = (struct plan_column){"c", types[c], true};
+        h->scan->cols[c] = (struct plan_column){.name = "c", .type = types[c], .nullable = true};
         h->scan->scan.columns[c] = c;
     }
     h->in_layout = harness_layout(h, h->scan);

@@ -51,7 +51,7 @@ static struct plan *make_plan(struct harness *h, const struct topn_case *c)
     struct plan *plan = wr_plan_new(&h->arena, PLAN_TOPN, C_COUNT + c->emit_rank, 1);
     memcpy(plan->cols, h->scan->cols, C_COUNT * sizeof(*plan->cols));
     if (c->emit_rank)
-        plan->cols[C_COUNT] = (struct plan_column){"rank", TYPE(TYPE_INT8), false};
+        plan->cols[C_COUNT] = (struct plan_column){.name = "rank", .type = TYPE(TYPE_INT8)};
     plan->topn.npartition = c->npartition;
     plan->topn.partition = WR_NEW_ARRAY(&h->arena, uint16_t, 1);
     plan->topn.norder = c->norder;

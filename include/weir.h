@@ -168,6 +168,8 @@ WEIR_API int weir_statement_columns(const weir_statement *statement);
 WEIR_API const char *weir_statement_column_name(const weir_statement *statement, int column);
 WEIR_API uint32_t weir_statement_column_oid(const weir_statement *statement, int column);
 WEIR_API int32_t weir_statement_column_typmod(const weir_statement *statement, int column);
+/* Of which table or view the column is one, unchanged: its oid in pg_class, and *number in pg_attribute. 0: of none. */
+WEIR_API uint32_t weir_statement_column_relation(const weir_statement *statement, int column, int *number);
 /* COPY ... FROM STDIN: its result takes bytes by weir_copy_data. */
 WEIR_API bool weir_statement_is_copy_in(const weir_statement *statement);
 /* May be executed while the transaction has failed (COMMIT, ROLLBACK). */
@@ -208,6 +210,7 @@ WEIR_API int weir_result_columns(const weir_result *result);
 WEIR_API const char *weir_result_column_name(const weir_result *result, int column);
 WEIR_API uint32_t weir_result_column_oid(const weir_result *result, int column);
 WEIR_API int32_t weir_result_column_typmod(const weir_result *result, int column);
+WEIR_API uint32_t weir_result_column_relation(const weir_result *result, int column, int *number);
 /* Values of the current row: after WEIR_ROW only. They stay until weir_result_next, those of other columns too. */
 WEIR_API bool weir_result_is_null(weir_result *result, int column);
 /* As psql shows it; NULL for SQL NULL. *len (may be NULL) is without the NUL at the end. */

@@ -30,10 +30,17 @@ enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_SEMI, JOIN_ANTI, JOIN_FULL };
  */
 enum join_shared { SHARED_NONE, SHARED_LEFT, SHARED_RIGHT, SHARED_BOTH };
 
+/* A column of a relation of the catalog, by its number from 1 on; object 0: of none. */
+struct plan_origin {
+    uint32_t object;
+    uint16_t number;
+};
+
 struct plan_column {
     const char *name;
     struct type type;
     bool nullable;
+    struct plan_origin origin; /* whose value it is, unchanged: what clients are told; kept up by the binder alone */
 };
 
 /* What is proven about a node's output. */

@@ -258,8 +258,10 @@ static struct plan *make_aggregate(struct grouping *g, bool grouped)
     plan->aggregate.grouped = grouped;
     plan->aggregate.group = columns;
     for (uint16_t i = 0; i < g->ngroup; i++)
-        plan->cols[i] =
-            (struct plan_column){group_name(g, g->group[i], i), g->group[i]->type, input->cols[columns[i]].nullable};
+        plan->cols[i] = (struct plan_column){.name = group_name(g, g->group[i], i),
+                                             .type = g->group[i]->type,
+                                             .nullable = input->cols[columns[i]].nullable,
+                                             .origin = input->cols[columns[i]].origin};
     plan->aggregate.naggs = block->naggs;
     plan->aggregate.aggs = WR_NEW_ARRAY(arena, struct plan_agg, block->naggs);
     uint16_t at = g->ngroup;
@@ -271,8 +273,8 @@ static struct plan *make_aggregate(struct grouping *g, bool grouped)
         to->type = agg->type;
         to->arg = agg->arg ? columns[at++] : -1;
         to->filter = agg->filter ? columns[at++] : -1;
-        plan->cols[g->ngroup + i] =
-            (struct plan_column){agg->agg->name, agg->type, strcmp(agg->agg->name, "count") != 0};
+        plan->cols[g->ngroup + i] = (struct plan_column){
+            .name = agg->agg->name, .type = agg->type, .nullable = strcmp(agg->agg->name, "count") != 0};
     }
     return plan;
 }

@@ -149,8 +149,8 @@ static struct plan *new_values(struct insert *in, uint32_t nrows)
     plan->values.nrows = nrows;
     plan->values.exprs = WR_NEW_ARRAY(arena, struct expr *, (size_t)nrows * in->nvisible);
     for (uint16_t i = 0; i < in->nvisible; i++)
-        plan->cols[i] =
-            (struct plan_column){wr_arena_strdup(arena, in->table->cols[i].name), in->table->cols[i].type, true};
+        plan->cols[i] = (struct plan_column){
+            .name = wr_arena_strdup(arena, in->table->cols[i].name), .type = in->table->cols[i].type, .nullable = true};
     return plan;
 }
 

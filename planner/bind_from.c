@@ -58,8 +58,10 @@ static bool bind_view(struct binder *binder, const struct object *view, struct p
     if (statement)
         wr_statement_free(statement);
     TRY(ok);
-    for (uint16_t i = 0; i < (*plan)->ncols && i < view->ncols; i++)
+    for (uint16_t i = 0; i < (*plan)->ncols && i < view->ncols; i++) {
         (*plan)->cols[i].name = wr_arena_strdup(binder->arena, view->cols[i].name);
+        (*plan)->cols[i].origin = (struct plan_origin){view->id, (uint16_t)(i + 1)};
+    }
     return true;
 }
 
@@ -74,7 +76,10 @@ bool bind_scan(struct binder *binder, const struct object *object, const char *a
     for (uint16_t i = 0; i < object->ncols; i++) {
         const struct object_column *col = &object->cols[i];
         plan->scan.columns[i] = i;
-        plan->cols[i] = (struct plan_column){wr_arena_strdup(binder->arena, col->name), col->type, !col->not_null};
+        plan->cols[i] = (struct plan_column){.name = wr_arena_strdup(binder->arena, col->name),
+                                             .type = col->type,
+                                             .nullable = !col->not_null,
+                                             .origin = {object->id, (uint16_t)(i + 1)}};
         struct scope_column named = {.table = alias,
                                      .name = plan->cols[i].name,
                                      .type = col->type,

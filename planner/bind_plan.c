@@ -24,7 +24,9 @@ struct plan *make_project(struct wr_arena *arena, struct plan *input, struct exp
     plan->project.exprs = WR_NEW_ARRAY(arena, struct expr *, n);
     for (uint16_t i = 0; i < n; i++) {
         plan->project.exprs[i] = exprs[i];
-        plan->cols[i] = (struct plan_column){names[i], exprs[i]->type, exprs[i]->nullable};
+        plan->cols[i] = (struct plan_column){.name = names[i], .type = exprs[i]->type, .nullable = exprs[i]->nullable};
+        if (exprs[i]->kind == EXPR_COLUMN && exprs[i]->column < input->ncols)
+            plan->cols[i].origin = input->cols[exprs[i]->column].origin;
     }
     return plan;
 }
@@ -62,7 +64,7 @@ struct plan *make_topn(struct wr_arena *arena, struct plan *input, int64_t limit
     plan->inputs[0] = input;
     copy_columns(plan->cols, input);
     if (rank)
-        plan->cols[input->ncols] = (struct plan_column){rank, TYPE(TYPE_INT8), false};
+        plan->cols[input->ncols] = (struct plan_column){.name = rank, .type = TYPE(TYPE_INT8)};
     plan->topn.emit_rank = rank != NULL;
     plan->topn.limit = limit;
     plan->topn.offset = offset;
@@ -74,7 +76,7 @@ struct plan *make_one_row(struct wr_arena *arena)
 {
     struct plan *plan = wr_plan_new(arena, PLAN_VALUES, 1, 0);
     struct datum value = {.type = TYPE(TYPE_BOOL), .b = 1};
-    plan->cols[0] = (struct plan_column){"dummy", value.type, false};
+    plan->cols[0] = (struct plan_column){.name = "dummy", .type = value.type};
     plan->values.nrows = 1;
     plan->values.exprs = WR_NEW_ARRAY(arena, struct expr *, 1);
     plan->values.exprs[0] = wr_expr_const(arena, &value);

@@ -84,7 +84,10 @@ static bool match_types(struct binder *binder, const PgQuery__SelectStmt *node, 
             return bind_at(binder, side_location(node->rarg));
     }
     TRY(bind_coerce_output(binder, left, types, CAST_IMPLICIT));
-    return bind_coerce_output(binder, right, types, CAST_IMPLICIT);
+    TRY(bind_coerce_output(binder, right, types, CAST_IMPLICIT));
+    for (uint16_t i = 0; i < (*left)->ncols; i++) /* a set operation's columns are no relation's */
+        (*left)->cols[i].origin = (struct plan_origin){0};
+    return true;
 }
 
 struct plan *make_union(struct wr_arena *arena, struct plan *left, struct plan *right)

@@ -33,8 +33,8 @@ static struct plan *make_groups(struct wr_arena *arena, struct plan *input, uint
 {
     struct wr_error err = WR_ERROR_INIT;
     struct type cast;
-    struct plan_column count = {"count", TYPE(TYPE_INT8), false};
-    struct plan_column col = {input->cols[0].name, input->cols[0].type, true};
+    struct plan_column count = {.name = "count", .type = TYPE(TYPE_INT8)};
+    struct plan_column col = {.name = input->cols[0].name, .type = input->cols[0].type, .nullable = true};
     struct plan *plan = wr_plan_new(arena, PLAN_AGGREGATE, (uint16_t)(n + 2), 1);
     plan->inputs[0] = input;
     plan->aggregate.ngroup = n;

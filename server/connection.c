@@ -83,13 +83,8 @@ static void detach(struct connection *connection, struct wire_message *message)
 
 static void query(struct connection *connection, struct wire_message *message)
 {
-    const char *sql;
-    size_t len;
     detach(connection, message);
-    if (wr_wire_string(message, &sql, &len))
-        wr_simple_query(connection, sql, len);
-    else
-        wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message format");
+    wr_simple_query(connection, message);
 }
 
 static void dispatch(struct connection *connection, struct wire_message *message)

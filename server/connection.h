@@ -100,6 +100,8 @@ void wr_reply_row(struct connection *connection, weir_result *result, const uint
 /* An error of our own; FATAL closes the connection after it. */
 void wr_reply_fail(struct connection *connection, const char *sqlstate, const char *fmt, ...) WR_PRINTF(3, 4);
 void wr_reply_fatal(struct connection *connection, const char *sqlstate, const char *fmt, ...) WR_PRINTF(3, 4);
+/* For a message whose parts cannot be told apart: the next one can be, so the connection goes on. Returns false. */
+bool wr_reply_malformed(struct connection *connection);
 
 /* startup.c: everything up to the first ReadyForQuery. False: close. */
 bool wr_startup_run(struct connection *connection) WR_MUST;
@@ -110,7 +112,7 @@ void wr_status_report_all(struct connection *connection);
 void wr_status_report_changes(struct connection *connection, const char *tag);
 
 /* simple.c: the simple protocol */
-void wr_simple_query(struct connection *connection, const char *sql, size_t len);
+void wr_simple_query(struct connection *connection, const struct wire_message *message);
 
 /* implicit.c: implicit transactions, and words of SQL text */
 /* Is there anything but white space, comments and semicolons from `at` on? */

@@ -21,8 +21,8 @@ static bool failed_by_client(struct connection *connection, const struct wire_me
     const char *why;
     size_t len;
     if (!wr_wire_string(message, &why, &len))
-        wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message format");
-    else if (wr_connection_check_text(connection, why, len))
+        return wr_reply_malformed(connection);
+    if (wr_connection_check_text(connection, why, len))
         wr_reply_fail(connection, ERR_QUERY_CANCELED, "COPY from stdin failed: %s", why);
     return false;
 }

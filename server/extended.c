@@ -19,12 +19,6 @@ static void fail(struct connection *connection)
     wr_implicit_fail(connection);
 }
 
-static bool malformed(struct connection *connection)
-{
-    wr_reply_fatal(connection, ERR_PROTOCOL, "invalid message format");
-    return false;
-}
-
 /* ---- Parse */
 
 static bool prepare(struct connection *connection, const struct wire_parse *message, weir_statement **statement)
@@ -56,7 +50,7 @@ static bool parse(struct connection *connection, const struct wire_message *mess
     struct wire_parse parsed;
     weir_statement *statement = NULL;
     if (!wr_wire_parse(message, &connection->arena, &parsed))
-        return malformed(connection);
+        return wr_reply_malformed(connection);
     TRY(wr_connection_check_text(connection, parsed.name, strlen(parsed.name)));
     TRY(wr_connection_check_text(connection, parsed.sql, parsed.sql_len));
     if (*parsed.name && wr_prepared_find(connection, parsed.name)) {
@@ -84,6 +78,11 @@ static bool check_bind(struct connection *connection, const struct wire_bind *bi
 {
     int wanted = prepared->statement ? weir_statement_params(prepared->statement) : 0;
     int columns = prepared->statement ? weir_statement_columns(prepared->statement) : 0;
+    if (bind->n_param_formats > 1 && bind->n_param_formats != bind->n_params) {
+        wr_reply_fail(connection, ERR_PROTOCOL, "bind message has %d parameter formats but %d parameters",
+                      bind->n_param_formats, bind->n_params);
+        return false;
+    }
     if (bind->n_params != wanted) {
         wr_reply_fail(connection, ERR_PROTOCOL,
                       "bind message supplies %d parameters, but prepared statement \"%s\" requires %d", bind->n_params,
@@ -93,6 +92,10 @@ static bool check_bind(struct connection *connection, const struct wire_bind *bi
     if (bind->n_formats > 1 && bind->n_formats != columns) {
         wr_reply_fail(connection, ERR_PROTOCOL, "bind message has %d result formats but query has %d columns",
                       bind->n_formats, columns);
+        return false;
+    }
+    if (bind->bad_format) {
+        wr_reply_fail(connection, ERR_INVALID_PARAMETER, "unsupported format code: %d", bind->bad_format);
         return false;
     }
     for (int i = 0; i < bind->n_params; i++)
@@ -105,7 +108,7 @@ static bool bind(struct connection *connection, const struct wire_message *messa
 {
     struct wire_bind bound;
     if (!wr_wire_bind(message, &connection->arena, &bound))
-        return malformed(connection);
+        return wr_reply_malformed(connection);
     TRY(wr_connection_check_text(connection, bound.portal, strlen(bound.portal)));
     struct prepared *prepared = wr_prepared_get(connection, bound.statement);
     if (!prepared || !check_bind(connection, &bound, prepared))
@@ -152,7 +155,7 @@ static bool describe(struct connection *connection, const struct wire_message *m
 {
     struct wire_target target;
     if (!wr_wire_target(message, &target))
-        return malformed(connection);
+        return wr_reply_malformed(connection);
     if (target.kind == 'S') {
         struct prepared *prepared = wr_prepared_get(connection, target.name);
         if (!prepared)
@@ -171,7 +174,7 @@ static bool close_target(struct connection *connection, const struct wire_messag
 {
     struct wire_target target;
     if (!wr_wire_target(message, &target))
-        return malformed(connection);
+        return wr_reply_malformed(connection);
     if (target.kind == 'S')
         wr_prepared_drop(connection, target.name);
     else
@@ -278,7 +281,7 @@ static bool execute(struct connection *connection, const struct wire_message *me
 {
     struct wire_execute executed;
     if (!wr_wire_execute(message, &executed))
-        return malformed(connection);
+        return wr_reply_malformed(connection);
     struct portal *portal = wr_portal_get(connection, executed.portal);
     if (!portal)
         return false;

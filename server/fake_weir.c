@@ -19,7 +19,8 @@
 #include "base/buf.h"
 #include "weir.h"
 
-#define FAKE_COLUMNS 7
+#define FAKE_COLUMNS  7
+#define FAKE_RELATION 10001
 
 struct weir_db {
     pthread_mutex_t lock;
@@ -467,6 +468,17 @@ weir_code weir_result_next(weir_result *result, weir_error *error)
 int weir_result_columns(const weir_result *result)
 {
     return result->statement.kind == FAKE_COPY ? 1 : weir_statement_columns(&result->statement);
+}
+
+uint32_t weir_statement_column_relation(const weir_statement *statement, int column, int *number)
+{
+    *number = statement->kind == FAKE_TYPES ? column + 1 : 0;
+    return statement->kind == FAKE_TYPES ? FAKE_RELATION : 0;
+}
+
+uint32_t weir_result_column_relation(const weir_result *result, int column, int *number)
+{
+    return weir_statement_column_relation(&result->statement, column, number);
 }
 
 const char *weir_result_column_name(const weir_result *result, int column)

@@ -122,6 +122,12 @@ void wr_reply_fail(struct connection *connection, const char *sqlstate, const ch
     va_end(args);
 }
 
+bool wr_reply_malformed(struct connection *connection)
+{
+    wr_reply_fail(connection, ERR_PROTOCOL, "invalid message format");
+    return false;
+}
+
 void wr_reply_fatal(struct connection *connection, const char *sqlstate, const char *fmt, ...)
 {
     va_list args;
@@ -170,15 +176,23 @@ static int16_t type_len(uint32_t oid)
     }
 }
 
-static void column(struct connection *connection, const char *name, uint32_t oid, int32_t typmod, uint16_t format)
+struct field {
+    const char *name;
+    uint32_t relation;
+    int number; /* in it */
+    uint32_t oid;
+    int32_t typmod;
+};
+
+static void put_field(struct connection *connection, const struct field *field, uint16_t format)
 {
     struct wr_buf *out = &connection->out;
-    wr_reply_string(connection, name);
-    wr_buf_u32be(out, 0); /* table, and column in it: not told */
-    wr_buf_u16be(out, 0);
-    wr_buf_u32be(out, oid);
-    wr_buf_u16be(out, (uint16_t)type_len(oid));
-    wr_buf_u32be(out, (uint32_t)typmod);
+    wr_reply_string(connection, field->name);
+    wr_buf_u32be(out, field->relation);
+    wr_buf_u16be(out, (uint16_t)field->number);
+    wr_buf_u32be(out, field->oid);
+    wr_buf_u16be(out, (uint16_t)type_len(field->oid));
+    wr_buf_u32be(out, (uint32_t)field->typmod);
     wr_buf_u16be(out, format);
 }
 
@@ -192,9 +206,13 @@ void wr_reply_columns(struct connection *connection, const weir_statement *state
     }
     size_t mark = wr_reply_begin(connection, 'T');
     wr_buf_u16be(&connection->out, (uint16_t)n);
-    for (int i = 0; i < n; i++)
-        column(connection, weir_statement_column_name(statement, i), weir_statement_column_oid(statement, i),
-               weir_statement_column_typmod(statement, i), format_of(formats, n_formats, i));
+    for (int i = 0; i < n; i++) {
+        struct field field = {.name = weir_statement_column_name(statement, i),
+                              .oid = weir_statement_column_oid(statement, i),
+                              .typmod = weir_statement_column_typmod(statement, i)};
+        field.relation = weir_statement_column_relation(statement, i, &field.number);
+        put_field(connection, &field, format_of(formats, n_formats, i));
+    }
     wr_reply_end(connection, mark);
 }
 
@@ -203,9 +221,13 @@ void wr_reply_result_columns(struct connection *connection, weir_result *result)
     int n = weir_result_columns(result);
     size_t mark = wr_reply_begin(connection, 'T');
     wr_buf_u16be(&connection->out, (uint16_t)n);
-    for (int i = 0; i < n; i++)
-        column(connection, weir_result_column_name(result, i), weir_result_column_oid(result, i),
-               weir_result_column_typmod(result, i), 0);
+    for (int i = 0; i < n; i++) {
+        struct field field = {.name = weir_result_column_name(result, i),
+                              .oid = weir_result_column_oid(result, i),
+                              .typmod = weir_result_column_typmod(result, i)};
+        field.relation = weir_result_column_relation(result, i, &field.number);
+        put_field(connection, &field, 0);
+    }
     wr_reply_end(connection, mark);
 }
 

@@ -106,11 +106,18 @@ static bool step(struct connection *connection, struct script *script, bool *don
     return ok;
 }
 
-void wr_simple_query(struct connection *connection, const char *sql, size_t len)
+/* The text of a Query message; false: there is none, the error has been sent. */
+static bool read_script(struct connection *connection, const struct wire_message *message, struct script *script)
 {
-    struct script script = {.sql = sql, .len = len};
+    TRY(wr_wire_string(message, &script->sql, &script->len) || wr_reply_malformed(connection));
+    return wr_connection_check_text(connection, script->sql, script->len);
+}
+
+void wr_simple_query(struct connection *connection, const struct wire_message *message)
+{
+    struct script script = {.any = false};
     wr_extended_drop_unnamed(connection);
-    bool ok = wr_connection_check_text(connection, sql, len), done = !ok;
+    bool ok = read_script(connection, message, &script), done = !ok;
     script.any = !ok;
     while (ok && !done && !connection->closed) {
         wr_connection_begin_work(connection);

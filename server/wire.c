@@ -115,8 +115,8 @@ bool wr_wire_parse(const struct wire_message *message, struct wr_arena *arena, s
     return at_end(&r);
 }
 
-/* A count and that many format codes; NULL (and !ok) if one is neither text nor binary. */
-static uint16_t *get_formats(struct wr_reader *r, struct wr_arena *arena, int *n)
+/* A count and that many format codes. */
+static uint16_t *get_formats(struct wr_reader *r, struct wr_arena *arena, int *n, int *bad)
 {
     *n = wr_get_u16be(r);
     if (!r->ok || (size_t)(r->end - r->at) < (size_t)*n * 2) {
@@ -126,7 +126,8 @@ static uint16_t *get_formats(struct wr_reader *r, struct wr_arena *arena, int *n
     uint16_t *formats = WR_NEW_ARRAY(arena, uint16_t, *n);
     for (int i = 0; i < *n; i++) {
         formats[i] = wr_get_u16be(r);
-        r->ok &= formats[i] <= 1;
+        if (formats[i] > 1 && !*bad)
+            *bad = formats[i];
     }
     return formats;
 }
@@ -143,19 +144,20 @@ static void get_param(struct wr_reader *r, weir_param *param)
 bool wr_wire_bind(const struct wire_message *message, struct wr_arena *arena, struct wire_bind *out)
 {
     struct wr_reader r = wr_reader_of(message->body, message->len);
-    int n_codes;
     out->portal = get_string(&r);
     out->statement = get_string(&r);
-    uint16_t *codes = get_formats(&r, arena, &n_codes);
+    out->bad_format = 0;
+    uint16_t *codes = get_formats(&r, arena, &out->n_param_formats, &out->bad_format);
     out->n_params = wr_get_u16be(&r);
-    if (!r.ok || (n_codes > 1 && n_codes != out->n_params) || (size_t)(r.end - r.at) < (size_t)out->n_params * 4)
+    if (!r.ok || (size_t)(r.end - r.at) < (size_t)out->n_params * 4)
         return false;
     out->params = WR_NEW_ARRAY(arena, weir_param, out->n_params);
     for (int i = 0; i < out->n_params; i++) {
         get_param(&r, &out->params[i]);
-        out->params[i].binary = n_codes == 1 ? codes[0] : n_codes > 1 ? codes[i] : 0;
+        int n = out->n_param_formats;
+        out->params[i].binary = n == 1 ? codes[0] : i < n ? codes[i] : 0;
     }
-    out->formats = get_formats(&r, arena, &out->n_formats);
+    out->formats = get_formats(&r, arena, &out->n_formats, &out->bad_format);
     return at_end(&r);
 }
 

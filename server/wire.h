@@ -53,9 +53,11 @@ struct wire_parse {
 struct wire_bind {
     const char *portal, *statement;
     int n_params;
-    weir_param *params; /* arena; data points into the message */
-    int n_formats;      /* of results: 0 = all text, 1 = for all, else one each */
-    uint16_t *formats;  /* arena */
+    weir_param *params;  /* arena; data points into the message */
+    int n_param_formats; /* 0 = all text, 1 = for all, else meant to be one each: weir_param.binary where they are */
+    int n_formats;       /* of results, likewise */
+    uint16_t *formats;   /* arena */
+    int bad_format;      /* the first code that is neither 0 (text) nor 1 (binary); 0: none */
 };
 struct wire_execute {
     const char *portal;

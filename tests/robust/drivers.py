@@ -173,6 +173,44 @@ def described(weir):
         c.execute("DROP TABLE described")
 
 
+def origins(weir):
+    """RowDescription says of which relation's column a column is one, as PostgreSQL's does: JDBC's getTableName, and
+    the tools that let a result be edited, live on it."""
+    cases = {"SELECT s, v AS x, id + 1, upper(s) FROM o_t": [("o_t", 3), ("o_t", 2), None, None],
+             "SELECT n, s FROM o_v": [("o_v", 3), ("o_v", 1)],
+             "SELECT * FROM o_m": [("o_m", 1), ("o_m", 2)],
+             "SELECT t.id, u.id, w FROM o_t t LEFT JOIN o_u u ON t.id = u.id": [("o_t", 1), ("o_u", 1), ("o_u", 2)],
+             "SELECT * FROM o_t JOIN o_u USING (id)": [("o_t", 1), ("o_t", 2), ("o_t", 3), ("o_u", 2)],
+             "SELECT id, count(*) FROM o_t GROUP BY id ORDER BY id LIMIT 1": [("o_t", 1), None],
+             "WITH c AS (SELECT id, w FROM o_u) SELECT q.w, id::text FROM (SELECT * FROM c) q": [("o_u", 2), None],
+             "SELECT id FROM o_t UNION ALL SELECT id FROM o_u": [None], "SELECT id FROM o_t EXCEPT SELECT id FROM o_u": [None],
+             "SELECT relname FROM pg_class": [("pg_class", 2)]}
+    with connect(weir) as c:
+        for sql in ("CREATE TABLE o_t (id int PRIMARY KEY, v varchar(20), s text)", "CREATE TABLE o_u (id int, w text)",
+                    "CREATE VIEW o_v AS SELECT s, id, id + 1 AS n FROM o_t",
+                    "CREATE MATERIALIZED VIEW o_m AS SELECT id, count(*) AS n FROM o_u GROUP BY id"):
+            c.execute(sql)
+        for sql, want in cases.items():
+            wanted = [(c.execute("SELECT oid FROM pg_class WHERE relname = %s", (w[0],)).fetchone()[0], w[1]) if w else (0, 0) for w in want]
+            answers = [c.pgconn.exec_(sql.encode()), c.pgconn.prepare(b"", sql.encode()) and c.pgconn.describe_prepared(b"")]
+            for how, told in zip(("query", "Describe"), answers):
+                equal([(told.ftable(i), told.ftablecol(i)) for i in range(told.nfields)], wanted, f"{how} of {sql}")
+        for sql in ("DROP MATERIALIZED VIEW o_m", "DROP VIEW o_v", "DROP TABLE o_t", "DROP TABLE o_u"):
+            c.execute(sql)
+
+
+def formats(weir):
+    """Format codes that there are not, and a number of them that does not fit, are errors after which things go on."""
+    with connect(weir) as c:
+        c.pgconn.prepare(b"", b"SELECT $1::int, $2::int")
+        told = c.pgconn.exec_prepared(b"", [b"1", b"2"], [7, 0])
+        equal(told.error_field(psycopg.pq.DiagnosticField.SQLSTATE), b"22023", "a parameter in format 7")
+        equal(told.error_field(psycopg.pq.DiagnosticField.MESSAGE_PRIMARY), b"unsupported format code: 7", "its message")
+        told = c.pgconn.exec_prepared(b"", [b"1", b"2"], [0, 0], 3)
+        equal(told.error_field(psycopg.pq.DiagnosticField.SQLSTATE), b"22023", "a result in format 3")
+        equal(c.pgconn.exec_prepared(b"", [b"1", b"2"]).get_value(0, 1), b"2", "the statement goes on")
+
+
 def bounds(weir):
     """LIMIT and OFFSET as drivers write them."""
     with connect(weir) as c:
@@ -540,7 +578,7 @@ def at_connect(weir):
 
 def main():
     weir = Weir()
-    parts = (types, bad_binary, diagnostics, described, bounds, prepared, many_parameters, cursors, portals, copying,
+    parts = (types, bad_binary, diagnostics, described, origins, formats, bounds, prepared, many_parameters, cursors, portals, copying,
              copying_binary, lists_and_pools, transactions, at_connect)
     for part in parts:
         try:
