@@ -46,17 +46,23 @@ static void print_row(weir_result *result)
     fputc('\n', stdout);
 }
 
-bool wr_cli_print_rows(weir_result *result, weir_error *error)
+/* After all has been written, or less after an error. */
+static bool end_output(weir_code code, weir_error *error)
 {
-    weir_code code = WEIR_ROW;
-    while (!ferror(stdout) && (code = weir_result_next(result, error)) == WEIR_ROW)
-        print_row(result);
     if (code != WEIR_ERROR && (fflush(stdout) || ferror(stdout))) {
         snprintf(error->sqlstate, sizeof error->sqlstate, "%s", ERR_IO);
         snprintf(error->message, sizeof error->message, "could not write to standard output: %s", strerror(errno));
         return false;
     }
     return code == WEIR_DONE;
+}
+
+bool wr_cli_print_rows(weir_result *result, weir_error *error)
+{
+    weir_code code = WEIR_ROW;
+    while (!ferror(stdout) && (code = weir_result_next(result, error)) == WEIR_ROW)
+        print_row(result);
+    return end_output(code, error);
 }
 
 /* From the line behind the statement to a line \. ; moves *at behind that. */
@@ -82,13 +88,24 @@ static bool copy_inline(weir_result *result, const struct wr_buf *text, size_t *
     return false;
 }
 
+static bool copy_out(weir_result *result, weir_error *error)
+{
+    const char *bytes;
+    size_t len;
+    weir_code code = WEIR_ROW;
+    while (!ferror(stdout) && (code = weir_copy_read(result, &bytes, &len, error)) == WEIR_ROW)
+        fwrite(bytes, 1, len, stdout);
+    return end_output(code, error);
+}
+
 static bool run_statement(weir_statement *statement, const struct wr_buf *text, size_t *at, weir_error *error)
 {
     weir_result *result = NULL;
     if (weir_execute(statement, NULL, 0, &result, error) == WEIR_ERROR)
         return false;
-    bool ok =
-        weir_statement_is_copy_in(statement) ? copy_inline(result, text, at, error) : wr_cli_print_rows(result, error);
+    bool ok = weir_statement_is_copy_in(statement)    ? copy_inline(result, text, at, error)
+              : weir_statement_is_copy_out(statement) ? copy_out(result, error)
+                                                      : wr_cli_print_rows(result, error);
     weir_result_free(result);
     return ok;
 }

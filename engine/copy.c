@@ -16,45 +16,13 @@ void wr_copy_free(struct copy_in *copy)
     free(copy);
 }
 
-/* ---- columns */
-
-static bool is_given(const struct copy_in *copy, uint16_t column)
-{
-    for (uint16_t f = 0; f < copy->nfields; f++)
-        if (copy->fields[f] == column)
-            return true;
-    return false;
-}
-
-static bool choose_columns(struct copy_in *copy, const struct object *table, const PgQuery__CopyStmt *stmt,
-                           struct wr_error *err)
-{
-    copy->nvisible = table->ncols - (table->cols[table->ncols - 1].hidden ? 1 : 0);
-    copy->fields = WR_NEW_ARRAY(&copy->arena, uint16_t, WR_MAX(stmt->n_attlist, copy->nvisible) + 1);
-    if (!stmt->n_attlist) {
-        copy->nfields = copy->nvisible;
-        for (uint16_t c = 0; c < copy->nvisible; c++)
-            copy->fields[c] = c;
-        return true;
-    }
-    for (size_t i = 0; i < stmt->n_attlist; i++) {
-        const char *name = stmt->attlist[i]->string->sval;
-        uint16_t c = 0;
-        TRY(wr_copy_column(copy, table, name, &c, err));
-        if (is_given(copy, c))
-            return wr_fail(err, ERR_DUPLICATE_COLUMN, "column \"%s\" specified more than once", name);
-        copy->fields[copy->nfields++] = c;
-    }
-    return true;
-}
-
 /* DEFAULTs of the columns that are not given, evaluated once. */
 static bool fill_defaults(struct copy_in *copy, struct catalog *catalog, const struct object *table,
                           struct wr_error *err)
 {
-    copy->defaults = WR_NEW_ARRAY(&copy->arena, struct expr *, copy->nvisible + 1);
-    for (uint16_t c = 0; c < copy->nvisible; c++) {
-        if (is_given(copy, c) || !table->cols[c].default_text)
+    copy->defaults = WR_NEW_ARRAY(&copy->arena, struct expr *, copy->columns.n + 1);
+    for (uint16_t c = 0; c < copy->columns.n; c++) {
+        if (wr_copy_is_field(&copy->columns, c) || !table->cols[c].default_text)
             continue;
         struct planner planner;
         char *text = wr_arena_printf(&copy->arena, "SELECT %s", table->cols[c].default_text);
@@ -74,16 +42,18 @@ static bool fill_defaults(struct copy_in *copy, struct catalog *catalog, const s
     return true;
 }
 
-/* NULL: FROM STDIN. */
-static const char *form_not_there(const PgQuery__CopyStmt *stmt)
+bool wr_copy_check_form(const struct weir_statement *statement, struct wr_error *err)
 {
-    if (!stmt->is_from)
-        return "COPY TO";
+    const PgQuery__CopyStmt *stmt = statement->parsed->node->copy_stmt;
+    const char *form = NULL;
     if (stmt->is_program)
-        return "COPY FROM PROGRAM";
-    if (stmt->filename && *stmt->filename)
-        return "COPY FROM a file";
-    return stmt->where_clause ? "WHERE in COPY FROM" : NULL;
+        form = stmt->is_from ? "COPY FROM PROGRAM" : "COPY TO PROGRAM";
+    else if (stmt->filename && *stmt->filename)
+        form = stmt->is_from ? "COPY FROM a file" : "COPY TO a file";
+    else if (stmt->where_clause)
+        form = "WHERE in COPY FROM";
+    return !form || wr_fail_at(err, wr_char_position(statement->text, statement->parsed->location),
+                               ERR_FEATURE_NOT_SUPPORTED, "%s is not supported yet", form);
 }
 
 bool wr_copy_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
@@ -91,10 +61,7 @@ bool wr_copy_run(struct weir_statement *statement, const struct datum *params, s
 {
     struct weir_session *session = statement->session;
     const PgQuery__CopyStmt *stmt = statement->parsed->node->copy_stmt;
-    const char *form = form_not_there(stmt);
-    if (form)
-        return wr_fail_at(err, wr_char_position(statement->text, statement->parsed->location),
-                          ERR_FEATURE_NOT_SUPPORTED, "%s is not supported yet", form);
+    TRY(wr_copy_check_form(statement, err));
     struct catalog *catalog = wr_session_catalog(session);
     struct copy_in *copy = wr_calloc(1, sizeof *copy);
     copy->session = session;
@@ -112,7 +79,9 @@ bool wr_copy_run(struct weir_statement *statement, const struct datum *params, s
         copy->relation = wr_writes_relation(copy->list);
         const char *mode = wr_setting(session, "default_on_conflict");
         copy->blind = !table->append_only && (table->overwrite || (mode && !strcmp(mode, "overwrite")));
-        ok = choose_columns(copy, table, stmt, err) && wr_copy_options(copy, table, stmt, statement->text, err) &&
+        wr_copy_columns_of(&copy->columns, &copy->arena, table);
+        ok = wr_copy_fields(&copy->columns, &copy->arena, stmt, err) &&
+             wr_copy_options(&copy->format, &copy->columns, &copy->arena, stmt, statement->text, err) &&
              fill_defaults(copy, catalog, table, err);
     }
     wr_catalog_release(catalog);
@@ -138,11 +107,11 @@ void wr_copy_begin_row(struct copy_in *copy)
 {
     if (copy->batch)
         return;
-    struct type *types = wr_arena_alloc(&copy->row_arena, sizeof *types * (copy->nvisible + 1u));
-    memcpy(types, copy->relation->types, sizeof *types * copy->nvisible);
-    copy->batch = wr_batch_new(&copy->row_arena, types, copy->nvisible, ROWS_PER_BATCH);
+    struct type *types = wr_arena_alloc(&copy->row_arena, sizeof *types * (copy->columns.n + 1u));
+    memcpy(types, copy->relation->types, sizeof *types * copy->columns.n);
+    copy->batch = wr_batch_new(&copy->row_arena, types, copy->columns.n, ROWS_PER_BATCH);
     copy->batch->nrows = 0;
-    for (uint16_t c = 0; c < copy->nvisible; c++)
+    for (uint16_t c = 0; c < copy->columns.n; c++)
         wr_column_nulls(&copy->row_arena, &copy->batch->cols[c], ROWS_PER_BATCH);
 }
 
@@ -161,9 +130,9 @@ bool wr_copy_at(const struct copy_in *copy, const char *column, struct wr_error 
 
 bool wr_copy_end_row(struct copy_in *copy, size_t bytes, struct wr_error *err)
 {
-    for (uint16_t c = 0; c < copy->nvisible && copy->nfields < copy->nvisible; c++) {
+    for (uint16_t c = 0; c < copy->columns.n && copy->columns.nfields < copy->columns.n; c++) {
         const struct datum none = {.null = true};
-        if (!is_given(copy, c))
+        if (!wr_copy_is_field(&copy->columns, c))
             wr_copy_set(copy, c, copy->defaults[c] ? &copy->defaults[c]->value : &none);
     }
     copy->line_bytes += bytes;
@@ -183,13 +152,14 @@ void wr_copy_taken(struct copy_in *copy, size_t n)
 
 static bool take_rows(struct copy_in *copy, bool last, struct wr_error *err)
 {
-    return copy->binary ? wr_copy_binary(copy, last, err) : wr_copy_lines(copy, last, err);
+    return copy->format.binary ? wr_copy_binary(copy, last, err) : wr_copy_lines(copy, last, err);
 }
 
 bool weir_result_copy_binary(const weir_result *result, int *columns)
 {
-    *columns = result->copy ? result->copy->nfields : 0;
-    return result->copy && result->copy->binary;
+    const struct copy_out *out = result->copy_out;
+    *columns = result->copy ? result->copy->columns.nfields : out ? out->columns.nfields : 0;
+    return result->copy ? result->copy->format.binary : out && out->format.binary;
 }
 
 static weir_code give(weir_result *result, const struct wr_error *err, weir_error *error)

@@ -40,14 +40,14 @@ static bool measure(struct copy_in *copy, const char *at, size_t left, size_t *l
 {
     size_t n = 2;
     *len = 0;
-    for (uint16_t f = 0; f < copy->nfields; f++) {
+    for (uint16_t f = 0; f < copy->columns.nfields; f++) {
         if (left < n + 4)
             return true;
         int32_t field = (int32_t)get_u32(at + n);
         n += 4;
         if (field < -1) {
             wr_fail(err, ERR_BAD_COPY, "invalid field size");
-            return wr_copy_at(copy, copy->relation->names[copy->fields[f]], err);
+            return wr_copy_at(copy, copy->relation->names[copy->columns.fields[f]], err);
         }
         n += field > 0 ? (size_t)field : 0;
     }
@@ -71,8 +71,8 @@ static bool take_row(struct copy_in *copy, const char *at, size_t len, struct wr
 {
     size_t n = 2;
     wr_copy_begin_row(copy);
-    for (uint16_t f = 0; f < copy->nfields; f++) {
-        uint16_t c = copy->fields[f];
+    for (uint16_t f = 0; f < copy->columns.nfields; f++) {
+        uint16_t c = copy->columns.fields[f];
         struct type type = copy->relation->types[c], plain = {.id = type.id, .varchar = type.varchar};
         struct datum value = {.type = type, .null = true};
         int32_t size = (int32_t)get_u32(at + n);
@@ -101,8 +101,8 @@ static bool take_rows(struct copy_in *copy, size_t *used, struct wr_error *err)
             *used += 2;
             return true;
         }
-        if (fields != (int16_t)copy->nfields) {
-            wr_fail(err, ERR_BAD_COPY, "row field count is %d, expected %d", fields, copy->nfields);
+        if (fields != (int16_t)copy->columns.nfields) {
+            wr_fail(err, ERR_BAD_COPY, "row field count is %d, expected %d", fields, copy->columns.nfields);
             return wr_copy_at(copy, NULL, err);
         }
         size_t len;

@@ -36,9 +36,9 @@ static bool stray_line_end(struct copy_in *copy, char c, struct wr_error *err)
 {
     const char *name = c == '\n' ? "newline" : "carriage return";
     char what[64];
-    snprintf(what, sizeof what, "%s %s found in data", copy->csv ? "unquoted" : "literal", name);
+    snprintf(what, sizeof what, "%s %s found in data", copy->format.csv ? "unquoted" : "literal", name);
     scan_error(copy, err, what);
-    if (copy->csv)
+    if (copy->format.csv)
         return wr_fail_hint(err, "Use quoted CSV field to represent %s.", name);
     return wr_fail_hint(err, "Use \"\\%c\" to represent %s.", c == '\n' ? 'n' : 'r', name);
 }
@@ -90,7 +90,7 @@ static const char *text_field(struct copy_in *copy, const char *at, const char *
     char *out = wr_arena_bytes(&copy->row_arena, (size_t)(end - at) + 1);
     size_t n = 0;
     *field = (struct field){.text = out};
-    while (at < end && *at != copy->delimiter) {
+    while (at < end && *at != copy->format.delimiter) {
         char c = *at++;
         if (c == '\\' && at == end)
             break;
@@ -99,7 +99,7 @@ static const char *text_field(struct copy_in *copy, const char *at, const char *
         out[n++] = c;
     }
     size_t raw = (size_t)(at - start);
-    if (raw == strlen(copy->null_text) && !memcmp(start, copy->null_text, raw))
+    if (raw == strlen(copy->format.null_text) && !memcmp(start, copy->format.null_text, raw))
         field->text = NULL;
     copy->row_arena.at = out + n; /* room was made for the rest of the line */
     field->len = n;
@@ -112,18 +112,19 @@ static const char *csv_field(struct copy_in *copy, const char *at, const char *e
     char *out = wr_arena_bytes(&copy->row_arena, (size_t)(end - at) + 1);
     size_t n = 0;
     bool was_quoted = false, quoted = false;
-    while (at < end && (quoted || *at != copy->delimiter)) {
+    while (at < end && (quoted || *at != copy->format.delimiter)) {
         char c = *at++;
-        if (quoted && c == copy->escape && at < end && (*at == copy->quote || *at == copy->escape)) {
+        if (quoted && c == copy->format.escape && at < end &&
+            (*at == copy->format.quote || *at == copy->format.escape)) {
             out[n++] = *at++;
-        } else if (c == copy->quote) {
+        } else if (c == copy->format.quote) {
             quoted = !quoted;
             was_quoted = true;
         } else {
             out[n++] = c;
         }
     }
-    bool null = !was_quoted && n == strlen(copy->null_text) && !memcmp(out, copy->null_text, n);
+    bool null = !was_quoted && n == strlen(copy->format.null_text) && !memcmp(out, copy->format.null_text, n);
     copy->row_arena.at = out + n; /* room was made for the rest of the line */
     *field = (struct field){null ? NULL : out, n, false};
     return quoted ? NULL : at;
@@ -133,7 +134,7 @@ static const char *csv_field(struct copy_in *copy, const char *at, const char *e
 static bool next_field(struct copy_in *copy, const char **at, const char *end, struct field *field,
                        struct wr_error *err)
 {
-    *at = copy->csv ? csv_field(copy, *at, end, field) : text_field(copy, *at, end, field);
+    *at = copy->format.csv ? csv_field(copy, *at, end, field) : text_field(copy, *at, end, field);
     if (!*at)
         return wr_fail(err, ERR_BAD_COPY, "unterminated CSV quoted field");
     ++*at; /* the delimiter, or one past the end */
@@ -142,11 +143,11 @@ static bool next_field(struct copy_in *copy, const char **at, const char *end, s
 
 static void apply_force(const struct copy_in *copy, uint16_t f, struct field *field)
 {
-    size_t len = strlen(copy->null_text);
-    if (!field->text && copy->forced[f] & COPY_NOT_NULL)
-        *field = (struct field){.text = copy->null_text, .len = len};
-    else if (field->text && copy->forced[f] & COPY_NULL && field->len == len &&
-             !memcmp(field->text, copy->null_text, len))
+    size_t len = strlen(copy->format.null_text);
+    if (!field->text && copy->format.forced[f] & COPY_NOT_NULL)
+        *field = (struct field){.text = copy->format.null_text, .len = len};
+    else if (field->text && copy->format.forced[f] & COPY_NULL && field->len == len &&
+             !memcmp(field->text, copy->format.null_text, len))
         field->text = NULL;
 }
 
@@ -164,11 +165,11 @@ static bool set_field(struct copy_in *copy, uint16_t c, const struct field *fiel
 
 static bool check_name(struct copy_in *copy, uint16_t f, const struct field *field, struct wr_error *err)
 {
-    const char *name = copy->relation->names[copy->fields[f]];
+    const char *name = copy->relation->names[copy->columns.fields[f]];
     if (!field->text)
         return wr_fail(err, ERR_BAD_COPY,
                        "column name mismatch in header line field %d: got null value (\"%s\"), expected \"%s\"", f + 1,
-                       copy->null_text, name);
+                       copy->format.null_text, name);
     if (field->len == strlen(name) && !memcmp(field->text, name, field->len))
         return true;
     return wr_fail(err, ERR_BAD_COPY, "column name mismatch in header line field %d: got \"%.*s\", expected \"%s\"",
@@ -179,16 +180,16 @@ static bool check_name(struct copy_in *copy, uint16_t f, const struct field *fie
 static bool check_header(struct copy_in *copy, const char *line, size_t len, struct wr_error *err)
 {
     const char *at = line, *end = line + len;
-    struct field *fields = WR_NEW_ARRAY(&copy->row_arena, struct field, copy->nfields);
+    struct field *fields = WR_NEW_ARRAY(&copy->row_arena, struct field, copy->columns.nfields);
     int n = 0;
     for (; at <= end; n++) {
         struct field extra;
-        TRY(next_field(copy, &at, end, n < copy->nfields ? &fields[n] : &extra, err));
+        TRY(next_field(copy, &at, end, n < copy->columns.nfields ? &fields[n] : &extra, err));
     }
-    if (n != copy->nfields)
+    if (n != copy->columns.nfields)
         return wr_fail(err, ERR_BAD_COPY, "wrong number of fields in header line: got %d, expected %d", n,
-                       copy->nfields);
-    for (uint16_t f = 0; f < copy->nfields; f++)
+                       copy->columns.nfields);
+    for (uint16_t f = 0; f < copy->columns.nfields; f++)
         TRY(check_name(copy, f, &fields[f], err));
     return true;
 }
@@ -199,13 +200,14 @@ static bool take_row(struct copy_in *copy, const char *line, size_t len, struct 
 {
     const char *at = line, *end = line + len;
     wr_copy_begin_row(copy);
-    for (uint16_t f = 0; f < copy->nfields; f++) {
+    for (uint16_t f = 0; f < copy->columns.nfields; f++) {
         if (f && at > end)
-            return wr_fail(err, ERR_BAD_COPY, "missing data for column \"%s\"", copy->relation->names[copy->fields[f]]);
+            return wr_fail(err, ERR_BAD_COPY, "missing data for column \"%s\"",
+                           copy->relation->names[copy->columns.fields[f]]);
         struct field field;
         TRY(next_field(copy, &at, end, &field, err));
         apply_force(copy, f, &field);
-        TRY(set_field(copy, copy->fields[f], &field, err));
+        TRY(set_field(copy, copy->columns.fields[f], &field, err));
     }
     if (at <= end)
         return wr_fail(err, ERR_BAD_COPY, "extra data after last expected column");
@@ -216,9 +218,9 @@ static bool take_line(struct copy_in *copy, const char *line, size_t len, struct
 {
     copy->line += 1 + copy->more_lines;
     copy->more_lines = 0;
-    if (copy->skip_line) {
-        copy->skip_line = false;
-        return !copy->header_match || check_header(copy, line, len, err) || at_text(copy, NULL, line, len, err);
+    if (copy->format.header && !copy->begun) {
+        copy->begun = true;
+        return !copy->format.header_match || check_header(copy, line, len, err) || at_text(copy, NULL, line, len, err);
     }
     if (!wr_utf8_check(line, len, err))
         return wr_copy_at(copy, NULL, err);
@@ -233,10 +235,10 @@ static bool take_line(struct copy_in *copy, const char *line, size_t len, struct
 static void follow_quotes(struct copy_in *copy, char c)
 {
     struct line_scan *scan = &copy->scan;
-    bool escape = copy->escape != copy->quote && c == copy->escape;
+    bool escape = copy->format.escape != copy->format.quote && c == copy->format.escape;
     if (escape && scan->in_quotes)
         scan->escaped = !scan->escaped;
-    if (c == copy->quote && !scan->escaped)
+    if (c == copy->format.quote && !scan->escaped)
         scan->in_quotes = !scan->in_quotes;
     if (!escape)
         scan->escaped = false;
@@ -270,7 +272,7 @@ static bool data_ends(struct copy_in *copy, const char *at, size_t left, bool *e
         return true;
     bool cr = left > 2 && at[2] == '\r', crnl = cr && left > 3 && at[3] == '\n', nl = left > 2 && at[2] == '\n';
     if (!cr && !nl)
-        return copy->csv || scan_error(copy, err, "end-of-copy marker corrupt");
+        return copy->format.csv || scan_error(copy, err, "end-of-copy marker corrupt");
     *ends = known == LINE_END_UNKNOWN || (known == LINE_END_NL && nl) || (known == LINE_END_CRNL && crnl) ||
             (known == LINE_END_CR && cr);
     return *ends || scan_error(copy, err, "end-of-copy marker does not match previous newline style");
@@ -279,7 +281,8 @@ static bool data_ends(struct copy_in *copy, const char *at, size_t left, bool *e
 /* One that takes part in where lines end. */
 static bool is_special(const struct copy_in *copy, char c)
 {
-    return c == '\n' || c == '\r' || c == '\\' || (copy->csv && (c == copy->quote || c == copy->escape));
+    return c == '\n' || c == '\r' || c == '\\' ||
+           (copy->format.csv && (c == copy->format.quote || c == copy->format.escape));
 }
 
 /* From scan.at to the end of the line that begins at `start`. *width = bytes of its end; 0: it does not end in what is
@@ -297,13 +300,13 @@ static bool find_end(struct copy_in *copy, size_t start, bool last, size_t *widt
         }
         if (!last && left < (c == '\\' ? 4u : c == '\r' ? 2u : 1u)) /* what it means is decided by what follows */
             return true;
-        if (copy->csv)
+        if (copy->format.csv)
             follow_quotes(copy, c);
-        if (c == '\\' && (!copy->csv || *at == start)) {
+        if (c == '\\' && (!copy->format.csv || *at == start)) {
             TRY(data_ends(copy, p->data + *at, left, &copy->ended, err));
             if (copy->ended)
                 return true;
-            *at += !copy->csv && left > 1;
+            *at += !copy->format.csv && left > 1;
         } else if ((c == '\n' || c == '\r') && !copy->scan.in_quotes) {
             return line_ends(copy, p->data + *at, left, width, err);
         }

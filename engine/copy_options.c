@@ -1,12 +1,13 @@
-/* What stands behind COPY t (...) FROM STDIN: checked as PostgreSQL 15 does, by its words. */
+/* The options of COPY: checked as PostgreSQL 15 does, by its words. */
 #include "engine/copy.h"
 
 #include "base/ascii.h"
 
 /* What was given, before it is known whether it goes together. Texts are NULL where nothing was. */
 struct given {
-    struct copy_in *copy;
-    const struct object *table;
+    struct copy_format *to;
+    struct wr_arena *arena;
+    bool is_from;
     const char *statement; /* its text: positions count from there */
     const char *format, *delimiter, *null, *quote, *escape;
     const PgQuery__DefElem *header, *force_not_null, *force_null, *force_quote;
@@ -34,7 +35,7 @@ static const char *def_text(const struct given *given, const PgQuery__DefElem *d
     case PG_QUERY__NODE__NODE_BOOLEAN:
         return def->arg->boolean->boolval ? "true" : "false";
     case PG_QUERY__NODE__NODE_INTEGER:
-        return wr_arena_printf(&given->copy->arena, "%d", def->arg->integer->ival);
+        return wr_arena_printf(given->arena, "%d", def->arg->integer->ival);
     default:
         return NULL;
     }
@@ -60,16 +61,16 @@ static bool read_text(const struct given *given, const PgQuery__DefElem *def, co
     const char *value = def_text(given, def);
     if (!value)
         return wr_fail(err, ERR_SYNTAX, "%s requires a parameter", def->defname);
-    *text = wr_arena_strdup(&given->copy->arena, value);
+    *text = wr_arena_strdup(given->arena, value);
     return true;
 }
 
 static bool read_format(struct given *given, const PgQuery__DefElem *def, struct wr_error *err)
 {
     TRY(read_text(given, def, &given->format, err));
-    given->copy->csv = !strcmp(given->format, "csv");
-    given->copy->binary = !strcmp(given->format, "binary");
-    if (given->copy->csv || given->copy->binary || !strcmp(given->format, "text"))
+    given->to->csv = !strcmp(given->format, "csv");
+    given->to->binary = !strcmp(given->format, "binary");
+    if (given->to->csv || given->to->binary || !strcmp(given->format, "text"))
         return true;
     return fail_at(given, def, ERR_INVALID_PARAMETER, "COPY format \"%s\" not recognized", given->format, err);
 }
@@ -80,11 +81,13 @@ static bool read_header(struct given *given, const PgQuery__DefElem *def, struct
         return fail_at(given, def, ERR_SYNTAX, "conflicting or redundant options", NULL, err);
     given->header = def;
     const char *text = def_text(given, def);
-    given->copy->header_match = text && !wr_casecmp(text, "match");
-    int on = given->copy->header_match ? 1 : def_bool(given, def);
+    given->to->header_match = text && !wr_casecmp(text, "match");
+    if (given->to->header_match && !given->is_from)
+        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "cannot use \"%s\" with HEADER in COPY TO", text);
+    int on = given->to->header_match ? 1 : def_bool(given, def);
     if (on < 0)
         return wr_fail(err, ERR_SYNTAX, "%s requires a Boolean value or \"match\"", def->defname);
-    given->copy->skip_line = on;
+    given->to->header = on;
     return true;
 }
 
@@ -154,11 +157,11 @@ static bool read_option(struct given *given, const PgQuery__DefElem *def, struct
 
 static bool check_binary(const struct given *given, struct wr_error *err)
 {
-    if (!given->copy->binary)
+    if (!given->to->binary)
         return true;
     if (given->delimiter || given->null)
         return wr_fail(err, ERR_SYNTAX, "cannot specify %s in BINARY mode", given->delimiter ? "DELIMITER" : "NULL");
-    if (given->copy->skip_line)
+    if (given->to->header)
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "cannot specify HEADER in BINARY mode");
     return true;
 }
@@ -178,7 +181,7 @@ static bool check_delimiter(const struct given *given, struct wr_error *err)
     if (given->null && has_line_end(given->null))
         return wr_fail(err, ERR_INVALID_PARAMETER, "COPY null representation cannot use newline or carriage return");
     /* What text has a meaning for behind a backslash cannot part its fields. */
-    if (delimiter && !given->copy->csv && strchr("\\.abcdefghijklmnopqrstuvwxyz0123456789", *delimiter))
+    if (delimiter && !given->to->csv && strchr("\\.abcdefghijklmnopqrstuvwxyz0123456789", *delimiter))
         return wr_fail(err, ERR_INVALID_PARAMETER, "COPY delimiter cannot be \"%s\"", delimiter);
     return true;
 }
@@ -193,74 +196,73 @@ static bool check_csv_only(const struct given *given, struct wr_error *err)
                 {"force quote", given->force_quote != NULL},
                 {"force not null", given->force_not_null != NULL},
                 {"force null", given->force_null != NULL}};
-    for (size_t i = 0; i < WR_COUNT(only) && !given->copy->csv; i++)
+    for (size_t i = 0; i < WR_COUNT(only) && !given->to->csv; i++)
         if (only[i].given)
             return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "COPY %s available only in CSV mode", only[i].name);
     if (given->quote && strlen(given->quote) != 1)
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "COPY quote must be a single one-byte character");
     if (given->escape && strlen(given->escape) != 1)
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "COPY escape must be a single one-byte character");
-    if (given->force_quote)
-        return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "COPY force quote only available using COPY TO");
     return true;
 }
 
-static bool check_distinct(const struct copy_in *copy, struct wr_error *err)
+static bool check_direction(const struct given *given, struct wr_error *err)
 {
-    if (copy->csv && copy->delimiter == copy->quote)
+    const char *option = given->is_from          ? given->force_quote ? "quote" : NULL
+                         : given->force_not_null ? "not null"
+                         : given->force_null     ? "null"
+                                                 : NULL;
+    return !option || wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "COPY force %s only available using COPY %s", option,
+                              given->is_from ? "TO" : "FROM");
+}
+
+static bool check_distinct(const struct copy_format *to, struct wr_error *err)
+{
+    if (to->csv && to->delimiter == to->quote)
         return wr_fail(err, ERR_INVALID_PARAMETER, "COPY delimiter and quote must be different");
-    if (strchr(copy->null_text, copy->delimiter))
+    if (strchr(to->null_text, to->delimiter))
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "COPY delimiter must not appear in the NULL specification");
-    if (copy->csv && strchr(copy->null_text, copy->quote))
+    if (to->csv && strchr(to->null_text, to->quote))
         return wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "CSV quote character must not appear in the NULL specification");
     return true;
 }
 
 /* ---- columns */
 
-bool wr_copy_column(const struct copy_in *copy, const struct object *table, const char *name, uint16_t *column,
-                    struct wr_error *err)
+static bool force(const struct given *given, const struct copy_columns *columns, const PgQuery__DefElem *def,
+                  const char *name, uint8_t flag, struct wr_error *err)
 {
-    for (uint16_t c = 0; c < copy->nvisible; c++)
-        if (!strcmp(table->cols[c].name, name)) {
-            *column = c;
-            return true;
-        }
-    return wr_fail(err, ERR_UNDEFINED_COLUMN, "column \"%s\" of relation \"%s\" does not exist", name, table->name);
-}
-
-static bool force(const struct given *given, const PgQuery__DefElem *def, const char *name, uint8_t flag,
-                  struct wr_error *err)
-{
-    struct copy_in *copy = given->copy;
-    for (size_t i = 0; def && i < def->arg->list->n_items; i++) {
+    if (!def)
+        return true;
+    bool all = def->arg->node_case != PG_QUERY__NODE__NODE_LIST; /* FORCE_QUOTE * */
+    for (uint16_t f = 0; all && f < columns->nfields; f++)
+        given->to->forced[f] |= flag;
+    for (size_t i = 0; !all && i < def->arg->list->n_items; i++) {
         const char *column = def->arg->list->items[i]->string->sval;
-        uint16_t c = 0, f = 0;
-        TRY(wr_copy_column(copy, given->table, column, &c, err));
-        while (f < copy->nfields && copy->fields[f] != c)
-            f++;
-        if (f == copy->nfields)
-            return wr_fail(err, ERR_INVALID_COLUMN_REFERENCE, "%s column \"%s\" not referenced by COPY", name, column);
-        if (copy->forced[f] & flag)
+        uint16_t f = 0;
+        TRY(wr_copy_field(columns, column, name, &f, err));
+        if (given->to->forced[f] & flag)
             return wr_fail(err, ERR_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column);
-        copy->forced[f] |= flag;
+        given->to->forced[f] |= flag;
     }
     return true;
 }
 
-bool wr_copy_options(struct copy_in *copy, const struct object *table, const PgQuery__CopyStmt *stmt,
-                     const char *statement, struct wr_error *err)
+bool wr_copy_options(struct copy_format *format, const struct copy_columns *columns, struct wr_arena *arena,
+                     const PgQuery__CopyStmt *stmt, const char *text, struct wr_error *err)
 {
-    struct given given = {.copy = copy, .table = table, .statement = statement};
+    struct given given = {.to = format, .arena = arena, .is_from = stmt->is_from, .statement = text};
     for (size_t i = 0; i < stmt->n_options; i++)
         TRY(read_option(&given, stmt->options[i]->def_elem, err));
-    TRY(check_binary(&given, err) && check_delimiter(&given, err) && check_csv_only(&given, err));
-    copy->delimiter = given.delimiter ? *given.delimiter : copy->csv ? ',' : '\t';
-    copy->null_text = given.null ? given.null : copy->csv ? "" : "\\N";
-    copy->quote = given.quote ? *given.quote : '"';
-    copy->escape = given.escape ? *given.escape : copy->quote;
-    TRY(check_distinct(copy, err));
-    copy->forced = wr_arena_zalloc(&copy->arena, copy->nfields + 1u);
-    return force(&given, given.force_not_null, "FORCE_NOT_NULL", COPY_NOT_NULL, err) &&
-           force(&given, given.force_null, "FORCE_NULL", COPY_NULL, err);
+    TRY(check_binary(&given, err) && check_delimiter(&given, err) && check_csv_only(&given, err) &&
+        check_direction(&given, err));
+    format->delimiter = given.delimiter ? *given.delimiter : format->csv ? ',' : '\t';
+    format->null_text = given.null ? given.null : format->csv ? "" : "\\N";
+    format->quote = given.quote ? *given.quote : '"';
+    format->escape = given.escape ? *given.escape : format->quote;
+    TRY(check_distinct(format, err));
+    format->forced = wr_arena_zalloc(arena, columns->nfields + 1u);
+    return force(&given, columns, given.force_not_null, "FORCE_NOT_NULL", COPY_NOT_NULL, err) &&
+           force(&given, columns, given.force_null, "FORCE_NULL", COPY_NULL, err) &&
+           force(&given, columns, given.force_quote, "FORCE_QUOTE", COPY_QUOTE, err);
 }

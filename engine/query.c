@@ -347,46 +347,58 @@ static bool check_columns(const struct weir_statement *statement, const struct p
     return same || wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
 }
 
+/* As the query's columns are called before passes rename what nobody sees. */
+static void name_columns(struct weir_result *result, const struct plan *plan)
+{
+    result->ncols = plan->ncols;
+    result->cols = WR_NEW_ARRAY(&result->arena, struct output_column, plan->ncols + 1);
+    for (int c = 0; c < plan->ncols; c++) {
+        result->cols[c] = column_of(plan, c);
+        result->cols[c].name = wr_arena_strdup(&result->arena, result->cols[c].name);
+    }
+}
+
+static bool plan_and_start(struct weir_statement *statement, const struct query_text *query, struct read_view *view,
+                           struct wr_arena *arena, struct weir_result *result, struct wr_error *err)
+{
+    struct planner planner;
+    struct plan *plan = NULL;
+    wr_planner_of(statement->session, arena, view->catalog, query->text, &planner);
+    planner.n_params = statement->nparams;
+    planner.param_types = statement->param_types;
+    TRY(wr_plan_check_statement(&planner, statement->parsed, err));
+    TRY(wr_plan_bind_query(&planner, query->node, &plan, err));
+    TRY(!query->described || check_columns(statement, plan, err));
+    name_columns(result, plan);
+    /* parameters first: constants may be folded and refused by the passes */
+    wr_plan_set_params(arena, plan, query->params, statement->nparams);
+    TRY(wr_plan_optimize(&planner, &plan, err));
+    result->rows_in_tag = true;
+    return wr_query_start(statement->session, view, plan, arena, result, err);
+}
+
+bool wr_query_run(struct weir_statement *statement, const struct query_text *query, struct weir_result *result,
+                  struct wr_error *err)
+{
+    struct read_view view;
+    struct wr_arena arena;
+    wr_read_view_begin(statement->session, &view);
+    wr_arena_init(&arena, NULL);
+    bool ok = plan_and_start(statement, query, &view, &arena, result, err);
+    wr_arena_reset(&arena);
+    wr_read_view_end(statement->session, &view);
+    return ok;
+}
+
 bool wr_select_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                    struct wr_error *err)
 {
-    struct weir_session *session = statement->session;
     bool handled = false;
     TRY(wr_psql_run(statement, result, &handled, err));
     if (handled || wr_system_answer_nothing(statement, result))
         return true;
-    struct read_view view;
-    wr_read_view_begin(session, &view);
-    struct wr_arena arena;
-    wr_arena_init(&arena, NULL);
-    struct planner planner;
-    wr_planner_of(session, &arena, view.catalog, statement->text, &planner);
-    planner.n_params = statement->nparams;
-    planner.param_types = statement->param_types;
-    struct plan *plan = NULL;
-    bool ok = wr_plan_check_statement(&planner, statement->parsed, err) &&
-              wr_plan_bind_query(&planner, statement->parsed->node, &plan, err) && check_columns(statement, plan, err);
-    if (ok) {
-        /* parameters first: constants may be folded and refused by the passes */
-        wr_plan_set_params(&arena, plan, params, statement->nparams);
-        ok = wr_plan_optimize(&planner, &plan, err);
-    }
-    if (ok) {
-        const char *names[1664];
-        struct type types[1664];
-        int n = WR_MIN(statement->ncols, 1664);
-        for (int c = 0; c < n; c++) {
-            names[c] = statement->cols[c].name;
-            types[c] = statement->cols[c].type;
-        }
-        wr_result_columns(result, n, names, types);
-        for (int c = 0; c < n; c++)
-            result->cols[c].origin = statement->cols[c].origin;
-        snprintf(result->tag, sizeof result->tag, "SELECT");
-        result->rows_in_tag = true;
-        ok = wr_query_start(session, &view, plan, &arena, result, err);
-    }
-    wr_arena_reset(&arena);
-    wr_read_view_end(session, &view);
-    return ok;
+    const struct query_text query = {
+        .text = statement->text, .node = statement->parsed->node, .params = params, .described = true};
+    snprintf(result->tag, sizeof result->tag, "SELECT");
+    return wr_query_run(statement, &query, result, err);
 }

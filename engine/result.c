@@ -274,6 +274,7 @@ void weir_result_free(weir_result *result)
         wr_held_release(held);
     }
     wr_copy_free(result->copy);
+    wr_copy_out_free(result->copy_out);
     for (int c = 0; result->texts && c < result->ncols; c++)
         wr_buf_free(&result->texts[c]);
     wr_buf_free(&result->bytes);

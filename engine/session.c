@@ -147,8 +147,9 @@ static const struct statement_class close_class = {.name = "CLOSE", .describe = 
 static const struct statement_class unlisten_class = {.name = "UNLISTEN", .describe = NULL, .run = wr_unlisten_run};
 static const struct statement_class create_index_class = {
     .name = "CREATE INDEX", .describe = NULL, .run = wr_create_index_run, .writes = true};
-static const struct statement_class copy_class = {
+static const struct statement_class copy_in_class = {
     .name = "COPY FROM", .describe = NULL, .run = wr_copy_run, .writes = true};
+static const struct statement_class copy_out_class = {.name = "COPY TO", .describe = NULL, .run = wr_copy_out_run};
 
 static const struct statement_class *transaction_class(const PgQuery__TransactionStmt *stmt)
 {
@@ -214,7 +215,7 @@ static const struct statement_class *postgres_class(const PgQuery__Node *node)
     case PG_QUERY__NODE__NODE_VARIABLE_SHOW_STMT:
         return &show_setting_class;
     case PG_QUERY__NODE__NODE_COPY_STMT:
-        return &copy_class;
+        return node->copy_stmt->is_from ? &copy_in_class : &copy_out_class;
     case PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT:
         return &close_class;
     case PG_QUERY__NODE__NODE_UNLISTEN_STMT:
@@ -465,7 +466,12 @@ uint32_t weir_statement_column_oid(const weir_statement *statement, int column)
 
 bool weir_statement_is_copy_in(const weir_statement *statement)
 {
-    return statement->cls == &copy_class;
+    return statement->cls == &copy_in_class;
+}
+
+bool weir_statement_is_copy_out(const weir_statement *statement)
+{
+    return statement->cls == &copy_out_class;
 }
 
 bool weir_statement_ends_transaction(const weir_statement *statement)

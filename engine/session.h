@@ -79,6 +79,7 @@ void wr_session_give(struct weir_session *session, const struct wr_error *err, w
 
 struct query;
 struct copy_in;
+struct copy_out;
 
 struct weir_result {
     struct weir_session *session;
@@ -91,6 +92,7 @@ struct weir_result {
     struct query *query;             /* streaming */
     struct held_batch *first, *last; /* static rows */
     struct copy_in *copy;
+    struct copy_out *copy_out;
     struct held_batch *chunk; /* current */
     uint32_t row, repeat;     /* current row; how often it is still to be shown (weights) */
     bool started, done;
@@ -129,6 +131,15 @@ bool wr_query_start(struct weir_session *session, struct read_view *view, struct
 struct held_batch *wr_query_next(struct query *query, struct wr_error *err); /* NULL: end, or error: err->sqlstate */
 void wr_query_end(struct query *query);
 bool wr_select_describe(struct weir_statement *statement, struct wr_error *err);
+/* A query within a statement, which may be the whole of it: runs it, with the result's columns from it. */
+struct query_text {
+    const char *text; /* locations count from its start */
+    const PgQuery__Node *node;
+    const struct datum *params; /* of the statement */
+    bool described;             /* its columns must be those that the statement was described with */
+};
+bool wr_query_run(struct weir_statement *statement, const struct query_text *query, struct weir_result *result,
+                  struct wr_error *err) WR_MUST;
 bool wr_select_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                    struct wr_error *err);
 /* Push all rows of a relation, as of the view, into a scan. */
@@ -167,6 +178,7 @@ bool wr_explain_describe(struct weir_statement *, struct wr_error *);
 bool wr_explain_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_flush_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_copy_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_copy_out_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 
 /* Modes of a transaction into settings (set.c); prefix "default_": of the session's. */
 bool wr_set_modes(struct weir_session *session, size_t n, PgQuery__Node *const *modes, const char *prefix,
@@ -235,6 +247,7 @@ void wr_session_notice(struct weir_session *session, const char *severity, const
 /* ---- COPY (copy.c) */
 /* A COPY that is under way, with its spool; NULL: nothing. */
 void wr_copy_free(struct copy_in *copy);
+void wr_copy_out_free(struct copy_out *copy);
 /* A query over catalogs that are empty here (system_empty.c): true if it is one; then its columns are filled in. */
 bool wr_system_reads_nothing(struct weir_statement *statement);
 bool wr_system_answer_nothing(struct weir_statement *statement, struct weir_result *result);

@@ -172,6 +172,8 @@ WEIR_API int32_t weir_statement_column_typmod(const weir_statement *statement, i
 WEIR_API uint32_t weir_statement_column_relation(const weir_statement *statement, int column, int *number);
 /* COPY ... FROM STDIN: its result takes bytes by weir_copy_data. */
 WEIR_API bool weir_statement_is_copy_in(const weir_statement *statement);
+/* COPY ... TO STDOUT: its result gives bytes by weir_copy_read, or rows like a SELECT's. */
+WEIR_API bool weir_statement_is_copy_out(const weir_statement *statement);
 /* May be executed while the transaction has failed (COMMIT, ROLLBACK). */
 WEIR_API bool weir_statement_ends_transaction(const weir_statement *statement);
 
@@ -237,14 +239,17 @@ typedef struct weir_column {
 } weir_column;
 WEIR_API weir_code weir_result_chunk(weir_result *result, uint32_t *rows, weir_column *columns, weir_error *error);
 
-/* ---- COPY FROM STDIN */
+/* ---- COPY FROM STDIN, COPY TO STDOUT */
 
-/* Does it take PostgreSQL's binary form? *columns: how many values a row has. */
+/* Does it take, or give, PostgreSQL's binary form? *columns: how many values a row has. */
 WEIR_API bool weir_result_copy_binary(const weir_result *result, int *columns);
 /* To the result of such a statement: feed bytes, cut anywhere, then end it. Nothing is visible before weir_copy_end,
  * and all of it then; weir_result_free before that abandons it. After an error only weir_result_free is left. */
 WEIR_API weir_code weir_copy_data(weir_result *result, const void *bytes, size_t len, weir_error *error);
 WEIR_API weir_code weir_copy_end(weir_result *result, weir_error *error);
+/* The next piece of what COPY TO STDOUT writes, mostly a row: WEIR_ROW with bytes that stay until the next call,
+ * WEIR_DONE or WEIR_ERROR. */
+WEIR_API weir_code weir_copy_read(weir_result *result, const char **bytes, size_t *len, weir_error *error);
 
 /* ---- pushing rows into a table */
 

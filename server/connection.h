@@ -93,6 +93,8 @@ void wr_reply_error(struct connection *connection, const char *severity, const w
 void wr_reply_columns(struct connection *connection, const weir_statement *statement, const uint16_t *formats,
                       int n_formats);
 void wr_reply_result_columns(struct connection *connection, weir_result *result);
+/* 'G' or 'H': a COPY begins, with the form and the number of its values. */
+void wr_reply_copy(struct connection *connection, char type, const weir_result *result);
 /* Only into `out`, however full. */
 void wr_reply_put_row(struct connection *connection, weir_result *result, const uint16_t *formats, int n_formats);
 void wr_reply_flush_if_full(struct connection *connection);
@@ -132,6 +134,8 @@ void wr_implicit_fail(struct connection *connection);
 
 /* copy_in.c: COPY FROM STDIN after its statement has been executed. False: failed (the error has been sent) */
 bool wr_copyin_run(struct connection *connection, weir_result *result) WR_MUST;
+/* copy_out.c: COPY TO STDOUT, likewise */
+bool wr_copyout_run(struct connection *connection, weir_result *result) WR_MUST;
 
 /* extended.c: one message of the extended protocol */
 void wr_extended_message(struct connection *connection, const struct wire_message *message);

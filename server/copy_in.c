@@ -3,19 +3,6 @@
 
 #include "server/connection.h"
 
-static void announce(struct connection *connection, weir_result *result)
-{
-    int n;
-    bool binary = weir_result_copy_binary(result, &n);
-    size_t mark = wr_reply_begin(connection, 'G');
-    wr_buf_byte(&connection->out, binary);
-    wr_buf_u16be(&connection->out, (uint16_t)n);
-    for (int i = 0; i < n; i++)
-        wr_buf_u16be(&connection->out, binary);
-    wr_reply_end(connection, mark);
-    wr_socket_flush(connection);
-}
-
 static bool failed_by_client(struct connection *connection, const struct wire_message *message)
 {
     const char *why;
@@ -90,7 +77,8 @@ static bool take_message(struct connection *connection, weir_result *result, boo
 bool wr_copyin_run(struct connection *connection, weir_result *result)
 {
     bool done = false, ok = true;
-    announce(connection, result);
+    wr_reply_copy(connection, 'G', result);
+    wr_socket_flush(connection);
     while (ok && !done) {
         char type;
         size_t len;

@@ -270,9 +270,12 @@ static bool run_portal(struct connection *connection, struct portal *portal, int
         return again(connection, portal);
     if (!portal->result)
         TRY(start(connection, portal));
-    if (!weir_statement_is_copy_in(statement))
+    if (weir_statement_is_copy_in(statement))
+        TRY(wr_copyin_run(connection, portal->result));
+    else if (weir_statement_is_copy_out(statement))
+        TRY(wr_copyout_run(connection, portal->result));
+    else
         return fetch(connection, portal, rows_max);
-    TRY(wr_copyin_run(connection, portal->result));
     finish(connection, portal, 0);
     return true;
 }

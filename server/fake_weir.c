@@ -622,6 +622,21 @@ weir_code weir_copy_data(weir_result *result, const void *bytes, size_t len, wei
     return WEIR_OK;
 }
 
+bool weir_statement_is_copy_out(const weir_statement *statement)
+{
+    (void)statement;
+    return false;
+}
+
+weir_code weir_copy_read(weir_result *result, const char **bytes, size_t *len, weir_error *error)
+{
+    (void)result;
+    (void)bytes;
+    (void)len;
+    (void)error;
+    return WEIR_DONE;
+}
+
 weir_code weir_copy_end(weir_result *result, weir_error *error)
 {
     (void)error;

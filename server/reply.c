@@ -231,6 +231,18 @@ void wr_reply_result_columns(struct connection *connection, weir_result *result)
     wr_reply_end(connection, mark);
 }
 
+void wr_reply_copy(struct connection *connection, char type, const weir_result *result)
+{
+    int n;
+    bool binary = weir_result_copy_binary(result, &n);
+    size_t mark = wr_reply_begin(connection, type);
+    wr_buf_byte(&connection->out, binary);
+    wr_buf_u16be(&connection->out, (uint16_t)n);
+    for (int i = 0; i < n; i++)
+        wr_buf_u16be(&connection->out, binary);
+    wr_reply_end(connection, mark);
+}
+
 void wr_reply_put_row(struct connection *connection, weir_result *result, const uint16_t *formats, int n_formats)
 {
     struct wr_buf *out = &connection->out;

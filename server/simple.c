@@ -37,8 +37,9 @@ static bool run(struct connection *connection, weir_statement *statement)
         wr_reply_error(connection, "ERROR", &error);
         return false;
     }
-    bool ok = weir_statement_is_copy_in(statement) ? wr_copyin_run(connection, result)
-                                                   : send_rows(connection, result, &error);
+    bool ok = weir_statement_is_copy_in(statement)    ? wr_copyin_run(connection, result)
+              : weir_statement_is_copy_out(statement) ? wr_copyout_run(connection, result)
+                                                      : send_rows(connection, result, &error);
     if (ok) {
         wr_reply_tag(connection, weir_result_tag(result));
         wr_status_report_changes(connection, weir_result_tag(result));

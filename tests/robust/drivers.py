@@ -414,6 +414,54 @@ def copying(weir):
         c.execute("DROP TABLE cp")
 
 
+def copying_out(weir):
+    """What COPY TO gives COPY FROM takes, in every format; errors and Cancel in the middle leave the connection usable."""
+    rng = random.Random(7)
+    letters = ["a", "B", " ", "\t", "\n", "\r", "\\", '"', "'", ",", ";", "|", "\\.", "\\N", "\b", "\x01", "é", "🦦"]
+    with connect(weir) as c:
+        for name in ("co", "ci"):
+            c.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, t text, n numeric(9,3), f double precision, b bytea, at timestamptz, j jsonb)")
+        for i in range(300):
+            text = None if rng.random() < 0.1 else "".join(rng.choice(letters) for _ in range(rng.randrange(7)))
+            c.execute("INSERT INTO co VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                      (i, text, None if i % 7 == 0 else D(rng.randrange(10**8)) / 1000, rng.random() * 10 ** rng.randrange(-300, 300),
+                       rng.randbytes(rng.randrange(5)), datetime.datetime(2024, 1, 1, tzinfo=UTC) + datetime.timedelta(seconds=i), Jsonb({"v": text})))
+        for options in ("", "(FORMAT csv)", "(FORMAT csv, HEADER, FORCE_QUOTE *)", "(FORMAT csv, DELIMITER ';', QUOTE '''', ESCAPE '|', NULL 'null!')",
+                        "(FORMAT text, HEADER, DELIMITER '|', NULL '')", r"(FORMAT text, DELIMITER E'\b', NULL 'ö')", "(FORMAT binary)"):
+            with c.cursor() as cur:
+                with cur.copy(f"COPY co TO STDOUT {options}") as copy:
+                    pieces = [bytes(piece) for piece in copy]
+                equal(cur.rowcount, 300, f"rows of COPY TO {options}")
+                back = options.replace(", FORCE_QUOTE *", "").replace("FORMAT text, HEADER", "FORMAT text")
+                with cur.copy(f"COPY ci FROM STDIN {back}") as copy:
+                    for piece in pieces[1 if back != options and "text" in back else 0:]:
+                        copy.write(piece)
+            differ = c.execute("SELECT count(*) FROM co JOIN ci USING (id) WHERE co.n IS NOT DISTINCT FROM ci.n AND co.f = ci.f AND co.b = ci.b"
+                               " AND co.at = ci.at AND co.j::text = ci.j::text AND co.t IS NOT DISTINCT FROM "
+                               + ("nullif(ci.t, '')" if "NULL ''" in options else "ci.t")).fetchone()[0]
+            want = 300 if "NULL ''" not in options else c.execute("SELECT count(*) FROM co WHERE t IS NULL OR t <> ''").fetchone()[0]
+            equal(differ, want, f"there and back by COPY {options}")
+            c.execute("DELETE FROM ci")
+        for sql in ("COPY (SELECT 1 / (id - 299) FROM co ORDER BY id) TO STDOUT", "COPY nowhere TO STDOUT", "COPY co TO STDOUT (FORMAT xml)"):
+            try:
+                with c.cursor().copy(sql) as copy:
+                    list(copy)
+                check(False, f"{sql} succeeds")
+            except psycopg.Error:
+                equal(c.execute("SELECT 1").fetchone(), (1,), f"after {sql}")
+        with c.cursor() as cur:
+            try:
+                with cur.copy("COPY (SELECT a.id FROM co a, co b, co d) TO STDOUT") as copy:
+                    copy.read()
+                    c.cancel()
+                    list(copy)
+                check(False, "a COPY that is cancelled ends")
+            except psycopg.errors.QueryCanceled:
+                equal(c.execute("SELECT count(*) FROM co").fetchone(), (300,), "after a cancelled COPY")
+        c.execute("DROP TABLE co")
+        c.execute("DROP TABLE ci")
+
+
 def copying_binary(weir):
     def field(value):
         return struct.pack(">i", len(value)) + value
@@ -579,7 +627,7 @@ def at_connect(weir):
 def main():
     weir = Weir()
     parts = (types, bad_binary, diagnostics, described, origins, formats, bounds, prepared, many_parameters, cursors, portals, copying,
-             copying_binary, lists_and_pools, transactions, at_connect)
+             copying_out, copying_binary, lists_and_pools, transactions, at_connect)
     for part in parts:
         try:
             part(weir)
