@@ -8,14 +8,18 @@
 
 #define TRIES_MAX 5
 
+enum dml_kind { DML_INSERT, DML_UPDATE, DML_DELETE, DML_TRUNCATE };
+
 struct dml {
     struct weir_session *session;
     const struct object *table;
     struct write_list *list;
     struct wr_arena arena;
     bool blind;
-    enum { DML_INSERT, DML_UPDATE, DML_DELETE, DML_TRUNCATE } kind;
+    enum dml_kind kind;
     const PgQuery__RangeVar *truncated; /* the table of TRUNCATE at work */
+    uint16_t nwritten;                  /* the plan's columns that are written by; RETURNING's are behind them */
+    struct held_batch *returned, *last_returned;
 };
 
 #define TRUNCATED_MAX 64
@@ -79,12 +83,53 @@ static bool add_changes(struct dml *dml, const struct batch *batch, struct wr_er
     return ok;
 }
 
+/* They are given when all has been written, so they are held until then. */
+static bool hold_returned(struct dml *dml, const struct batch *batch, struct wr_error *err)
+{
+    weir_db *db = dml->session->db;
+    int64_t share = db->budget.limit_bytes / 2;
+    struct batch returned = *batch;
+    returned.ncols = (uint16_t)(batch->ncols - dml->nwritten);
+    returned.cols = batch->cols + dml->nwritten;
+    struct held_batch *held = wr_held_copy(&db->pool_queries, &returned);
+    held->next = NULL;
+    if (dml->last_returned)
+        dml->last_returned->next = held;
+    else
+        dml->returned = held;
+    dml->last_returned = held;
+    if (atomic_load(&db->pool_queries.used_bytes) <= share)
+        return true;
+    wr_fail(err, ERR_OUT_OF_MEMORY, "out of memory");
+    wr_fail_detail(err, "The rows of RETURNING need more than their share of the memory limit (%lld MB).",
+                   (long long)(share >> 20));
+    return wr_fail_hint(err, "Change fewer rows at once, or raise --memory.");
+}
+
 static bool take_rows(void *context, const struct batch *batch, struct wr_error *err)
 {
     struct dml *dml = context;
+    struct batch written = *batch;
+    written.ncols = dml->nwritten;
+    TRY(batch->ncols == dml->nwritten || hold_returned(dml, batch, err));
     if (dml->kind == DML_INSERT)
-        return wr_writes_insert_in_order(dml->list, &dml->arena, batch, dml->blind, err);
-    return add_changes(dml, batch, err);
+        return wr_writes_insert_in_order(dml->list, &dml->arena, &written, dml->blind, err);
+    return add_changes(dml, &written, err);
+}
+
+static void give_returned(struct dml *dml, struct weir_result *result)
+{
+    result->first = dml->returned;
+    result->last = dml->last_returned;
+    dml->returned = dml->last_returned = NULL;
+}
+
+static uint16_t written_columns(const struct object *table, enum dml_kind kind)
+{
+    uint16_t visible = 0;
+    while (visible < table->ncols && !table->cols[visible].hidden)
+        visible++;
+    return (uint16_t)(kind == DML_INSERT ? visible : table->ncols + (kind == DML_UPDATE ? visible : 0));
 }
 
 static bool bind(struct weir_statement *statement, struct planner *planner, const PgQuery__RangeVar *truncated,
@@ -103,6 +148,20 @@ static bool bind(struct weir_statement *statement, struct planner *planner, cons
     }
 }
 
+static enum dml_kind kind_of(const struct weir_statement *statement)
+{
+    switch (statement->parsed->node->node_case) {
+    case PG_QUERY__NODE__NODE_INSERT_STMT:
+        return DML_INSERT;
+    case PG_QUERY__NODE__NODE_UPDATE_STMT:
+        return DML_UPDATE;
+    case PG_QUERY__NODE__NODE_TRUNCATE_STMT:
+        return DML_TRUNCATE;
+    default:
+        return DML_DELETE;
+    }
+}
+
 bool wr_dml_describe(struct weir_statement *statement, struct wr_error *err)
 {
     struct weir_session *session = statement->session;
@@ -117,6 +176,8 @@ bool wr_dml_describe(struct weir_statement *statement, struct wr_error *err)
     const struct object *table;
     struct plan *plan;
     bool ok = bind(statement, &planner, NULL, &table, &plan, err);
+    if (ok)
+        wr_statement_describe(statement, plan, written_columns(table, kind_of(statement)));
     wr_arena_reset(&arena);
     wr_read_view_end(session, &view);
     return ok;
@@ -124,7 +185,7 @@ bool wr_dml_describe(struct weir_statement *statement, struct wr_error *err)
 
 /* Evaluate the statement over a view into dml->list. */
 static bool evaluate(struct weir_statement *statement, const struct datum *params, const struct read_view *view,
-                     struct dml *dml, struct wr_error *err)
+                     struct dml *dml, struct weir_result *result, struct wr_error *err)
 {
     struct weir_session *session = statement->session;
     struct wr_arena arena;
@@ -135,7 +196,10 @@ static bool evaluate(struct weir_statement *statement, const struct datum *param
     planner.param_types = statement->param_types;
     struct plan *plan = NULL;
     bool ok = bind(statement, &planner, dml->truncated, &dml->table, &plan, err);
+    dml->nwritten = ok ? written_columns(dml->table, dml->kind) : 0;
+    ok = ok && wr_statement_check_columns(statement, plan, dml->nwritten, err);
     if (ok) {
+        wr_result_describe(result, plan, dml->nwritten);
         wr_plan_set_params(&arena, plan, params, statement->nparams);
         ok = wr_plan_optimize(&planner, &plan, err);
     }
@@ -153,19 +217,7 @@ static void dml_init(struct dml *dml, struct weir_statement *statement)
 {
     memset(dml, 0, sizeof *dml);
     dml->session = statement->session;
-    switch (statement->parsed->node->node_case) {
-    case PG_QUERY__NODE__NODE_INSERT_STMT:
-        dml->kind = DML_INSERT;
-        break;
-    case PG_QUERY__NODE__NODE_UPDATE_STMT:
-        dml->kind = DML_UPDATE;
-        break;
-    case PG_QUERY__NODE__NODE_TRUNCATE_STMT:
-        dml->kind = DML_TRUNCATE;
-        break;
-    default:
-        dml->kind = DML_DELETE;
-    }
+    dml->kind = kind_of(statement);
     wr_arena_init(&dml->arena, &statement->session->db->pool_queries);
 }
 
@@ -173,6 +225,10 @@ static void dml_fini(struct dml *dml)
 {
     wr_writes_free(dml->list);
     dml->list = NULL;
+    for (struct held_batch *held = dml->returned, *next; held; held = next) {
+        next = held->next;
+        wr_held_release(held);
+    }
     wr_arena_reset(&dml->arena);
 }
 
@@ -221,12 +277,13 @@ static bool is_repeated(const struct parts *parts, const struct dml *dml)
 }
 
 static bool evaluate_part(struct weir_statement *statement, const struct datum *params, const struct read_view *view,
-                          const PgQuery__RangeVar *truncated, struct parts *parts, struct wr_error *err)
+                          const PgQuery__RangeVar *truncated, struct parts *parts, struct weir_result *result,
+                          struct wr_error *err)
 {
     struct dml *dml = &parts->items[parts->n++];
     dml_init(dml, statement);
     dml->truncated = truncated;
-    bool ok = evaluate(statement, params, view, dml, err);
+    bool ok = evaluate(statement, params, view, dml, result, err);
     if ((ok || wr_writes_fail(dml->list)) && wr_writes_count(dml->list) && !is_repeated(parts, dml))
         parts->lists[parts->nlists++] = dml->list;
     return ok;
@@ -234,16 +291,16 @@ static bool evaluate_part(struct weir_statement *statement, const struct datum *
 
 /* False with lists: they tell which error comes first (wr_writes_fail). */
 static bool evaluate_parts(struct weir_statement *statement, const struct datum *params, const struct read_view *view,
-                           struct parts *parts, struct wr_error *err)
+                           struct parts *parts, struct weir_result *result, struct wr_error *err)
 {
     const PgQuery__Node *node = statement->parsed->node;
     if (node->node_case != PG_QUERY__NODE__NODE_TRUNCATE_STMT)
-        return evaluate_part(statement, params, view, NULL, parts, err);
+        return evaluate_part(statement, params, view, NULL, parts, result, err);
     const PgQuery__TruncateStmt *truncate = node->truncate_stmt;
     if (truncate->n_relations > TRUNCATED_MAX)
         return wr_fail(err, ERR_TOO_COMPLEX, "TRUNCATE of more than %d tables", TRUNCATED_MAX);
     for (size_t i = 0; i < truncate->n_relations; i++)
-        if (!evaluate_part(statement, params, view, truncate->relations[i]->range_var, parts, err)) {
+        if (!evaluate_part(statement, params, view, truncate->relations[i]->range_var, parts, result, err)) {
             parts->nlists = 0;
             return false;
         }
@@ -271,15 +328,17 @@ static bool in_transaction(struct weir_statement *statement, const struct datum 
     struct read_view view;
     wr_read_view_begin(session, &view);
     struct parts *parts = wr_calloc(1, sizeof *parts);
-    bool ok = evaluate_parts(statement, params, &view, parts, err);
+    bool ok = evaluate_parts(statement, params, &view, parts, result, err);
     struct wr_error first = WR_ERROR_INIT;
     if (!write_parts(session, parts, ok ? err : &first)) {
         if (!ok)
             *err = first;
         ok = false;
     }
-    if (ok)
+    if (ok) {
         tag_of(&parts->items[0], result, rows_of(&parts->items[0]));
+        give_returned(&parts->items[0], result);
+    }
     parts_free(parts);
     wr_read_view_end(session, &view);
     return ok;
@@ -292,13 +351,15 @@ static bool evaluate_and_apply(struct weir_statement *statement, const struct da
     struct read_view view;
     wr_read_view_begin(session, &view);
     struct parts *parts = wr_calloc(1, sizeof *parts);
-    bool ok = evaluate_parts(statement, params, &view, parts, err);
+    bool ok = evaluate_parts(statement, params, &view, parts, result, err);
     wr_read_view_end(session, &view);
     if (parts->nlists)
         ok = here ? wr_writes_apply_here(session->db, parts->lists, parts->nlists, err)
                   : wr_writes_apply(session->db, parts->lists, parts->nlists, err);
-    if (ok)
+    if (ok) {
         tag_of(&parts->items[0], result, rows_of(&parts->items[0]));
+        give_returned(&parts->items[0], result);
+    }
     parts_free(parts);
     return ok;
 }

@@ -311,6 +311,28 @@ static struct output_column column_of(const struct plan *plan, int c)
                                   .origin = plan->cols[c].origin};
 }
 
+/* The plan's columns from `first` on, copied into the arena; returns how many. */
+static int copy_columns(struct wr_arena *arena, const struct plan *plan, uint16_t first, struct output_column **cols)
+{
+    int n = plan->ncols - first;
+    *cols = WR_NEW_ARRAY(arena, struct output_column, n + 1);
+    for (int c = 0; c < n; c++) {
+        (*cols)[c] = column_of(plan, first + c);
+        (*cols)[c].name = wr_arena_strdup(arena, (*cols)[c].name);
+    }
+    return n;
+}
+
+void wr_statement_describe(struct weir_statement *statement, const struct plan *plan, uint16_t first)
+{
+    statement->ncols = copy_columns(&statement->arena, plan, first, &statement->cols);
+}
+
+void wr_result_describe(struct weir_result *result, const struct plan *plan, uint16_t first)
+{
+    result->ncols = copy_columns(&result->arena, plan, first, &result->cols);
+}
+
 bool wr_select_describe(struct weir_statement *statement, struct wr_error *err)
 {
     struct weir_session *session = statement->session;
@@ -322,40 +344,23 @@ bool wr_select_describe(struct weir_statement *statement, struct wr_error *err)
     wr_arena_init(&arena, NULL);
     struct plan *plan;
     bool ok = plan_select(statement, &view, &arena, &plan, false, err);
-    if (ok) {
-        statement->ncols = plan->ncols;
-        statement->cols = WR_NEW_ARRAY(&statement->arena, struct output_column, plan->ncols + 1);
-        for (uint16_t c = 0; c < plan->ncols; c++) {
-            statement->cols[c] = column_of(plan, c);
-            statement->cols[c].name = wr_arena_strdup(&statement->arena, statement->cols[c].name);
-        }
-    }
+    if (ok)
+        wr_statement_describe(statement, plan, 0);
     wr_arena_reset(&arena);
     wr_read_view_end(session, &view);
     return ok;
 }
 
-/* A client reads rows as they were described to it: what has changed its columns since then is refused. */
-static bool check_columns(const struct weir_statement *statement, const struct plan *plan, struct wr_error *err)
+bool wr_statement_check_columns(const struct weir_statement *statement, const struct plan *plan, uint16_t first,
+                                struct wr_error *err)
 {
-    bool same = plan->ncols == statement->ncols;
+    bool same = plan->ncols - first == statement->ncols;
     for (int c = 0; same && c < statement->ncols; c++) {
         const struct output_column *col = &statement->cols[c];
-        struct output_column now = column_of(plan, c);
+        struct output_column now = column_of(plan, first + c);
         same = wr_type_same(col->type, now.type) && !strcmp(col->name, now.name);
     }
     return same || wr_fail(err, ERR_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
-}
-
-/* As the query's columns are called before passes rename what nobody sees. */
-static void name_columns(struct weir_result *result, const struct plan *plan)
-{
-    result->ncols = plan->ncols;
-    result->cols = WR_NEW_ARRAY(&result->arena, struct output_column, plan->ncols + 1);
-    for (int c = 0; c < plan->ncols; c++) {
-        result->cols[c] = column_of(plan, c);
-        result->cols[c].name = wr_arena_strdup(&result->arena, result->cols[c].name);
-    }
 }
 
 static bool plan_and_start(struct weir_statement *statement, const struct query_text *query, struct read_view *view,
@@ -368,8 +373,8 @@ static bool plan_and_start(struct weir_statement *statement, const struct query_
     planner.param_types = statement->param_types;
     TRY(wr_plan_check_statement(&planner, statement->parsed, err));
     TRY(wr_plan_bind_query(&planner, query->node, &plan, err));
-    TRY(!query->described || check_columns(statement, plan, err));
-    name_columns(result, plan);
+    TRY(!query->described || wr_statement_check_columns(statement, plan, 0, err));
+    wr_result_describe(result, plan, 0); /* before passes rename what nobody sees */
     /* parameters first: constants may be folded and refused by the passes */
     wr_plan_set_params(arena, plan, query->params, statement->nparams);
     TRY(wr_plan_optimize(&planner, &plan, err));

@@ -131,6 +131,12 @@ bool wr_query_start(struct weir_session *session, struct read_view *view, struct
 struct held_batch *wr_query_next(struct query *query, struct wr_error *err); /* NULL: end, or error: err->sqlstate */
 void wr_query_end(struct query *query);
 bool wr_select_describe(struct weir_statement *statement, struct wr_error *err);
+/* The columns that clients see are the plan's from `first` on: what the statement, and the result, is described by. */
+void wr_statement_describe(struct weir_statement *statement, const struct plan *plan, uint16_t first);
+void wr_result_describe(struct weir_result *result, const struct plan *plan, uint16_t first);
+/* A client reads rows as they were described to it: what has changed its columns since then is refused. */
+bool wr_statement_check_columns(const struct weir_statement *statement, const struct plan *plan, uint16_t first,
+                                struct wr_error *err) WR_MUST;
 /* A query within a statement, which may be the whole of it: runs it, with the result's columns from it. */
 struct query_text {
     const char *text; /* locations count from its start */

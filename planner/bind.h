@@ -91,6 +91,12 @@ struct source {
     struct scope scope;
 };
 
+/* An item of a SELECT list, of RETURNING. */
+struct target {
+    struct expr *expr;
+    const char *name;
+};
+
 struct bound_agg {
     const struct agg *agg;
     struct expr *arg, *filter; /* NULL: none */
@@ -118,6 +124,16 @@ struct bound_scalar {
     bool counted;            /* its last column says how many rows there are: more than one are an error */
     bool attached;           /* joined to the block's plan: */
     uint16_t column;         /* its column there */
+};
+
+/* RETURNING, over a plan that gives what is written: its first `nwritten` columns. */
+struct returning {
+    size_t n; /* 0: there is none */
+    PgQuery__Node *const *list;
+    struct scope scope; /* the names that it knows, over the plan */
+    const struct object *table;
+    uint16_t first; /* where the table's visible columns stand in the plan, as they are after the statement */
+    uint16_t nwritten;
 };
 
 #define CLAUSE_DEFAULT "DEFAULT expressions"
@@ -177,6 +193,10 @@ bool bind_type_name(struct binder *binder, const PgQuery__TypeName *name, struct
 bool bind_coerce(struct binder *binder, struct expr **expr, struct type target, enum cast_context context) WR_MUST;
 /* For clauses: "argument of WHERE must be type boolean, not type integer". */
 bool bind_coerce_bool(struct binder *binder, struct expr **expr, const char *clause) WR_MUST;
+/* wr_common_type(), for stored views as it was in their time. */
+bool bind_common_type(struct binder *binder, const struct type *types, uint32_t n, const char *what,
+                      struct type *type) WR_MUST;
+#define TYPES_SINCE 7 /* version of the planner in which COALESCE, CASE, UNION ... are of PostgreSQL's exact types */
 bool bind_coerce_common(struct binder *binder, struct expr **exprs, uint32_t n, const char *what,
                         struct type *type) WR_MUST;
 bool bind_coerce_unknown(struct binder *binder, struct expr **expr) WR_MUST; /* untyped literal or parameter -> text */
@@ -278,6 +298,8 @@ bool bind_from_item(struct block *block, const PgQuery__Node *node, struct sourc
 bool bind_count_relations(struct binder *binder, uint32_t n) WR_MUST;
 bool bind_join(struct block *block, const PgQuery__JoinExpr *node, struct source *source) WR_MUST;
 /* Conditions of WHERE applied in written order; those that use the outer block go to corr. */
+bool bind_target_list(struct block *block, size_t n, PgQuery__Node *const *list, struct target **targets,
+                      uint16_t *ntargets) WR_MUST;
 bool bind_where(struct block *block, const PgQuery__Node *where, struct correlation *corr) WR_MUST;
 bool bind_select(struct binder *binder, const PgQuery__SelectStmt *select, const struct select_mode *mode,
                  struct plan **plan) WR_MUST;
@@ -341,5 +363,8 @@ bool bind_is_current_schemas(const PgQuery__FuncCall *call);
 bool bind_current_schemas(struct block *block, const PgQuery__FuncCall *call, struct expr ***items, size_t *n) WR_MUST;
 /* (current_schemas(true))[1] */
 bool bind_subscript(struct block *block, const PgQuery__AIndirection *node, struct expr **expr) WR_MUST;
+
+/* ---- bind_returning.c: adds the columns of RETURNING behind the first `nwritten`, which alone stay of the others */
+bool bind_returning(struct binder *binder, const struct returning *returning, struct plan **plan) WR_MUST;
 
 #endif

@@ -31,6 +31,12 @@ static int find_column(const struct object *table, const char *name)
     return -1;
 }
 
+static const char *alias_of(struct binder *binder, const struct object *table, const PgQuery__RangeVar *name)
+{
+    bool aliased = name->alias && name->alias->aliasname && *name->alias->aliasname;
+    return wr_arena_strdup(binder->arena, aliased ? name->alias->aliasname : table->name);
+}
+
 static bool resolve_column(struct binder *binder, const struct object *table, const PgQuery__ResTarget *target,
                            uint16_t *column)
 {
@@ -221,13 +227,30 @@ static bool insert_query(struct insert *in, const PgQuery__SelectStmt *node, str
     return true;
 }
 
+/* What RETURNING sees: the columns as they are inserted. */
+static bool inserted_scope(struct insert *in, const struct plan *plan, const PgQuery__RangeVar *name,
+                           struct scope *scope)
+{
+    const char *alias = alias_of(in->binder, in->table, name);
+    TRY(scope_add_table(in->binder, scope, alias, -1));
+    for (uint16_t i = 0; i < in->nvisible; i++) {
+        struct scope_column col = {.table = alias,
+                                   .name = wr_arena_strdup(in->binder->arena, in->table->cols[i].name),
+                                   .type = in->table->cols[i].type,
+                                   .nullable = plan->cols[i].nullable,
+                                   .column = i,
+                                   .relation = in->table,
+                                   .relation_column = i};
+        scope_add(in->binder, scope, &col);
+    }
+    return true;
+}
+
 static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, const struct object **table,
                         struct plan **plan)
 {
     if (node->on_conflict_clause)
         return bind_unsupported(binder, node->on_conflict_clause->location, "INSERT ... ON CONFLICT");
-    if (node->n_returning_list)
-        return bind_unsupported(binder, bind_location(node->returning_list[0]->res_target->val), "RETURNING");
     TRY(check_target(binder, node->relation, "insert into", table));
     struct insert in = {.binder = binder, .table = *table, .nvisible = visible_columns(*table)};
     in.defaults = WR_NEW_ARRAY(binder->arena, struct expr *, in.nvisible);
@@ -237,7 +260,11 @@ static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, 
     const PgQuery__SelectStmt *select = node->select_stmt ? node->select_stmt->select_stmt : NULL;
     bool values = !select || (select->n_values_lists && !select->n_sort_clause && !select->limit_count &&
                               !select->limit_offset && !select->with_clause);
-    return values ? insert_values(&in, select, plan) : insert_query(&in, select, plan);
+    TRY(values ? insert_values(&in, select, plan) : insert_query(&in, select, plan));
+    struct returning returning = {.n = node->n_returning_list, .list = node->returning_list, .table = *table};
+    TRY(!returning.n || inserted_scope(&in, *plan, node->relation, &returning.scope));
+    returning.nwritten = in.nvisible;
+    return bind_returning(binder, &returning, plan);
 }
 
 /* ---- UPDATE, DELETE */
@@ -246,6 +273,7 @@ static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, 
 struct others {
     size_t n;
     PgQuery__Node *const *items;
+    uint16_t ncols; /* of all of them: behind the table's */
 };
 
 static bool open_others(struct block *block, const struct others *others)
@@ -272,13 +300,12 @@ static struct plan *once_per_row(struct binder *binder, const struct object *tab
 }
 
 static bool open_table(struct block *block, const struct object *table, const PgQuery__RangeVar *name,
-                       const struct others *others, const PgQuery__Node *where)
+                       struct others *others, const PgQuery__Node *where)
 {
-    bool aliased = name->alias && name->alias->aliasname && *name->alias->aliasname;
-    const char *alias = wr_arena_strdup(block->binder->arena, aliased ? name->alias->aliasname : table->name);
-    TRY(bind_scan(block->binder, table, alias, &block->from));
+    TRY(bind_scan(block->binder, table, alias_of(block->binder, table, name), &block->from));
     if (others->n)
         TRY(open_others(block, others));
+    others->ncols = (uint16_t)(block->from.plan->ncols - table->ncols);
     block->clause = "WHERE";
     block->scalars_allowed = true;
     return !where || bind_where(block, where, NULL);
@@ -324,25 +351,24 @@ static bool bind_set(struct block *block, const struct object *table, const PgQu
     return true;
 }
 
-/* Old columns (hidden included), then new values of the visible ones. */
+/* Old columns (hidden included), then new values of the visible ones, then those of RETURNING. */
 static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, const struct object **table,
                         struct plan **plan)
 {
     struct block block = {.binder = binder};
-    struct others others = {node->n_from_clause, node->from_clause};
-    if (node->n_returning_list)
-        return bind_unsupported(binder, bind_location(node->returning_list[0]->res_target->val), "RETURNING");
+    struct others others = {.n = node->n_from_clause, .items = node->from_clause};
     TRY(check_target(binder, node->relation, "update", table));
     if (node->with_clause)
         TRY(bind_with(binder, node->with_clause, NULL));
     TRY(open_table(&block, *table, node->relation, &others, node->where_clause));
-    uint16_t nold = (*table)->ncols, nnew = visible_columns(*table), n = (uint16_t)(nold + nnew);
+    uint16_t nold = (*table)->ncols, nwritten = (uint16_t)(nold + visible_columns(*table));
+    uint16_t n = (uint16_t)(nwritten + (node->n_returning_list ? others.ncols : 0));
     struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
     const char **names = WR_NEW_ARRAY(binder->arena, const char *, n);
     struct expr ***all = WR_NEW_ARRAY(binder->arena, struct expr **, n);
     TRY(bind_set(&block, *table, node, exprs + nold));
     for (uint16_t i = 0; i < n; i++) {
-        uint16_t column = i < nold ? i : (uint16_t)(i - nold);
+        uint16_t column = (uint16_t)(i < nold ? i : i < nwritten ? i - nold : i - nwritten + nold);
         if (!exprs[i])
             exprs[i] = make_column(binder->arena, block.from.plan, column);
         names[i] = block.from.plan->cols[column].name;
@@ -352,24 +378,38 @@ static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, 
     *plan = make_project(binder->arena, block.from.plan, exprs, names, n);
     if (others.n)
         *plan = once_per_row(binder, *table, *plan);
-    return true;
+    struct returning returning = {.n = node->n_returning_list,
+                                  .list = node->returning_list,
+                                  .scope = block.from.scope,
+                                  .table = *table,
+                                  .first = nold,
+                                  .nwritten = nwritten};
+    for (uint16_t i = 0; i < returning.scope.n; i++) {
+        struct scope_column *col = &returning.scope.cols[i];
+        col->nullable |= col->column < nold; /* it has the new value */
+        col->column = (uint16_t)(col->column + (col->column < nold ? nold : nwritten - nold));
+    }
+    return bind_returning(binder, &returning, plan);
 }
 
 static bool bind_delete(struct binder *binder, const PgQuery__DeleteStmt *node, const struct object **table,
                         struct plan **plan)
 {
     struct block block = {.binder = binder};
-    struct others others = {node->n_using_clause, node->using_clause};
-    if (node->n_returning_list)
-        return bind_unsupported(binder, bind_location(node->returning_list[0]->res_target->val), "RETURNING");
+    struct others others = {.n = node->n_using_clause, .items = node->using_clause};
     TRY(check_target(binder, node->relation, "delete from", table));
     if (node->with_clause)
         TRY(bind_with(binder, node->with_clause, NULL));
     TRY(open_table(&block, *table, node->relation, &others, node->where_clause));
-    uint16_t n = (*table)->ncols;
-    if (block.from.plan->ncols == n) {
+    struct returning returning = {.n = node->n_returning_list,
+                                  .list = node->returning_list,
+                                  .scope = block.from.scope,
+                                  .table = *table,
+                                  .nwritten = (*table)->ncols};
+    uint16_t n = (uint16_t)((*table)->ncols + (returning.n ? others.ncols : 0));
+    if (block.from.plan->ncols == n && !others.n) {
         *plan = block.from.plan;
-        return true;
+        return bind_returning(binder, &returning, plan);
     }
     struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
     const char **names = WR_NEW_ARRAY(binder->arena, const char *, n);
@@ -380,7 +420,7 @@ static bool bind_delete(struct binder *binder, const PgQuery__DeleteStmt *node, 
     *plan = make_project(binder->arena, block.from.plan, exprs, names, n);
     if (others.n)
         *plan = once_per_row(binder, *table, *plan);
-    return true;
+    return bind_returning(binder, &returning, plan);
 }
 
 /* ---- entries */

@@ -4,11 +4,6 @@
  * All expressions are bound over the FROM columns first (bind.h), then rewritten as the nodes above FROM are built. */
 #include "planner/passes.h"
 
-struct target {
-    struct expr *expr;
-    const char *name;
-};
-
 struct order_item {
     uint16_t target; /* its column among targets and extras */
     bool descending, nulls_first;
@@ -190,6 +185,20 @@ static bool bind_targets(struct select *s)
     s->block.aggs_allowed = s->block.windows_allowed = s->block.scalars_allowed = true;
     for (size_t i = 0; i < s->node->n_target_list; i++)
         TRY(bind_target(s, s->node->target_list[i]->res_target));
+    return true;
+}
+
+bool bind_target_list(struct block *block, size_t n, PgQuery__Node *const *list, struct target **targets,
+                      uint16_t *ntargets)
+{
+    PgQuery__SelectStmt node = PG_QUERY__SELECT_STMT__INIT;
+    node.n_from_clause = 1; /* * stands for something, if only for no columns */
+    struct select s = {.block = *block, .node = &node};
+    for (size_t i = 0; i < n; i++)
+        TRY(bind_target(&s, list[i]->res_target));
+    *block = s.block;
+    *targets = s.targets;
+    *ntargets = s.ntargets;
     return true;
 }
 
