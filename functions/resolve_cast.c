@@ -80,19 +80,15 @@ static bool common_mismatch(const char *what, struct type a, struct type b, stru
                    wr_type_name(a, name_a, sizeof(name_a)), wr_type_name(b, name_b, sizeof(name_b)));
 }
 
-/* Typmod and display name survive only where all agree. */
+/* A typmod survives where all agree; varchar or text is what the first that has a type is. */
 static void common_typmod(const struct type *types, uint32_t n, struct type *out)
 {
-    bool all_same = true, all_varchar = true;
-    for (uint32_t i = 0; i < n; i++) {
-        all_same &= wr_type_same(types[i], types[0]);
-        all_varchar &= types[i].id == TYPE_TEXT && types[i].varchar;
-    }
-    bool bare = types[0].id == TYPE_UNKNOWN;
-    *out = all_same && !bare ? types[0] : TYPE(out->id);
-    out->varchar = out->id == TYPE_TEXT && all_varchar;
-    if (out->id == TYPE_TEXT && !out->varchar)
-        out->precision = 0;
+    struct type bare = {.id = out->id, .varchar = out->id == TYPE_TEXT && out->varchar};
+    for (uint32_t i = 0; i < n; i++)
+        if (!wr_type_same(types[i], *out) || (out->id == TYPE_TEXT && types[i].varchar != out->varchar)) {
+            *out = bare;
+            return;
+        }
 }
 
 bool wr_common_type(const struct type *types, uint32_t n, const char *what, struct type *out, struct wr_error *err)

@@ -117,12 +117,23 @@ bool bind_coerce_unknown(struct binder *binder, struct expr **expr)
     return (*expr)->type.id != TYPE_UNKNOWN || bind_coerce(binder, expr, TYPE(TYPE_TEXT), CAST_IMPLICIT);
 }
 
+bool bind_common_type(struct binder *binder, const struct type *types, uint32_t n, const char *what, struct type *type)
+{
+    TRY(wr_common_type(types, n, what, type, binder->err));
+    if (binder->planner->version >= TYPES_SINCE || type->id != TYPE_TEXT)
+        return true;
+    for (uint32_t i = 0; i < n; i++)
+        if (types[i].id != TYPE_TEXT || !types[i].varchar)
+            *type = TYPE(TYPE_TEXT);
+    return true;
+}
+
 bool bind_coerce_common(struct binder *binder, struct expr **exprs, uint32_t n, const char *what, struct type *type)
 {
     struct type *types = WR_NEW_ARRAY(binder->arena, struct type, n);
     for (uint32_t i = 0; i < n; i++)
         types[i] = exprs[i]->type;
-    if (!wr_common_type(types, n, what, type, binder->err)) {
+    if (!bind_common_type(binder, types, n, what, type)) {
         for (uint32_t i = 0; i < n; i++) /* the first that does not fit the first typed one */
             if (types[i].id != TYPE_UNKNOWN && i > 0 && types[i].id != types[0].id)
                 return bind_at(binder, exprs[i]->location);

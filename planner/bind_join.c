@@ -135,6 +135,7 @@ static uint16_t using_names(struct block *block, const PgQuery__JoinExpr *node, 
 struct merged {
     const char *name;
     struct expr *expr; /* over the join's output */
+    struct type type;  /* that of both sides */
 };
 
 static struct expr *to_nullable(void *context, struct expr *column)
@@ -167,6 +168,12 @@ static bool bind_using_one(struct block *block, const char *name, struct source 
     merged->name = l->name;
     args = (*condition)->args;
     merged->expr = shape == SHAPE_FULL ? first_of(binder->arena, args) : args[shape == SHAPE_RIGHT];
+    merged->type = merged->expr->type;
+    if (binder->planner->version < TYPES_SINCE)
+        return true;
+    TRY(bind_common_type(binder, (struct type[]){args[0]->type, args[1]->type}, 2, "JOIN/USING", &merged->type));
+    if (shape == SHAPE_FULL)
+        merged->expr->type = merged->type;
     return true;
 }
 
@@ -184,7 +191,7 @@ static void merge_scope(struct binder *binder, struct source *source, const stru
     for (uint16_t i = 0; i < n; i++) {
         const struct plan_column *col = &source->plan->cols[columns[i]];
         struct scope_column named = {
-            .name = merged[i].name, .type = col->type, .nullable = col->nullable, .column = columns[i]};
+            .name = merged[i].name, .type = merged[i].type, .nullable = col->nullable, .column = columns[i]};
         scope_add(binder, &source->scope, &named);
     }
     for (uint16_t i = 0; i < old.n; i++) {

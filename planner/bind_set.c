@@ -71,23 +71,31 @@ static int side_location(const PgQuery__SelectStmt *node)
     return node->n_target_list ? node->target_list[0]->res_target->location : -1;
 }
 
-static bool match_types(struct binder *binder, const PgQuery__SelectStmt *node, struct plan **left, struct plan **right)
+/* Both sides to the types they have in common, `types`. */
+static bool match_types(struct binder *binder, const PgQuery__SelectStmt *node, struct plan **left, struct plan **right,
+                        struct type *types)
 {
     uint16_t n = (*left)->ncols;
-    struct type *types = WR_NEW_ARRAY(binder->arena, struct type, n);
     if (n != (*right)->ncols)
         return bind_fail(binder, side_location(node->rarg), ERR_SYNTAX,
                          "each %s query must have the same number of columns", set_name(node));
     for (uint16_t i = 0; i < n; i++) {
         struct type pair[] = {(*left)->cols[i].type, (*right)->cols[i].type};
-        if (!wr_common_type(pair, 2, set_name(node), &types[i], binder->err))
+        if (!bind_common_type(binder, pair, 2, set_name(node), &types[i]))
             return bind_at(binder, side_location(node->rarg));
     }
     TRY(bind_coerce_output(binder, left, types, CAST_IMPLICIT));
-    TRY(bind_coerce_output(binder, right, types, CAST_IMPLICIT));
-    for (uint16_t i = 0; i < (*left)->ncols; i++) /* a set operation's columns are no relation's */
-        (*left)->cols[i].origin = (struct plan_origin){0};
-    return true;
+    return bind_coerce_output(binder, right, types, CAST_IMPLICIT);
+}
+
+/* A set operation's columns have the types of both sides, not of the left one, and are no relation's. */
+static void describe(struct binder *binder, struct plan *plan, const struct type *types)
+{
+    for (uint16_t i = 0; i < plan->ncols; i++) {
+        plan->cols[i].origin = (struct plan_origin){0};
+        if (binder->planner->version >= TYPES_SINCE)
+            plan->cols[i].type = types[i];
+    }
 }
 
 struct plan *make_union(struct wr_arena *arena, struct plan *left, struct plan *right)
@@ -134,13 +142,15 @@ bool bind_set_operation(struct binder *binder, const PgQuery__SelectStmt *node, 
         return bind_unsupported(binder, side_location(node->rarg), "%s ALL", set_name(node));
     TRY(bind_select(binder, node->larg, &side, &left));
     TRY(bind_select(binder, node->rarg, &side, &right));
-    TRY(match_types(binder, node, &left, &right));
-    if (!is_union)
-        *plan = make_membership(binder->arena, left, right, node->op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT);
-    else if (node->all)
+    struct type *types = WR_NEW_ARRAY(binder->arena, struct type, left->ncols);
+    TRY(match_types(binder, node, &left, &right, types));
+    if (is_union)
         *plan = make_union(binder->arena, left, right);
     else
-        *plan = make_distinct(binder->arena, make_union(binder->arena, left, right));
+        *plan = make_membership(binder->arena, left, right, node->op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT);
+    describe(binder, *plan, types);
+    if (is_union && !node->all)
+        *plan = make_distinct(binder->arena, *plan);
     return true;
 }
 
@@ -189,7 +199,7 @@ bool bind_values(struct binder *binder, const PgQuery__SelectStmt *node, struct 
         bool all_unknown = !mixed && type->id == TYPE_UNKNOWN;
         if (all_unknown)
             continue;
-        if (mixed && !wr_common_type(types, kinds, "VALUES", type, binder->err))
+        if (mixed && !bind_common_type(binder, types, kinds, "VALUES", type))
             return bind_at(binder, values->values.exprs[c]->location);
         for (uint32_t r = 0; r < nrows; r++)
             TRY(bind_coerce(binder, &values->values.exprs[(size_t)r * ncols + c], *type, CAST_IMPLICIT));

@@ -8,7 +8,7 @@
 #include "plan/plan.h"
 
 /* Raised when a pass makes another choice of state: what is stored was planned by the choices of its time. */
-#define PLANNER_VERSION 6
+#define PLANNER_VERSION 7
 
 struct planner {
     struct wr_arena *arena;
@@ -45,7 +45,7 @@ uint64_t wr_plan_hash(const struct plan *plan);
 bool wr_plan_bind_expr(struct planner *planner, const PgQuery__Node *node, const struct object *relation,
                        struct type target, enum cast_context context, struct expr **expr, struct wr_error *err) WR_MUST;
 /* INSERT: a plan whose output is the target's columns in table order (hidden column left out): defaults and casts
- * applied. */
+ * applied. Here and below: the columns of RETURNING are behind them. */
 bool wr_plan_bind_insert(struct planner *planner, const PgQuery__InsertStmt *insert, const struct object **table,
                          struct plan **plan, struct wr_error *err) WR_MUST;
 /* UPDATE: output = all old columns (hidden included) then all new columns (hidden left out). DELETE: all old columns.
