@@ -5,8 +5,8 @@
  *   [NOT] EXISTS (SELECT ...)    semi / anti join
  *   x op ANY / ALL (SELECT y)    semi join on x op y / anti join on (x op y) IS NOT TRUE
  * Conditions of the subquery's WHERE that use the outer query become conditions of the join (pass_extract_keys.c makes
- * keys of the equalities). A correlated NOT IN is an anti join on (x = y) IS NOT FALSE, which is its meaning with NULLs
- * too.
+ * keys of the equalities). A correlated NOT IN, and one of rows with NULLs, is an anti join on (x = y) IS NOT FALSE of
+ * each entry, which is its meaning with NULLs too.
  *
  * A scalar subquery that is proven to give at most one row is left-joined (on no key if it does not use the outer
  * query). One that is an aggregate and compares with the outer query by equalities is grouped by what it compares:
@@ -358,19 +358,22 @@ static bool apply_in(struct block *block, const struct subquery_test *test, stru
     bool nullable = false;
     for (uint16_t i = 0; i < n; i++)
         nullable |= comparisons[i]->nullable;
-    if (n > 1 && (!equality || (anti && nullable)))
+    if (n > 1 && !equality)
         return bind_unsupported(block->binder, link->location, "this comparison of rows with a subquery");
-    if (equality && (!anti || !nullable || !condition)) {
+    if (equality && (!anti || !nullable || (!condition && n == 1))) {
         make_keyed(block, right, anti ? JOIN_ANTI : JOIN_SEMI, comparisons, n, condition);
         return true;
     }
-    /* op ALL: no row for which it is not true. NOT (op ANY): none for which it is true or unknown. */
-    struct expr *comparison = comparisons[0];
-    if (anti)
-        comparison = make_test(arena, comparison, all && !equality ? 't' : 'f', true);
-    else if (all)
-        comparison = make_test(arena, comparison, 'f', false);
-    condition = add_condition(arena, condition, comparison);
+    /* op ALL: no row for which it is not true. NOT (op ANY): none for which it is true or unknown, which
+     * of rows it is unless an entry is known to differ. */
+    for (uint16_t i = 0; i < n; i++) {
+        struct expr *comparison = comparisons[i];
+        if (anti && (!equality || comparison->nullable || n == 1))
+            comparison = make_test(arena, comparison, all && !equality ? 't' : 'f', true);
+        else if (!anti && all)
+            comparison = make_test(arena, comparison, 'f', false);
+        condition = add_condition(arena, condition, comparison);
+    }
     block->from.plan = make_join(arena, anti ? JOIN_ANTI : JOIN_SEMI, block->from.plan, right, condition);
     return true;
 }
