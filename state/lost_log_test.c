@@ -1,5 +1,6 @@
-/* RocksDB's log or manifest removed, cut or damaged: never opened as if it had ended there. The directory is that of a
- * process that was killed: a copy made while a store has it open. */
+/* RocksDB's log or manifest removed, cut or damaged: never opened as if it had ended there; but a commit that was
+ * being written when the machine lost its power may be there in any part. The directory is that of a process that was
+ * killed: a copy made while a store has it open. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -182,6 +183,50 @@ static void test_damaged(void)
     }
 }
 
+static void zero(const char *path, long at, long len)
+{
+    char *bytes = wr_calloc((size_t)len, 1);
+    FILE *file = fopen(path, "r+");
+    fseek(file, at, SEEK_SET);
+    CHECK_INT(fwrite(bytes, 1, (size_t)len, file), len);
+    fclose(file);
+    free(bytes);
+}
+
+/* After a loss of power COMMITTED may be old. That the log is damaged in the middle is seen without it: what follows
+ * the damage was written when the damaged part was on the disk. */
+static void test_damaged_with_old_mark(void)
+{
+    path_name logs[LOGS_MAX];
+    for (int round = 0; round < 30; round++) {
+        fresh_copy();
+        shell("cp '%s/old' '%s'/COMMITTED", base_dir, dir);
+        int n = list_logs(logs);
+        long size = size_of(logs[n - 1]);
+        CHECK(size > 3 * BIG);
+        zero(logs[n - 1], rand() % (size - 2 * BIG), 64);
+        CHECK(!whole_or_refused("zeros in the middle of a log, COMMITTED old"));
+    }
+}
+
+/* The machine lost its power while a commit was written: of what was not synced any part may be there. */
+static void test_torn_write(const char *from, long before, long after)
+{
+    path_name logs[LOGS_MAX];
+    for (int round = 0; round < 40; round++) {
+        fresh_copy();
+        int n = list_logs(logs);
+        shell("cp '%s' '%s'", from, dir);
+        for (int holes = 1 + rand() % 5; holes > 0; holes--) {
+            long unit = rand() % 2 ? 512 : 4096, first = before / unit + 1, last = (after - 200) / unit;
+            zero(logs[n - 1], (first + rand() % (last - first)) * unit, unit);
+        }
+        if (round % 3 == 0)
+            shell("cp '%s/old' '%s'/COMMITTED", base_dir, dir);
+        CHECK(whole_or_refused("a torn write"));
+    }
+}
+
 /* A commit that the kill cut short was never acknowledged: what is there of it does not count. */
 static void test_torn_tail(struct store *live)
 {
@@ -200,6 +245,7 @@ static void test_torn_tail(struct store *live)
         CHECK(!truncate(logs[n - 1], round < 5 ? before + 1 + round * 3 : before + 1 + rand() % (after - before - 1)));
         CHECK(whole_or_refused("a torn tail"));
     }
+    test_torn_write(from, before, after);
 }
 
 /* RocksDB's own list of files and families, cut: what it no longer names must not be made anew, empty. */
@@ -287,13 +333,17 @@ int main(void)
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
-    for (uint64_t i = 0; i < COMMITS; i++)
+    for (uint64_t i = 0; i < COMMITS; i++) {
         commit_one(store, i);
+        if (i == COMMITS / 2)
+            shell("cp '%s/COMMITTED' '%s/old'", live_dir, base_dir);
+    }
     wr_store_settle(store);
     shell("cp -r '%s' '%s'", live_dir, crashed_dir);
     test_removed();
     test_cut();
     test_damaged();
+    test_damaged_with_old_mark();
     test_manifest_cut();
     test_committed();
     test_torn_tail(store);

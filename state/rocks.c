@@ -9,6 +9,13 @@
 #include <unistd.h>
 
 #include "state/entry.h"
+#include "state/log_tail.h"
+
+/* How a log is read that does not end well (RocksDB numbers them). */
+enum log_recovery {
+    LOG_MAY_BE_SHORT = 0,      /* a record may lack its end: a commit that never was. Other damage is refused */
+    LOG_ENDS_AT_ITS_DAMAGE = 2 /* right if nothing but the last write is damaged (log_tail.h) */
+};
 
 static const char *const cf_names[CF_COUNT] = {"default", "delta", "runs", "log"};
 static const size_t memtable_bytes[CF_COUNT] = {2 << 20, 8 << 20, 64 << 10, 4 << 20};
@@ -54,8 +61,7 @@ static rocksdb_options_t *common_options(void)
     rocksdb_options_set_stats_persist_period_sec(o, 0);
     rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
     rocksdb_options_set_delete_obsolete_files_period_micros(o, 600ull * 1000 * 1000);
-    /* A torn tail is a commit that never was; damage before it is refused, not taken for the end. */
-    rocksdb_options_set_wal_recovery_mode(o, 0);
+    rocksdb_options_set_wal_recovery_mode(o, LOG_MAY_BE_SHORT);
     rocksdb_options_set_is_fd_close_on_exec(o, 1);
     return o;
 }
@@ -108,6 +114,12 @@ static void make_options(struct rocks *rocks, int64_t cache_bytes, bool sync)
     rocks->env_options = rocksdb_envoptions_create();
 }
 
+static rocksdb_t *open_families(struct rocks *rocks, const char *dir, char **message)
+{
+    return rocksdb_open_column_families(rocks->options[CF_META], dir, CF_COUNT, cf_names,
+                                        (const rocksdb_options_t *const *)rocks->options, rocks->cf, message);
+}
+
 bool wr_rocks_open(struct rocks *rocks, const char *dir, bool create, int64_t cache_bytes, bool sync,
                    struct wr_error *err)
 {
@@ -116,8 +128,13 @@ bool wr_rocks_open(struct rocks *rocks, const char *dir, bool create, int64_t ca
     rocksdb_options_set_create_if_missing(rocks->options[CF_META], create);
     rocksdb_options_set_create_missing_column_families(rocks->options[CF_META], create);
     char *message = NULL;
-    rocks->db = rocksdb_open_column_families(rocks->options[CF_META], dir, CF_COUNT, cf_names,
-                                             (const rocksdb_options_t *const *)rocks->options, rocks->cf, &message);
+    rocks->db = open_families(rocks, dir, &message);
+    if (message && strstr(message, "Corruption") && wr_log_tail_is_torn(dir)) {
+        rocksdb_free(message);
+        message = NULL;
+        rocksdb_options_set_wal_recovery_mode(rocks->options[CF_META], LOG_ENDS_AT_ITS_DAMAGE);
+        rocks->db = open_families(rocks, dir, &message);
+    }
     if (message) {
         rocks->db = NULL;
         return wr_rocks_fail(err, message);

@@ -52,9 +52,12 @@ bool wr_store_dir_write(const char *dir, const char *name, const char *bytes, si
     return true;
 }
 
+/* A directory may be as new: its own name must be on the disk before anything in it counts. */
 static bool write_format(const char *dir, struct wr_error *err)
 {
-    char text[200];
+    char text[200], parent[PATH_SIZE];
+    path_of(parent, dir, "..");
+    sync_dir(parent);
     int len = snprintf(text, sizeof text, "weir %d\nfeatures %llu\nkey_hash_seed %llu\nshards %d\n",
                        STORE_FORMAT_VERSION, FEATURES_KNOWN, (unsigned long long)KEY_HASH_SEED, KEY_SHARDS);
     return wr_store_dir_write(dir, "FORMAT", text, (size_t)len, err);
