@@ -12,7 +12,6 @@ import collections
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "python"))
-from power_loss_disk import Disk, records  # noqa: E402
+from power_loss_disk import KINDS, Disk, build_shim, records, shorten_to_whole  # noqa: E402
 from servers import Weir  # noqa: E402
 from wire import Disconnected, SqlError  # noqa: E402
 
@@ -30,9 +29,6 @@ MEMORY = "64MB"
 START = 400  # records of the first start, about
 LATER = 1000000  # a key that no session uses
 AGAIN, AGAIN_LOSSES = 8, 4  # every so many losses the start after it loses its power, so many times
-KINDS = [  # journal; what is written at once, 0: nothing that is not synced; of names and cuts that need not be there
-    ("one", 0, "least"), ("one", 1 << 30, "all"), ("one", 512, "some"), ("one", 4096, "some"), ("one", 512, "least"),
-    ("one", 4096, "all"), ("each", 0, "least"), ("each", 512, "some"), ("each", 4096, "all"), ("each", 1 << 30, "least")]
 VIEWS = {
     "v_sums": "SELECT g, count(*) AS n, sum(k) AS s, min(pad) AS least FROM a0 GROUP BY g",
     "v_join": "SELECT x.k, y.pad FROM a0 AS x JOIN a1 AS y ON x.ref = y.k",
@@ -323,6 +319,7 @@ class Run:
             weir.kill()
             for thread in threads:
                 thread.join()
+            shorten_to_whole(self.log)
             if self.errors:
                 raise Wrong("; ".join(self.errors) + weir.tail())
             if life < 2:
@@ -474,13 +471,6 @@ class Losses:
             link.query(f"INSERT INTO c0 VALUES ({i + LATER}, 1)")
             step.ended = os.path.getsize(path)
             session.steps.append(step)
-
-
-def build_shim(base):
-    path = os.path.join(base, "power_loss_shim.so")
-    subprocess.run(["cc", "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", path,
-                    os.path.join(HERE, "power_loss_shim.c")], check=True)
-    return path
 
 
 def main():

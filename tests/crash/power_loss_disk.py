@@ -10,8 +10,12 @@ A name, or that a file was cut shorter, is there when it is in a journal that is
 import collections
 import os
 import struct
+import subprocess
 
 HEAD = struct.Struct("<cxHHxxIIQQ")  # struct record of the shim
+KINDS = [  # journal; what is written at once, 0: nothing that is not synced; of names and cuts that need not be there
+    ("one", 0, "least"), ("one", 1 << 30, "all"), ("one", 512, "some"), ("one", 4096, "some"), ("one", 512, "least"),
+    ("one", 4096, "all"), ("each", 0, "least"), ("each", 512, "some"), ("each", 4096, "all"), ("each", 1 << 30, "least")]
 Record = collections.namedtuple("Record", "kind path other data sync inode at end")
 
 
@@ -29,6 +33,27 @@ def records(path):
         names = [bytes(log[at:at + path_len]).decode(), bytes(log[at + path_len:at + path_len + other_len]).decode()]
         yield Record(kind.decode(), *names, log[end - data_len:end], sync, inode, where, end)
         at = end
+
+
+def build_shim(base):
+    path = os.path.join(base, "power_loss_shim.so")
+    subprocess.run(["cc", "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", path,
+                    os.path.join(os.path.dirname(os.path.abspath(__file__)), "power_loss_shim.c")], check=True)
+    return path
+
+
+def shorten_to_whole(path):
+    """After kill -9, before somebody else appends."""
+    with open(path, "r+b") as log:
+        at, size = 0, os.path.getsize(path)
+        while at + HEAD.size <= size:
+            log.seek(at)
+            _, path_len, other_len, data_len, *_ = HEAD.unpack(log.read(HEAD.size))
+            end = at + HEAD.size + path_len + other_len + data_len
+            if end > size:
+                break
+            at = end
+        log.truncate(at)
 
 
 class Inode:

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Exactly once, from a real broker to a real broker (law L3), and nothing lost (L4).
 
-The pipeline of pipeline.py runs under traffic while weir is killed at every failpoint and at random moments. Then each
+The pipeline of pipeline.py runs under traffic while weir is killed at every failpoint and at random moments, or its machine
+loses its power (../crash/power_loss_disk.py). Then each
 sink topic, read as read_committed, must hold each change once and end in what the views hold, which must be what
 PostgreSQL (where WEIR_PG names one) and a model in Python compute from the rows sent.
 
@@ -18,11 +19,13 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "crash"))
 sys.path.insert(0, os.path.dirname(__file__))
 
 import tally  # noqa: E402
 import topics  # noqa: E402
 from pipeline import ENRICHED, EXTRA, TOTALS, Pipeline, Traffic, source  # noqa: E402
+from power_loss_disk import KINDS, Disk, build_shim, records  # noqa: E402
 from servers import Weir, fresh_schema, postgres  # noqa: E402
 from tally import check, report, rows  # noqa: E402
 from wire import Disconnected, SqlError  # noqa: E402
@@ -178,6 +181,30 @@ def oracle(traffic):
     return answers
 
 
+def finish(weir, pipeline, traffic):
+    """A last life: everything sent is read and delivered, once."""
+    weir.start()
+    run_script(weir, ("DROP SINK IF EXISTS extra_out", "DROP MATERIALIZED VIEW IF EXISTS extra", *pipeline.extra()))
+    time.sleep(1)
+    traffic.finish()
+    totals, enriched, extra = traffic.totals(), traffic.enriched(), traffic.extra()
+    if os.environ.get("WEIR_PG"):
+        check([totals, enriched, extra] == oracle(traffic), "the model and PostgreSQL disagree")
+    events = len(traffic.events), sum(e["v"] for e in traffic.events)
+    count = "SELECT count(*), sum(v) FROM events"
+    wait("events", lambda: rows(weir, count)[0][0] >= str(events[0]) and
+         set(rows(weir, "SELECT * FROM enriched")) == enriched, 90)
+    check(rows(weir, count) == [tuple(map(str, events))], f"events: {rows(weir, count)} for {events}")
+    check(set(rows(weir, "SELECT * FROM totals")) == totals, "the view totals is not what was sent")
+    check(set(rows(weir, "SELECT * FROM enriched")) == enriched, "the view enriched is not what was sent")
+    check(set(rows(weir, "SELECT * FROM extra")) == extra, "the view extra is not what was sent")
+    check(rows(weir, "SELECT count(*) FROM weir_catalog.dead_letters") == [("0",)], "there are dead letters")
+    check(wait("sinks", lambda: delivered(weir)), "the sinks do not catch up")
+    verify_topics(pipeline, traffic, totals, enriched, extra)
+    figures["input messages"] = traffic.messages
+    check(weir.stop() == 0, "weir did not end in order")
+
+
 def killed(arguments, prefix):
     rng = random.Random(arguments.seed)
     pipeline = Pipeline(prefix)
@@ -191,26 +218,7 @@ def killed(arguments, prefix):
         figures["kills"] = 1
         kill_at_points(weir, pipeline, traffic, rng, 3)
         kill_at_random(weir, rng, 50 if arguments.full else 10)
-        weir.start()
-        run_script(weir, ("DROP SINK IF EXISTS extra_out", "DROP MATERIALIZED VIEW IF EXISTS extra", *pipeline.extra()))
-        time.sleep(1)
-        traffic.finish()
-        totals, enriched, extra = traffic.totals(), traffic.enriched(), traffic.extra()
-        if os.environ.get("WEIR_PG"):
-            check([totals, enriched, extra] == oracle(traffic), "the model and PostgreSQL disagree")
-        events = len(traffic.events), sum(e["v"] for e in traffic.events)
-        count = "SELECT count(*), sum(v) FROM events"
-        wait("events", lambda: rows(weir, count)[0][0] >= str(events[0]) and
-             set(rows(weir, "SELECT * FROM enriched")) == enriched, 90)
-        check(rows(weir, count) == [tuple(map(str, events))], f"events: {rows(weir, count)} for {events}")
-        check(set(rows(weir, "SELECT * FROM totals")) == totals, "the view totals is not what was sent")
-        check(set(rows(weir, "SELECT * FROM enriched")) == enriched, "the view enriched is not what was sent")
-        check(set(rows(weir, "SELECT * FROM extra")) == extra, "the view extra is not what was sent")
-        check(rows(weir, "SELECT count(*) FROM weir_catalog.dead_letters") == [("0",)], "there are dead letters")
-        check(wait("sinks", lambda: delivered(weir)), "the sinks do not catch up")
-        verify_topics(pipeline, traffic, totals, enriched, extra)
-        figures["input messages"] = traffic.messages
-        check(weir.stop() == 0, "weir did not end in order")
+        finish(weir, pipeline, traffic)
     finally:
         traffic.ending.set()
         weir.remove()
@@ -228,6 +236,52 @@ def verify_topics(pipeline, traffic, totals, enriched, extra):
     sent = sorted(tuple(e.values()) for e in traffic.events)
     got = sorted((r["n"], r["customer"], r["v"]) for r in (json.loads(m.value) for m in topics.contents(p)))
     check(got == sent, f"{p}: {len(got)} messages for {len(sent)} events, {len(got) - len(set(got))} of them twice")
+
+
+# ---- scenario: weir's machine loses its power, the broker's does not
+
+
+def lose_power(directory, disk, log, rng):
+    """The directory becomes one of those that the life in `log` may leave. disk: as the life found it."""
+    for record in records(log):
+        disk.apply(record)
+    image = f"{directory}.image"
+    disk.image(rng, image, *rng.choice(KINDS))
+    shutil.rmtree(directory)
+    os.rename(image, directory)
+    os.unlink(log)
+
+
+def without_power(arguments, prefix):
+    rng = random.Random(arguments.seed)
+    pipeline = Pipeline(prefix)
+    traffic = Traffic(pipeline, arguments.seed)
+    base = os.path.realpath(tempfile.mkdtemp(prefix="weir-power-", dir=os.environ.get("WEIR_WORK")))
+    directory, log, weir = os.path.join(base, "weir"), os.path.join(base, "records"), None
+    os.mkdir(directory)
+    env = {"LD_PRELOAD": build_shim(base), "WEIR_POWER_DIR": directory, "WEIR_POWER_LOG": log, "WEIR_POWER_SYNC_MICROS": "2000"}
+    try:
+        for life in range(40 if arguments.full else 10):
+            disk = Disk(os.stat(directory).st_ino).load(directory)
+            if weir:
+                weir.start(env, wait=False)
+            else:
+                weir = Weir(memory=MEMORY, workers=rng.choice((1, 2)), directory=directory, env=env)
+                run_script(weir, pipeline.statements())
+                traffic.start()
+            time.sleep(rng.choice((0.5, 1, 3)) * rng.random() + 0.1)
+            if not check(weir.process.poll() is None, f"weir ended by itself after {life} losses of power: {weir.tail()}"):
+                return
+            weir.kill()
+            weir.log.close()
+            lose_power(directory, disk, log, rng)
+            figures["losses of power"] = life + 1
+        finish(weir, pipeline, traffic)
+    finally:
+        traffic.ending.set()
+        if weir:
+            weir.remove()
+        shutil.rmtree(base, ignore_errors=True)
 
 
 # ---- scenario: the broker goes and comes back
@@ -516,7 +570,7 @@ def large(arguments, prefix):
         weir.remove()
 
 
-SCENARIOS = {f.__name__: f for f in (killed, large, outage, dropped, copied, dead_letters, run_to_end, latency)}
+SCENARIOS = {f.__name__: f for f in (killed, without_power, large, outage, dropped, copied, dead_letters, run_to_end, latency)}
 
 
 def main():
