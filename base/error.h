@@ -82,6 +82,7 @@ struct wr_error {
 #define ERR_INVALID_SCHEMA_NAME      "3F000"
 #define ERR_INVALID_CURSOR_STATE     "24000"
 #define ERR_INVALID_CURSOR_NAME      "34000"
+#define ERR_DUPLICATE_CURSOR         "42P03"
 #define ERR_SERIALIZATION            "40001"
 #define ERR_OUT_OF_MEMORY            "53200"
 #define ERR_DISK_FULL                "53100"

@@ -4,16 +4,6 @@
 
 #include <stdio.h>
 
-bool wr_close_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
-                  struct wr_error *err)
-{
-    const char *name = statement->parsed->node->close_portal_stmt->portalname;
-    if (name && *name)
-        return wr_fail(err, "34000", "cursor \"%s\" does not exist", name);
-    snprintf(result->tag, sizeof result->tag, "CLOSE CURSOR ALL");
-    return true;
-}
-
 bool wr_unlisten_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
                      struct wr_error *err)
 {

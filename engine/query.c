@@ -291,16 +291,15 @@ void wr_query_end(struct query *query)
 
 /* ---- the statement */
 
-static bool plan_select(struct weir_statement *statement, struct read_view *view, struct wr_arena *arena,
-                        struct plan **plan, bool optimize, struct wr_error *err)
+static bool bind_query(struct weir_statement *statement, const struct query_text *query, struct read_view *view,
+                       struct wr_arena *arena, struct plan **plan, struct wr_error *err)
 {
     struct planner planner;
-    wr_planner_of(statement->session, arena, view->catalog, statement->text, &planner);
+    wr_planner_of(statement->session, arena, view->catalog, query->text, &planner);
     planner.n_params = statement->nparams;
     planner.param_types = statement->param_types;
-    TRY(wr_plan_check_statement(&planner, statement->parsed, err));
-    TRY(wr_plan_bind_query(&planner, statement->parsed->node, plan, err));
-    return !optimize || wr_plan_optimize(&planner, plan, err);
+    return wr_plan_check_statement(&planner, statement->parsed, err) &&
+           wr_plan_bind_query(&planner, query->node, plan, err);
 }
 
 static struct output_column column_of(const struct plan *plan, int c)
@@ -309,6 +308,16 @@ static struct output_column column_of(const struct plan *plan, int c)
     return (struct output_column){.name = plan->cols[c].name ? plan->cols[c].name : "?column?",
                                   .type = type.id ? type : TYPE(TYPE_TEXT),
                                   .origin = plan->cols[c].origin};
+}
+
+struct output_column *wr_columns_copy(struct wr_arena *arena, const struct output_column *cols, int n)
+{
+    struct output_column *copy = WR_NEW_ARRAY(arena, struct output_column, n + 1);
+    for (int c = 0; c < n; c++) {
+        copy[c] = cols[c];
+        copy[c].name = wr_arena_strdup(arena, cols[c].name);
+    }
+    return copy;
 }
 
 /* The plan's columns from `first` on, copied into the arena; returns how many. */
@@ -333,22 +342,28 @@ void wr_result_describe(struct weir_result *result, const struct plan *plan, uin
     result->ncols = copy_columns(&result->arena, plan, first, &result->cols);
 }
 
-bool wr_select_describe(struct weir_statement *statement, struct wr_error *err)
+bool wr_query_check(struct weir_statement *statement, const struct query_text *query, bool describe,
+                    struct wr_error *err)
 {
-    struct weir_session *session = statement->session;
-    if (wr_psql_describe(statement) || wr_system_reads_nothing(statement))
-        return true;
     struct read_view view;
-    wr_read_view_begin(session, &view);
     struct wr_arena arena;
-    wr_arena_init(&arena, NULL);
     struct plan *plan;
-    bool ok = plan_select(statement, &view, &arena, &plan, false, err);
-    if (ok)
+    wr_read_view_begin(statement->session, &view);
+    wr_arena_init(&arena, NULL);
+    bool ok = bind_query(statement, query, &view, &arena, &plan, err);
+    if (ok && describe)
         wr_statement_describe(statement, plan, 0);
     wr_arena_reset(&arena);
-    wr_read_view_end(session, &view);
+    wr_read_view_end(statement->session, &view);
     return ok;
+}
+
+bool wr_select_describe(struct weir_statement *statement, struct wr_error *err)
+{
+    if (wr_psql_describe(statement) || wr_system_reads_nothing(statement))
+        return true;
+    const struct query_text query = {.text = statement->text, .node = statement->parsed->node};
+    return wr_query_check(statement, &query, true, err);
 }
 
 bool wr_statement_check_columns(const struct weir_statement *statement, const struct plan *plan, uint16_t first,

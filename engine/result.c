@@ -41,6 +41,24 @@ void wr_result_row(struct weir_result *result, const char *const *values)
     }
 }
 
+struct weir_result *wr_result_new(struct weir_session *session)
+{
+    struct weir_result *result = wr_calloc(1, sizeof *result);
+    result->session = session;
+    wr_arena_init(&result->arena, &session->db->pool_sessions);
+    return result;
+}
+
+static void append(struct weir_result *result, struct held_batch *held)
+{
+    held->next = NULL;
+    if (result->last)
+        result->last->next = held;
+    else
+        result->first = held;
+    result->last = held;
+}
+
 static bool next_chunk(struct weir_result *result, struct wr_error *err)
 {
     if (result->cut_short) /* the rest is not to be taken for the end */
@@ -54,15 +72,91 @@ static bool next_chunk(struct weir_result *result, struct wr_error *err)
         wr_timeout_leave(result->session);
         if (!result->chunk)
             return !err->sqlstate[0];
+    } else if (result->from) {
+        wr_timeout_enter(result->session);
+        result->chunk = wr_result_take(result->from, &result->left, err);
+        wr_timeout_leave(result->session);
+        if (!result->chunk)
+            return !err->sqlstate[0];
     } else if (result->first) {
         result->chunk = result->first;
         result->first = result->chunk->next;
         if (!result->first)
             result->last = NULL;
+    } else if (result->late) {
+        *err = *result->late;
+        return false;
     }
     result->row = 0;
     result->repeat = 0;
     return true;
+}
+
+#define ROWS_TAKEN 1024 /* at once */
+
+/* Numbers of the chunk's next rows, one as often as its weight says; row and repeat are where the next one begins. */
+static uint32_t number_rows(struct weir_result *result, int64_t max, uint32_t *index)
+{
+    const struct batch *batch = &result->chunk->batch;
+    uint32_t n = 0;
+    while (result->row < batch->nrows && n < ROWS_TAKEN && n < max) {
+        if (result->repeat >= WR_MAX(wr_weight(batch, result->row), 0)) {
+            result->row++;
+            result->repeat = 0;
+            continue;
+        }
+        index[n++] = result->row;
+        result->repeat++;
+    }
+    return n;
+}
+
+struct held_batch *wr_result_take(struct weir_result *result, int64_t *left, struct wr_error *err)
+{
+    uint32_t index[ROWS_TAKEN], n = 0;
+    while (*left && !n) {
+        if (!result->chunk && (!next_chunk(result, err) || !result->chunk))
+            return NULL;
+        n = number_rows(result, *left, index);
+        if (!n) {
+            wr_held_release(result->chunk);
+            result->chunk = NULL;
+        }
+    }
+    if (!n)
+        return NULL;
+    struct wr_arena arena;
+    wr_arena_init(&arena, &result->session->db->pool_queries);
+    struct batch *rows = wr_batch_gather(&arena, &result->chunk->batch, index, n);
+    rows->weights = NULL;
+    struct held_batch *held = wr_held_copy(&result->session->db->pool_queries, rows);
+    wr_arena_reset(&arena);
+    *left -= n;
+    return held;
+}
+
+void wr_result_drain(struct weir_result *result)
+{
+    weir_db *db = result->session->db;
+    int64_t share = db->budget.limit_bytes / 2;
+    struct wr_error err = WR_ERROR_INIT;
+    struct held_batch *held;
+    while (result->query && !err.sqlstate[0] && (held = wr_query_next(result->query, &err)) != NULL) {
+        append(result, held);
+        if (atomic_load(&db->pool_queries.used_bytes) <= share)
+            continue;
+        wr_fail(&err, ERR_OUT_OF_MEMORY, "out of memory");
+        wr_fail_detail(&err, "The rows left in a cursor need more than their share of the memory limit (%lld MB).",
+                       (long long)(share >> 20));
+        wr_fail_hint(&err, "Read it to its end before other statements, or raise --memory.");
+    }
+    if (err.sqlstate[0]) {
+        result->late = wr_arena_alloc(&result->arena, sizeof err);
+        *result->late = err;
+    }
+    if (result->query)
+        wr_query_end(result->query);
+    result->query = NULL;
 }
 
 static void finish(struct weir_result *result)

@@ -24,6 +24,14 @@ static void drop_top(struct weir_session *session)
     free(top);
 }
 
+int wr_savepoints_count(const struct weir_session *session)
+{
+    int n = 0;
+    for (const struct savepoint *at = session->savepoints; at; at = at->below)
+        n++;
+    return n;
+}
+
 void wr_savepoints_free(struct weir_session *session)
 {
     while (session->savepoints)
@@ -87,6 +95,7 @@ bool wr_release_run(struct weir_statement *statement, const struct datum *params
     while (session->savepoints != to)
         drop_top(session);
     drop_top(session);
+    wr_cursors_release_savepoint(session, wr_savepoints_count(session));
     return true;
 }
 
@@ -101,6 +110,7 @@ bool wr_rollback_to_run(struct weir_statement *statement, const struct datum *pa
         return false;
     while (session->savepoints != to)
         drop_top(session);
+    wr_cursors_rollback_to_savepoint(session, wr_savepoints_count(session));
     TRY(wr_overlay_undo(session->overlay, to->mark, err));
     wr_catalog_release(session->catalog);
     session->catalog = wr_catalog_retain(to->catalog);

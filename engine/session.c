@@ -39,11 +39,27 @@ weir_code weir_session_open(weir_db *db, weir_session **out, weir_error *error)
     return WEIR_OK;
 }
 
+/* A streaming result still open when the next statement begins: end it (portals of a transaction are read before). */
+static void end_open_result(struct weir_session *session)
+{
+    struct weir_result *open = session->open_result;
+    session->open_result = NULL;
+    if (!open || (!open->query && !open->from))
+        return;
+    if (open->query)
+        wr_query_end(open->query);
+    open->query = NULL;
+    open->from = NULL;
+    open->cut_short = true;
+}
+
 void weir_session_close(weir_session *session)
 {
     if (!session)
         return;
+    end_open_result(session);
     wr_transaction_end(session, false);
+    wr_cursors_close(session);
     wr_settings_fini(session);
     free(session);
 }
@@ -143,7 +159,12 @@ static const struct statement_class describe_class = {
 static const struct statement_class explain_class = {
     .name = "EXPLAIN", .describe = wr_explain_describe, .run = wr_explain_run};
 static const struct statement_class flush_class = {.name = "FLUSH", .describe = NULL, .run = wr_flush_run};
-static const struct statement_class close_class = {.name = "CLOSE", .describe = NULL, .run = wr_close_run};
+static const struct statement_class declare_class = {
+    .name = "DECLARE", .describe = wr_declare_describe, .run = wr_declare_run};
+static const struct statement_class fetch_class = {
+    .name = "FETCH", .describe = wr_fetch_describe, .run = wr_fetch_run, .keeps_cursors = true};
+static const struct statement_class close_class = {
+    .name = "CLOSE", .describe = NULL, .run = wr_close_run, .keeps_cursors = true};
 static const struct statement_class unlisten_class = {.name = "UNLISTEN", .describe = NULL, .run = wr_unlisten_run};
 static const struct statement_class create_index_class = {
     .name = "CREATE INDEX", .describe = NULL, .run = wr_create_index_run, .writes = true};
@@ -216,6 +237,10 @@ static const struct statement_class *postgres_class(const PgQuery__Node *node)
         return &show_setting_class;
     case PG_QUERY__NODE__NODE_COPY_STMT:
         return node->copy_stmt->is_from ? &copy_in_class : &copy_out_class;
+    case PG_QUERY__NODE__NODE_DECLARE_CURSOR_STMT:
+        return &declare_class;
+    case PG_QUERY__NODE__NODE_FETCH_STMT:
+        return &fetch_class;
     case PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT:
         return &close_class;
     case PG_QUERY__NODE__NODE_UNLISTEN_STMT:
@@ -519,17 +544,6 @@ static bool read_params(struct weir_statement *statement, const weir_param *para
     return true;
 }
 
-/* A streaming result still open when the next statement begins: end it (portals of a transaction are read before). */
-static void end_open_result(struct weir_session *session)
-{
-    if (session->open_result && session->open_result->query) {
-        wr_query_end(session->open_result->query);
-        session->open_result->query = NULL;
-        session->open_result->cut_short = true;
-    }
-    session->open_result = NULL;
-}
-
 static bool may_not_write(struct weir_session *session, const struct statement_class *cls, struct wr_error *err)
 {
     return cls->writes && wr_setting_is_on(session, "transaction_read_only") &&
@@ -578,9 +592,9 @@ weir_code weir_execute(weir_statement *statement, const weir_param *params, int 
         wr_session_give(session, &err, error);
         return WEIR_ERROR;
     }
-    struct weir_result *result = wr_calloc(1, sizeof *result);
-    result->session = session;
-    wr_arena_init(&result->arena, &session->db->pool_sessions);
+    if (!statement->cls->keeps_cursors)
+        wr_cursors_drain(session, statement->cls->ends_transaction);
+    struct weir_result *result = wr_result_new(session);
     struct datum *values = WR_NEW_ARRAY(&result->arena, struct datum, statement->nparams + 1);
     bool ok = read_params(statement, params, n_params, &result->arena, values, &err);
     if (ok) {
@@ -630,6 +644,7 @@ weir_code weir_implicit_end(weir_session *session, bool commit, weir_error *erro
     if (!session->implicit)
         return WEIR_OK;
     end_open_result(session);
+    wr_cursors_drain(session, true);
     if (!commit || session->state == 'E') {
         wr_transaction_end(session, false);
         return WEIR_OK;

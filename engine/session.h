@@ -39,6 +39,7 @@ struct weir_session {
     struct savepoint *savepoints;    /* the newest; NULL: none */
     int64_t now_us;                  /* of the transaction or statement */
     struct weir_result *open_result; /* streaming: ended before the next statement */
+    struct sql_cursor *cursors;      /* cursor.c */
 };
 
 struct output_column {
@@ -69,6 +70,7 @@ struct statement_class {
                 struct wr_error *err);
     bool ends_transaction; /* allowed in a failed one */
     bool writes;           /* refused in a read-only one */
+    bool keeps_cursors;    /* changes nothing that an open cursor may read */
 };
 const struct statement_class *wr_statement_class(const struct statement *parsed); /* NULL: not supported */
 
@@ -89,7 +91,10 @@ struct weir_result {
     char tag[96];
     bool rows_in_tag; /* "SELECT n" is completed at the end */
     int64_t nrows;
-    struct query *query;             /* streaming */
+    struct query *query;      /* streaming */
+    struct weir_result *from; /* FETCH: the cursor's, which gives `left` more rows */
+    int64_t left;
+    struct wr_error *late;           /* found while it was drained: comes behind the rows */
     struct held_batch *first, *last; /* static rows */
     struct copy_in *copy;
     struct copy_out *copy_out;
@@ -106,6 +111,12 @@ void wr_result_columns(struct weir_result *result, int ncols, const char *const 
 /* The result of SHOW and the like: all columns are text. Describing it, and beginning it. */
 void wr_text_columns(struct weir_statement *statement, int n, const char *const *names);
 void wr_begin_texts(struct weir_statement *statement, struct weir_result *result, const char *tag);
+struct weir_result *wr_result_new(struct weir_session *session);
+/* For cursors, which are read by this alone: up to *left of the next rows, without weights, counted off. NULL: none are
+ * left, or err says why. */
+struct held_batch *wr_result_take(struct weir_result *result, int64_t *left, struct wr_error *err);
+/* Reads what a running query still gives into memory and ends it. What goes wrong is told behind the rows. */
+void wr_result_drain(struct weir_result *result);
 /* A row of texts (NULL = SQL NULL) for results of SHOW and the like; all columns are text. */
 void wr_result_row(struct weir_result *result, const char *const *values);
 
@@ -134,6 +145,7 @@ bool wr_select_describe(struct weir_statement *statement, struct wr_error *err);
 /* The columns that clients see are the plan's from `first` on: what the statement, and the result, is described by. */
 void wr_statement_describe(struct weir_statement *statement, const struct plan *plan, uint16_t first);
 void wr_result_describe(struct weir_result *result, const struct plan *plan, uint16_t first);
+struct output_column *wr_columns_copy(struct wr_arena *arena, const struct output_column *cols, int n);
 /* A client reads rows as they were described to it: what has changed its columns since then is refused. */
 bool wr_statement_check_columns(const struct weir_statement *statement, const struct plan *plan, uint16_t first,
                                 struct wr_error *err) WR_MUST;
@@ -144,6 +156,9 @@ struct query_text {
     const struct datum *params; /* of the statement */
     bool described;             /* its columns must be those that the statement was described with */
 };
+/* Binds it, so that the types of parameters are known; describe: its columns are the statement's. */
+bool wr_query_check(struct weir_statement *statement, const struct query_text *query, bool describe,
+                    struct wr_error *err) WR_MUST;
 bool wr_query_run(struct weir_statement *statement, const struct query_text *query, struct weir_result *result,
                   struct wr_error *err) WR_MUST;
 bool wr_select_run(struct weir_statement *statement, const struct datum *params, struct weir_result *result,
@@ -215,6 +230,10 @@ bool wr_pending_commit(struct weir_session *session, struct write_list *const *w
 void wr_pending_free(struct pending *pending);
 struct pending *wr_pending_copy(const struct pending *pending);
 
+bool wr_declare_describe(struct weir_statement *, struct wr_error *);
+bool wr_fetch_describe(struct weir_statement *, struct wr_error *);
+bool wr_declare_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
+bool wr_fetch_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_close_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 bool wr_unlisten_run(struct weir_statement *, const struct datum *, struct weir_result *, struct wr_error *);
 
@@ -267,5 +286,16 @@ bool wr_psql_run(struct weir_statement *statement, struct weir_result *result, b
                  struct wr_error *err) WR_MUST;
 /* not_supported.c: refuses it by its name; false. */
 bool wr_statement_not_supported(struct weir_statement *statement, struct wr_error *err);
+
+/* ---- SQL's cursors (cursor.c) */
+
+void wr_cursors_close(struct weir_session *session);
+/* Before a statement that is not theirs; only_held: one that closes the others. */
+void wr_cursors_drain(struct weir_session *session, bool only_held);
+void wr_cursors_end_transaction(struct weir_session *session, bool committed);
+/* `savepoints`: how many are left; those declared within more of them go with them, or are theirs now. */
+void wr_cursors_rollback_to_savepoint(struct weir_session *session, int savepoints);
+void wr_cursors_release_savepoint(struct weir_session *session, int savepoints);
+int wr_savepoints_count(const struct weir_session *session);
 
 #endif

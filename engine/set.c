@@ -157,6 +157,7 @@ static bool discard(struct weir_session *session, const PgQuery__DiscardStmt *st
         return true; /* there are none */
     if (session->state != 'I')
         return wr_fail(err, ERR_ACTIVE_TRANSACTION, "DISCARD ALL cannot run inside a transaction block");
+    wr_cursors_close(session);
     wr_settings_reset(session);
     return true;
 }

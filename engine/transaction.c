@@ -5,6 +5,7 @@
 
 void wr_transaction_end(struct weir_session *session, bool committed)
 {
+    wr_cursors_end_transaction(session, committed);
     wr_savepoints_free(session);
     wr_overlay_free(session->overlay);
     session->overlay = NULL;

@@ -239,6 +239,10 @@ typedef struct weir_column {
 } weir_column;
 WEIR_API weir_code weir_result_chunk(weir_result *result, uint32_t *rows, weir_column *columns, weir_error *error);
 
+/* The rows of a cursor that DECLARE has made: for its columns only, and until the session's next call. NULL: there
+ * is none of the name. */
+WEIR_API const weir_result *weir_cursor(weir_session *session, const char *name);
+
 /* ---- COPY FROM STDIN, COPY TO STDOUT */
 
 /* Does it take, or give, PostgreSQL's binary form? *columns: how many values a row has. */

@@ -92,7 +92,7 @@ void wr_reply_error(struct connection *connection, const char *severity, const w
 /* formats: those of the portal, or none */
 void wr_reply_columns(struct connection *connection, const weir_statement *statement, const uint16_t *formats,
                       int n_formats);
-void wr_reply_result_columns(struct connection *connection, weir_result *result);
+void wr_reply_result_columns(struct connection *connection, const weir_result *result);
 /* 'G' or 'H': a COPY begins, with the form and the number of its values. */
 void wr_reply_copy(struct connection *connection, char type, const weir_result *result);
 /* Only into `out`, however full. */

@@ -164,6 +164,12 @@ static bool describe(struct connection *connection, const struct wire_message *m
         wr_reply_columns(connection, prepared->statement, NULL, 0);
         return true;
     }
+    const weir_result *cursor =
+        wr_portal_find(connection, target.name) ? NULL : weir_cursor(connection->session, target.name);
+    if (cursor) { /* SQL's cursors are portals to clients */
+        wr_reply_result_columns(connection, cursor);
+        return true;
+    }
     struct portal *portal = wr_portal_get(connection, target.name);
     if (portal)
         wr_reply_columns(connection, portal->prepared->statement, portal->formats, portal->n_formats);

@@ -622,6 +622,13 @@ weir_code weir_copy_data(weir_result *result, const void *bytes, size_t len, wei
     return WEIR_OK;
 }
 
+const weir_result *weir_cursor(weir_session *session, const char *name)
+{
+    (void)session;
+    (void)name;
+    return NULL;
+}
+
 bool weir_statement_is_copy_out(const weir_statement *statement)
 {
     (void)statement;

@@ -216,7 +216,7 @@ void wr_reply_columns(struct connection *connection, const weir_statement *state
     wr_reply_end(connection, mark);
 }
 
-void wr_reply_result_columns(struct connection *connection, weir_result *result)
+void wr_reply_result_columns(struct connection *connection, const weir_result *result)
 {
     int n = weir_result_columns(result);
     size_t mark = wr_reply_begin(connection, 'T');

@@ -325,6 +325,39 @@ def cursors(weir):
         c.execute("DROP TABLE r")
 
 
+def named_cursors(weir):
+    """Cursors of SQL: drivers describe them as portals. Rows that are left when another statement comes are kept in memory."""
+    with connect(weir, autocommit=False) as c:
+        c.execute("CREATE TABLE nc (k int PRIMARY KEY, s text)")
+        with c.cursor().copy("COPY nc FROM STDIN") as copy:
+            for k in range(20000):
+                copy.write_row((k, f"text {k}" * 10))
+        c.commit()
+        with c.cursor(name="plain") as cur:
+            cur.itersize = 700
+            cur.execute("SELECT k, s FROM nc WHERE k >= %s ORDER BY k", (5,))
+            equal([d.name for d in cur.description], ["k", "s"], "a cursor's columns")
+            equal(cur.fetchone()[0], 5, "its first row")
+            equal([r[0] for r in cur.fetchmany(3)], [6, 7, 8], "the next")
+            equal(sum(1 for _ in cur), 20000 - 9, "the rest")
+        with c.cursor(name="between") as cur:
+            cur.execute("SELECT k FROM nc ORDER BY k")
+            seen = 0
+            for k, in cur:
+                seen += 1
+                if k % 5000 == 0:
+                    c.execute("UPDATE nc SET s = 'changed' WHERE k = %s", (k,))
+                    c.execute("DELETE FROM nc WHERE k = %s", (k + 1,))
+            equal(seen, 20000, "rows of a cursor between whose rows others are deleted")
+        with c.cursor(name="held", withhold=True) as cur:
+            cur.execute("SELECT count(*) FROM nc")
+            c.commit()
+            equal(cur.fetchall(), [(19996,)], "a held cursor after COMMIT")
+        c.rollback()
+        c.execute("DROP TABLE nc")
+        c.commit()
+
+
 def portals(weir):
     """Row limits by Execute messages, several portals, and other statements in between."""
     from hostile import message, startup
@@ -626,7 +659,7 @@ def at_connect(weir):
 
 def main():
     weir = Weir()
-    parts = (types, bad_binary, diagnostics, described, origins, formats, bounds, prepared, many_parameters, cursors, portals, copying,
+    parts = (types, bad_binary, diagnostics, described, origins, formats, bounds, prepared, many_parameters, cursors, named_cursors, portals, copying,
              copying_out, copying_binary, lists_and_pools, transactions, at_connect)
     for part in parts:
         try:
