@@ -121,6 +121,7 @@ struct bound_scalar {
     bool always;             /* has always one row (else at most one) */
     struct correlation corr; /* conditions of the join, over the subquery's columns and COLUMN_OUTER */
     bool mark;               /* its value is whether there is a row (bind_in.c) */
+    bool guarded;            /* not every row needs it */
     bool counted;            /* its last column says how many rows there are: more than one are an error */
     bool attached;           /* joined to the block's plan: */
     uint16_t column;         /* its column there */
@@ -229,17 +230,22 @@ bool bind_window_call(struct block *block, const char *name, const PgQuery__Func
 bool bind_order_flags(struct binder *binder, const PgQuery__SortBy *sort, bool *descending, bool *nulls_first) WR_MUST;
 const char *bind_output_name(struct binder *binder, const PgQuery__Node *node);
 
-/* Put the aggregates collected in the block into its plan; exprs (over the FROM columns and COLUMN_AGG) are rewritten
- * to the aggregate's output. */
-bool bind_build_aggregate(struct block *block, struct expr **group, uint16_t ngroup, bool grouped, struct expr ***exprs,
-                          size_t nexprs) WR_MUST;
+/* Put the aggregates collected in the block into its plan; exprs (over the FROM columns and COLUMN_AGG) and the
+ * conditions of scalar subqueries that are not attached yet are rewritten to the aggregate's output. having: some
+ * groups go. */
+bool bind_build_aggregate(struct block *block, struct expr **group, uint16_t ngroup, bool grouped, bool having,
+                          struct expr ***exprs, size_t nexprs) WR_MUST;
 /* The same for the block's windows. */
 bool bind_build_windows(struct block *block, struct expr ***exprs, size_t nexprs) WR_MUST;
 
 /* ---- bind_subquery.c */
 bool bind_scalar_subquery(struct block *block, const PgQuery__SubLink *link, struct expr **expr) WR_MUST;
 /* The scalar subqueries met so far are joined to the plan; COLUMN_SCALAR in exprs becomes their columns. */
-bool bind_attach_scalars(struct block *block, struct expr ***exprs, size_t nexprs) WR_MUST;
+void bind_attach_scalars(struct block *block, struct expr ***exprs, size_t nexprs);
+/* Those alone that exprs read. */
+void bind_attach_read(struct block *block, struct expr ***exprs, size_t nexprs);
+/* Other expressions that read what is joined already. */
+void bind_replace_scalars(struct block *block, struct expr ***exprs, size_t nexprs);
 /* One AND-argument of WHERE: is it IN/EXISTS (possibly negated)? */
 bool bind_is_subquery_test(const PgQuery__Node *node);
 /* It becomes a semi or anti join of the block's plan. */

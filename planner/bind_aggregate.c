@@ -6,8 +6,10 @@
  *       Project ..., x * 2 AS expr
  *         Scan t
  * Expressions above the aggregate are first bound over the FROM columns with COLUMN_AGG for the calls; then every part
- * that equals a GROUP BY expression becomes its column, and a FROM column that is left over is PostgreSQL's 42803. */
-#include "planner/bind.h"
+ * that equals a GROUP BY expression becomes its column, and a FROM column that is left over is PostgreSQL's 42803.
+ * Subqueries that are grouped by or aggregated are joined below, others above, where what they are compared with is a
+ * column of the group. */
+#include "planner/passes.h"
 
 #define TEXTS_SINCE 6 /* version of the planner */
 
@@ -55,8 +57,11 @@ static bool bind_inside(struct block *block, const char *name, const PgQuery__Fu
 {
     struct binder *binder = block->binder;
     struct type cast = TYPE(TYPE_UNKNOWN);
+    uint16_t nscalars = block->nscalars;
     if (call->n_args == 1)
         TRY(bind_expr(block, call->args[0], &agg->arg));
+    if (block->nscalars > nscalars && call->agg_filter) /* it may ask for less rows than there are */
+        return bind_unsupported(binder, call->location, "a subquery in an aggregate with FILTER");
     if (agg->arg && agg->arg->type.id == TYPE_UNKNOWN && !strcmp(name, "count"))
         TRY(bind_coerce_unknown(binder, &agg->arg));
     agg->agg = wr_agg_resolve(name, agg->arg ? &agg->arg->type : NULL, agg->arg != NULL, &cast, binder->err);
@@ -96,7 +101,8 @@ bool bind_aggregate_call(struct block *block, const char *name, const PgQuery__F
         return bind_fail(binder, call->location, ERR_SYNTAX, "DISTINCT specified for *");
     bool windows = block->windows_allowed, scalars = block->scalars_allowed, outer = block->outer_allowed;
     block->in_agg = true;
-    block->windows_allowed = block->scalars_allowed = block->outer_allowed = false;
+    block->windows_allowed = block->outer_allowed = false;
+    block->scalars_allowed = scalars && !block->in_window;
     bool ok = bind_inside(block, name, call, &agg);
     block->in_agg = false;
     block->windows_allowed = windows;
@@ -149,7 +155,7 @@ static bool is_dependent(const struct grouping *g, const struct scope_column *co
     return true;
 }
 
-static bool check_ungrouped(struct grouping *g, struct expr *column)
+static bool check_ungrouped(struct grouping *g, struct expr *column, bool of_subquery)
 {
     const struct scope *scope = &g->block->from.scope;
     const struct scope_column *col = NULL;
@@ -163,6 +169,10 @@ static bool check_ungrouped(struct grouping *g, struct expr *column)
         g->group[g->ngroup++] = column;
         return true;
     }
+    if (of_subquery)
+        return bind_fail(g->block->binder, column->location, ERR_GROUPING,
+                         "subquery uses ungrouped column \"%s%s%s\" from outer query", col->table ? col->table : "",
+                         col->table ? "." : "", col->name);
     return bind_fail(g->block->binder, column->location, ERR_GROUPING,
                      "column \"%s%s%s\" must appear in the GROUP BY clause or be used in an aggregate function",
                      col->table ? col->table : "", col->table ? "." : "", col->name);
@@ -173,7 +183,7 @@ static bool check_grouped(struct grouping *g, struct expr *expr)
     if (find_group(g, expr) >= 0)
         return true;
     if (expr->kind == EXPR_COLUMN)
-        return expr->column >= COLUMN_OUTER || check_ungrouped(g, expr);
+        return expr->column >= COLUMN_OUTER || check_ungrouped(g, expr, false);
     for (uint16_t i = 0; i < expr->nargs; i++)
         TRY(check_grouped(g, expr->args[i]));
     return true;
@@ -228,6 +238,86 @@ static bool regroup_one(struct grouping *g, struct expr **expr)
     return true;
 }
 
+/* ---- subqueries above the aggregate: what they are compared with is a group's */
+
+static struct expr *from_outer(void *context, struct expr *column)
+{
+    struct wr_arena *arena = context;
+    struct expr *copy =
+        wr_expr_column(arena, (uint16_t)(column->column - COLUMN_OUTER), column->type, column->nullable);
+    copy->location = column->location;
+    return copy;
+}
+
+/* The expression over the columns of FROM; NULL: it reads others. */
+static struct expr *outer_expr(const struct grouping *g, struct expr *expr)
+{
+    struct wr_arena *arena = g->block->binder->arena;
+    bool outer = reads_any(expr) && reads_only(expr, COLUMN_OUTER, COLUMN_AGG);
+    return outer ? rewrite_columns(arena, expr, from_outer, arena) : NULL;
+}
+
+static bool check_outer(struct grouping *g, struct expr *expr, bool mark)
+{
+    struct expr *outer = outer_expr(g, expr);
+    if (outer && (mark || expr->kind == EXPR_COLUMN) && find_group(g, outer) >= 0)
+        return true;
+    if (outer && expr->kind == EXPR_COLUMN)
+        return check_ungrouped(g, outer, true);
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        TRY(check_outer(g, expr->args[i], mark));
+    return true;
+}
+
+static struct expr *regroup_outer(const struct grouping *g, struct expr *expr)
+{
+    struct wr_arena *arena = g->block->binder->arena;
+    struct expr *outer = outer_expr(g, expr);
+    int at = outer ? find_group(g, outer) : -1;
+    if (at >= 0)
+        return wr_expr_column(arena, (uint16_t)(COLUMN_OUTER + at), expr->type, expr->nullable);
+    struct expr *copy = WR_NEW(arena, struct expr);
+    *copy = *expr;
+    copy->args = WR_NEW_ARRAY(arena, struct expr *, expr->nargs);
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        copy->args[i] = regroup_outer(g, expr->args[i]);
+    return copy;
+}
+
+static bool fails_anywhere(const struct plan *plan)
+{
+    bool fails = plan_can_fail(plan);
+    for (uint16_t i = 0; i < plan->ninputs; i++)
+        fails |= fails_anywhere(plan->inputs[i]);
+    return fails;
+}
+
+/* Such a subquery was bound for the rows of FROM: those of groups that go, or that no value is asked of, are among
+ * them. That must not show. */
+static bool check_scalars(struct grouping *g, bool having)
+{
+    for (uint16_t k = 0; k < g->block->nscalars; k++) {
+        struct bound_scalar *scalar = &g->block->scalars[k];
+        for (uint16_t i = 0; !scalar->attached && i < scalar->corr.n; i++) {
+            struct expr *condition = scalar->corr.conditions[i];
+            TRY(check_outer(g, condition, scalar->mark));
+            if ((having || scalar->guarded) && (wr_expr_can_fail(condition) || fails_anywhere(scalar->plan)))
+                return bind_unsupported(g->block->binder, condition->location,
+                                        "a correlated subquery that can fail, for some groups only,");
+        }
+    }
+    return true;
+}
+
+static void regroup_scalars(const struct grouping *g)
+{
+    for (uint16_t k = 0; k < g->block->nscalars; k++) {
+        struct bound_scalar *scalar = &g->block->scalars[k];
+        for (uint16_t i = 0; !scalar->attached && i < scalar->corr.n; i++)
+            scalar->corr.conditions[i] = regroup_outer(g, scalar->corr.conditions[i]);
+    }
+}
+
 static const char *group_name(const struct grouping *g, const struct expr *expr, uint16_t i)
 {
     const struct plan *input = g->block->from.plan;
@@ -279,8 +369,8 @@ static struct plan *make_aggregate(struct grouping *g, bool grouped)
     return plan;
 }
 
-bool bind_build_aggregate(struct block *block, struct expr **group, uint16_t ngroup, bool grouped, struct expr ***exprs,
-                          size_t nexprs)
+bool bind_build_aggregate(struct block *block, struct expr **group, uint16_t ngroup, bool grouped, bool having,
+                          struct expr ***exprs, size_t nexprs)
 {
     struct grouping g = {.block = block};
     for (uint16_t i = 0; i < ngroup; i++) {
@@ -290,8 +380,10 @@ bool bind_build_aggregate(struct block *block, struct expr **group, uint16_t ngr
         g.group[g.ngroup++] = group[i];
     }
     TRY(each_above(&g, exprs, nexprs, check_one));
+    TRY(check_scalars(&g, having));
     struct plan *plan = make_aggregate(&g, grouped);
     TRY(each_above(&g, exprs, nexprs, regroup_one));
+    regroup_scalars(&g);
     block->from.plan = plan;
     block->grouped = true;
     return true;

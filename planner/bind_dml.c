@@ -374,7 +374,7 @@ static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, 
         names[i] = block.from.plan->cols[column].name;
         all[i] = &exprs[i];
     }
-    TRY(bind_attach_scalars(&block, all, n));
+    bind_attach_scalars(&block, all, n);
     *plan = make_project(binder->arena, block.from.plan, exprs, names, n);
     if (others.n)
         *plan = once_per_row(binder, *table, *plan);

@@ -63,7 +63,7 @@ static bool keep_order(struct block *block, const struct expr *expr)
 static bool attach_where_scalars(struct block *block, struct expr ***exprs, size_t n)
 {
     struct plan *below = block->from.plan;
-    TRY(bind_attach_scalars(block, exprs, n));
+    bind_attach_scalars(block, exprs, n);
     return bind_restrict_below(block, below);
 }
 
@@ -425,15 +425,36 @@ static size_t collect(struct select *s, struct expr ****out)
     return n;
 }
 
+/* Subqueries whose values are grouped by or aggregated are joined below the aggregate. */
+static void attach_below(struct select *s, struct expr ***above, size_t nabove)
+{
+    struct block *block = &s->block;
+    struct expr ***exprs = WR_NEW_ARRAY(block->binder->arena, struct expr **, s->ngroup + 2u * block->naggs);
+    size_t n = 0;
+    for (uint16_t i = 0; i < s->ngroup; i++)
+        exprs[n++] = &s->group[i];
+    for (uint16_t i = 0; i < block->naggs; i++) {
+        struct bound_agg *agg = &block->aggs[i];
+        if (agg->arg)
+            exprs[n++] = &agg->arg;
+        if (agg->filter)
+            exprs[n++] = &agg->filter;
+    }
+    bind_attach_read(block, exprs, n);
+    bind_replace_scalars(block, above, nabove);
+}
+
 static bool build_above_from(struct select *s)
 {
     struct block *block = &s->block;
     struct expr ***exprs;
     size_t n = collect(s, &exprs);
     bool having = s->node->having_clause != NULL;
-    if (block->naggs || s->grouped || having)
-        TRY(bind_build_aggregate(block, s->group, s->ngroup, s->grouped, exprs, n));
-    TRY(bind_attach_scalars(block, exprs, n));
+    if (block->naggs || s->grouped || having) {
+        attach_below(s, exprs, n);
+        TRY(bind_build_aggregate(block, s->group, s->ngroup, s->grouped, having, exprs, n));
+    }
+    bind_attach_scalars(block, exprs, n);
     flush_filter(block, s->having, &s->nhaving);
     for (uint16_t i = 0; i < s->nhaving_tests; i++)
         TRY(bind_subquery_apply(block, &s->having_tests[i]));

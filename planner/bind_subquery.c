@@ -115,6 +115,7 @@ bool bind_scalar_subquery(struct block *block, const PgQuery__SubLink *link, str
     if (scalar.plan->ncols - scalar.corr.nhidden != 1)
         return bind_fail(binder, link->location, ERR_SYNTAX, "subquery must return only one column");
     plan_properties(binder->planner, scalar.plan);
+    scalar.guarded = block->guard != NULL;
     scalar.always = !scalar.corr.n && is_always_one(scalar.plan);
     bool single = scalar.always || is_at_most_one(block, scalar.plan, &scalar.corr);
     plan_forget(scalar.plan);
@@ -159,6 +160,8 @@ static struct expr *replace_scalar(void *context, struct expr *column)
     if (column->column < COLUMN_SCALAR)
         return column;
     const struct bound_scalar *scalar = &block->scalars[column->column - COLUMN_SCALAR];
+    if (!scalar->attached)
+        return column;
     uint16_t mark = (uint16_t)(scalar->column + scalar->plan->ncols - 1);
     if (scalar->mark)
         return is_found(arena, mark);
@@ -178,31 +181,44 @@ static struct expr *replace_scalar(void *context, struct expr *column)
     return expr;
 }
 
-static bool attach_scalar(struct block *block, struct bound_scalar *scalar)
+static void attach_scalar(struct block *block, struct bound_scalar *scalar)
 {
     struct wr_arena *arena = block->binder->arena;
-    if (scalar->corr.n && block->grouped)
-        return bind_unsupported(block->binder, scalar->corr.conditions[0]->location,
-                                "a correlated subquery in a query with aggregates or GROUP BY");
+    if (scalar->attached)
+        return;
     struct expr *condition = join_condition(block, &scalar->corr);
     scalar->attached = true;
     scalar->column = block->from.plan->ncols;
     block->from.plan =
         make_join(arena, scalar->always ? JOIN_INNER : JOIN_LEFT, block->from.plan, scalar->plan, condition);
-    return true;
 }
 
-bool bind_attach_scalars(struct block *block, struct expr ***exprs, size_t nexprs)
+static void attach_read(struct block *block, const struct expr *expr)
 {
-    struct wr_arena *arena = block->binder->arena;
-    if (!block->nscalars)
-        return true;
+    if (expr->kind == EXPR_COLUMN && expr->column >= COLUMN_SCALAR)
+        attach_scalar(block, &block->scalars[expr->column - COLUMN_SCALAR]);
+    for (uint16_t i = 0; i < expr->nargs; i++)
+        attach_read(block, expr->args[i]);
+}
+
+void bind_attach_read(struct block *block, struct expr ***exprs, size_t nexprs)
+{
+    for (size_t i = 0; block->nscalars && i < nexprs; i++)
+        attach_read(block, *exprs[i]);
+    bind_replace_scalars(block, exprs, nexprs);
+}
+
+void bind_attach_scalars(struct block *block, struct expr ***exprs, size_t nexprs)
+{
     for (uint16_t i = 0; i < block->nscalars; i++)
-        if (!block->scalars[i].attached)
-            TRY(attach_scalar(block, &block->scalars[i]));
-    for (size_t i = 0; i < nexprs; i++)
-        *exprs[i] = rewrite_columns(arena, *exprs[i], replace_scalar, block);
-    return true;
+        attach_scalar(block, &block->scalars[i]);
+    bind_replace_scalars(block, exprs, nexprs);
+}
+
+void bind_replace_scalars(struct block *block, struct expr ***exprs, size_t nexprs)
+{
+    for (size_t i = 0; block->nscalars && i < nexprs; i++)
+        *exprs[i] = rewrite_columns(block->binder->arena, *exprs[i], replace_scalar, block);
 }
 
 /* ---- tests */
