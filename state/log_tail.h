@@ -1,14 +1,15 @@
-/* RocksDB's log after a machine lost its power: the write that was not yet synced may be there in part, in any order.
+/* RocksDB's log and manifest after a machine lost its power: what was not yet synced may be there in part, in any
+ * order.
  *
- * RocksDB reads such a log in one of two ways: it refuses whatever is not merely short (which tells damage from an end,
- * and is how we open), or it takes the first thing it cannot read for the end. The second is right if the log is
- * damaged in its last write and nowhere else: a write begins only when the one before it is synced. */
+ * RocksDB takes a file that is too short for one that ended there, but refuses one with a hole, as it must refuse one
+ * that was damaged later. They are told apart by what follows: a write begins when the one before it is synced, so
+ * behind damage in what was synced there is the whole beginning of another write. */
 #ifndef WEIR_STATE_LOG_TAIL_H
 #define WEIR_STATE_LOG_TAIL_H
 
 #include "base/error.h"
 
-/* Is something in the directory's logs damaged, and nothing behind it the whole beginning of a write? */
-bool wr_log_tail_is_torn(const char *dir);
+/* Cuts off the torn last write of the directory's logs, or else of its manifest. False: there is none. */
+bool wr_log_tail_cut(const char *dir);
 
 #endif

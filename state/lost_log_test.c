@@ -248,17 +248,24 @@ static void test_torn_tail(struct store *live)
     test_torn_write(from, before, after);
 }
 
+static void find_manifest(char path[300])
+{
+    char command[700];
+    snprintf(command, sizeof command, "ls '%s'/MANIFEST-*", dir);
+    FILE *ls = popen(command, "r");
+    path[0] = '\0';
+    if (fgets(path, 300, ls))
+        path[strcspn(path, "\n")] = '\0';
+    pclose(ls);
+}
+
 /* RocksDB's own list of files and families, cut: what it no longer names must not be made anew, empty. */
 static void test_manifest_cut(void)
 {
     for (int round = 0; round < 60; round++) {
-        char command[700], path[300] = "";
+        char path[300];
         fresh_copy();
-        snprintf(command, sizeof command, "ls '%s'/MANIFEST-*", dir);
-        FILE *ls = popen(command, "r");
-        if (fgets(path, sizeof path, ls))
-            path[strcspn(path, "\n")] = '\0';
-        pclose(ls);
+        find_manifest(path);
         long size = size_of(path);
         CHECK(!truncate(path, round < 40 ? WR_MIN(size - 1, round * 7) : rand() % size));
         whole_or_refused("MANIFEST cut");
@@ -266,6 +273,32 @@ static void test_manifest_cut(void)
     fresh_copy();
     shell("rm '%s'/%s", dir, "CURRENT");
     CHECK(!whole_or_refused("no CURRENT"));
+}
+
+/* The machine lost its power while RocksDB added to its list: what is there of that never was. But it is damage if more
+ * follows. */
+static void test_manifest_torn(void)
+{
+    for (int round = 0; round < 20; round++) {
+        char path[300], record[1024] = {0}, first[1024];
+        fresh_copy();
+        find_manifest(path);
+        FILE *file = fopen(path, "r+");
+        CHECK_INT(fread(first, 1, sizeof first, file) > 0, 1);
+        size_t first_len = 7 + (size_t)(unsigned char)first[4] + 256 * (size_t)(unsigned char)first[5];
+        size_t len = 20 + (size_t)(rand() % 900);
+        for (size_t i = 0; i < len; i++)
+            record[i] = i < len / 2 || round % 2 ? (char)(rand() >> 8) : 0;
+        record[4] = (char)((len - 7) & 0xff);
+        record[5] = (char)((len - 7) >> 8);
+        record[6] = 1;
+        fseek(file, 0, SEEK_END);
+        fwrite(record, 1, len, file);
+        if (round >= 15)
+            fwrite(first, 1, first_len, file);
+        fclose(file);
+        CHECK_INT(whole_or_refused("MANIFEST torn"), round < 15);
+    }
 }
 
 static void write_committed(const char *bytes, size_t len)
@@ -345,6 +378,7 @@ int main(void)
     test_damaged();
     test_damaged_with_old_mark();
     test_manifest_cut();
+    test_manifest_torn();
     test_committed();
     test_torn_tail(store);
     wr_store_close(store);

@@ -11,12 +11,6 @@
 #include "state/entry.h"
 #include "state/log_tail.h"
 
-/* How a log is read that does not end well (RocksDB numbers them). */
-enum log_recovery {
-    LOG_MAY_BE_SHORT = 0,      /* a record may lack its end: a commit that never was. Other damage is refused */
-    LOG_ENDS_AT_ITS_DAMAGE = 2 /* right if nothing but the last write is damaged (log_tail.h) */
-};
-
 static const char *const cf_names[CF_COUNT] = {"default", "delta", "runs", "log"};
 static const size_t memtable_bytes[CF_COUNT] = {2 << 20, 8 << 20, 64 << 10, 4 << 20};
 
@@ -61,7 +55,8 @@ static rocksdb_options_t *common_options(void)
     rocksdb_options_set_stats_persist_period_sec(o, 0);
     rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
     rocksdb_options_set_delete_obsolete_files_period_micros(o, 600ull * 1000 * 1000);
-    rocksdb_options_set_wal_recovery_mode(o, LOG_MAY_BE_SHORT);
+    /* A log that is too short ends with a commit that never was; damage before it is refused, not taken for the end. */
+    rocksdb_options_set_wal_recovery_mode(o, 0);
     rocksdb_options_set_is_fd_close_on_exec(o, 1);
     return o;
 }
@@ -129,10 +124,9 @@ bool wr_rocks_open(struct rocks *rocks, const char *dir, bool create, int64_t ca
     rocksdb_options_set_create_missing_column_families(rocks->options[CF_META], create);
     char *message = NULL;
     rocks->db = open_families(rocks, dir, &message);
-    if (message && strstr(message, "Corruption") && wr_log_tail_is_torn(dir)) {
+    while (message && strstr(message, "Corruption") && wr_log_tail_cut(dir)) {
         rocksdb_free(message);
         message = NULL;
-        rocksdb_options_set_wal_recovery_mode(rocks->options[CF_META], LOG_ENDS_AT_ITS_DAMAGE);
         rocks->db = open_families(rocks, dir, &message);
     }
     if (message) {

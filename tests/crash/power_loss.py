@@ -262,7 +262,7 @@ class Run:
         table, view = f"d{self.number}", f"dv{self.number}"
         ddl = f"CREATE TABLE {table} (k bigint PRIMARY KEY, pad text)"
         query = f"SELECT mod(k, 50) AS g, count(*) AS n, max(pad) AS m FROM {table} GROUP BY mod(k, 50)"
-        n = r.choice([10, 15000])
+        n = r.choice([10, 15000, 40000] if self.scale > 1 else [10, 15000])
         rows = [f"{k}\t{r.getrandbits(2000):x}\n" for k in range(n)]
         load = (f"COPY {table} FROM STDIN", ["".join(rows[at:at + 1000]).encode() for at in range(0, n, 1000)])
         create = f"CREATE MATERIALIZED VIEW {view} AS {query}"
@@ -270,6 +270,8 @@ class Run:
             self.step(link, 0, [ddl], [("is", table, 0)])
             self.step(link, 0, [load], [("is", table, n)])
             self.step(link, 0, [create], [("is", view, query)])
+            if r.random() < 0.3:  # more than a commit keeps in RAM
+                self.step(link, 0, [f"UPDATE {table} SET pad = pad || 'y' WHERE mod(k, 3) > 0"], [])
         else:
             self.step(link, 0, ["BEGIN", ddl, load, create, "COMMIT"], [("is", table, n), ("is", view, query)])
         self.big.append((table, view))

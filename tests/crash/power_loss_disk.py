@@ -1,6 +1,7 @@
 """What a machine that loses power may have on its disk: images of a directory, from what power_loss_shim.c recorded.
 
-A file's bytes are there when they were synced; what was written since is there sector by sector, each as of any moment since.
+A file's bytes are there when they were synced; what was written since is there sector by sector, each as of any moment since, and
+what is not there of the end of a file is zeros or noise.
 A name, or that a file was cut shorter, is there when it is in a journal that is there. There are two kinds of journals:
 
   one   the file system's: names and cuts come to the disk in the order they were made in, and the sync of a file or a directory
@@ -182,6 +183,8 @@ class Disk:
         content = bytearray(inode.synced)
         moment, least = {}, len(content)
         sizes = [least]
+        if unit and unit < 1 << 30 and r.random() < 0.3:  # what was never written may be anything
+            content.extend(r.randbytes(max(0, inode.size - least)))
         if reached is None:
             reached = r.choice([w[0] for w in inode.waiting] + [0])
         for position, kind, at, data in inode.waiting:
