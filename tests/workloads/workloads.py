@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from servers import Weir, fresh_schema, postgres  # noqa: E402
 from wire import Disconnected, SqlError, decode  # noqa: E402
 
-ALL = ["tpch", "business"]
+ALL = ["tpch", "business", "logistics"]
 
 
 def copy_text(rows):
