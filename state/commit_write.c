@@ -243,6 +243,15 @@ static void publish_traces(struct store *store, struct commit *commit)
     }
 }
 
+/* What recovery would have to read of it, in bytes. */
+static int64_t delta_cost(const struct commit *commit)
+{
+    int64_t cost = commit->ram_bytes;
+    for (uint32_t i = 0; i < commit->runs_n; i++)
+        cost += commit->runs[i].run->on_disk ? 0 : STORE_DELTA_COST;
+    return cost;
+}
+
 static void publish(struct store *store, struct commit *commit)
 {
     pthread_mutex_lock(&store->lock);
@@ -253,7 +262,7 @@ static void publish(struct store *store, struct commit *commit)
     publish_traces(store, commit);
     wr_snapshot_stale(store);
     store->committed = commit->number;
-    store->delta_bytes += commit->ram_bytes;
+    store->delta_bytes += delta_cost(commit);
     store->tidy_due = store->merge_due = true;
     pthread_cond_broadcast(&store->work);
     pthread_cond_broadcast(&store->merge_work);

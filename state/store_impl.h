@@ -23,8 +23,9 @@
 #define STORE_IN_FLIGHT          2          /* commits */
 #define STORE_SMALL_COMMIT       (1 << 20)  /* bytes; above it deltas go to a file of their own */
 #define STORE_BASE_BYTES         (32 << 10) /* a trace with fewer delta bytes at a checkpoint keeps them as its base */
-#define STORE_DELTA_BACKLOG      4          /* checkpoints' worth of deltas; more makes commits wait */
-#define STORE_RAM_RUNS           6          /* of a trace, before they are merged */
+#define STORE_DELTA_COST         512 /* bytes that a delta counts beside its own: recovery reads each by itself */
+#define STORE_DELTA_BACKLOG      4   /* checkpoints' worth of deltas; more makes commits wait */
+#define STORE_RAM_RUNS           6   /* of a trace, before they are merged */
 #define STORE_DISK_FAN_IN        4
 #define STORE_DISK_FAN_IN_APPEND 8
 

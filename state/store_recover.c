@@ -56,28 +56,70 @@ static bool add_trace(struct store *store, uint64_t id, const char *bytes, size_
     return true;
 }
 
-/* Put a recovered RAM run among the trace's runs by age, newest first. */
-static void add_run(struct trace *trace, struct run *run)
+/* ---- RAM runs: found in the order of commits, of all traces; then put among each trace's others at once */
+
+struct found {
+    struct trace *trace;
+    struct run *run;
+};
+
+struct found_runs {
+    struct found *items;
+    uint32_t n, cap;
+};
+
+static void push(struct found_runs *found, struct trace *trace, struct run *run)
+{
+    WR_GROW(found->items, found->n, found->cap);
+    found->items[found->n++] = (struct found){trace, run};
+}
+
+static int by_age(const struct run *a, const struct run *b)
+{
+    if (a->commit != b->commit)
+        return a->commit > b->commit ? -1 : 1;
+    return (a->seq < b->seq) - (a->seq > b->seq);
+}
+
+/* Trace by trace, newest first. */
+static int by_trace(const void *a, const void *b)
+{
+    const struct found *x = a, *y = b;
+    if (x->trace != y->trace)
+        return x->trace->id > y->trace->id ? 1 : -1;
+    return by_age(x->run, y->run);
+}
+
+/* Takes the n runs of a trace. */
+static void add_runs(struct trace *trace, const struct found *items, uint32_t n)
 {
     const struct version *old = trace->durable;
-    struct version *version = wr_version_new(trace->store, trace->kind, old->n + 1);
-    uint32_t at = 0, i = 0;
-    for (; i < old->n; i++) {
-        const struct run *other = old->runs[i];
-        if (other->commit < run->commit || (other->commit == run->commit && other->seq < run->seq))
-            break;
-        version->runs[at++] = old->runs[i];
+    struct version *version = wr_version_new(trace->store, trace->kind, old->n + n);
+    uint32_t from_old = 0, from_new = 0;
+    for (uint32_t at = 0; at < version->n; at++) {
+        bool is_new = from_old == old->n || (from_new < n && by_age(items[from_new].run, old->runs[from_old]) < 0);
+        version->runs[at] = is_new ? items[from_new++].run : old->runs[from_old++];
+        if (!is_new)
+            wr_run_retain(version->runs[at]);
     }
-    version->runs[at++] = run;
-    for (; i < old->n; i++)
-        version->runs[at++] = old->runs[i];
-    for (i = 0; i < at; i++)
-        if (version->runs[i] != run)
-            wr_run_retain(version->runs[i]);
     wr_trace_set_durable(trace, version);
 }
 
-static bool add_base(struct store *store, uint64_t id, const char *bytes, size_t len, struct wr_error *err)
+static void add_found(struct found_runs *found)
+{
+    if (found->n)
+        qsort(found->items, found->n, sizeof *found->items, by_trace);
+    for (uint32_t from = 0, to; from < found->n; from = to) {
+        struct trace *trace = found->items[from].trace;
+        for (to = from; to < found->n && found->items[to].trace == trace; to++)
+            ;
+        add_runs(trace, found->items + from, to - from);
+    }
+    free(found->items);
+}
+
+static bool add_base(struct store *store, uint64_t id, const char *bytes, size_t len, struct found_runs *found,
+                     struct wr_error *err)
 {
     struct trace *trace = wr_trace_find(store, id);
     if (!trace)
@@ -91,11 +133,11 @@ static bool add_base(struct store *store, uint64_t id, const char *bytes, size_t
         return false;
     run->commit = commit;
     run->seq = (uint32_t)seq;
-    add_run(trace, run);
+    push(found, trace, run);
     return true;
 }
 
-static bool read_records(struct store *store, char tag, struct wr_error *err)
+static bool read_records(struct store *store, char tag, struct found_runs *found, struct wr_error *err)
 {
     rocksdb_iterator_t *it =
         rocksdb_create_iterator_cf(store->rocks.db, store->rocks.read_options, store->rocks.cf[CF_META]);
@@ -109,7 +151,7 @@ static bool read_records(struct store *store, char tag, struct wr_error *err)
         if (!ok)
             break;
         uint64_t id = wr_load_u64be(key + 1);
-        ok = tag == META_TRACE ? add_trace(store, id, value, len, err) : add_base(store, id, value, len, err);
+        ok = tag == META_TRACE ? add_trace(store, id, value, len, err) : add_base(store, id, value, len, found, err);
     }
     char *message = NULL;
     rocksdb_iter_get_error(it, &message);
@@ -117,7 +159,8 @@ static bool read_records(struct store *store, char tag, struct wr_error *err)
     return message ? wr_rocks_fail(err, message) : ok;
 }
 
-static bool add_delta(struct store *store, const char *key, const char *value, size_t len, struct wr_error *err)
+static bool add_delta(struct store *store, const char *key, const char *value, size_t len, struct found_runs *found,
+                      struct wr_error *err)
 {
     uint64_t commit = wr_load_u64be(key);
     uint32_t seq = wr_load_u32be(key + 16);
@@ -129,13 +172,13 @@ static bool add_delta(struct store *store, const char *key, const char *value, s
         return false;
     run->commit = commit;
     run->seq = seq;
-    store->delta_bytes += (int64_t)run->bytes;
+    store->delta_bytes += (int64_t)run->bytes + STORE_DELTA_COST;
     trace->dirty = true;
-    add_run(trace, run);
+    push(found, trace, run);
     return true;
 }
 
-static bool read_deltas(struct store *store, bool *orphans, struct wr_error *err)
+static bool read_deltas(struct store *store, struct found_runs *found, bool *orphans, struct wr_error *err)
 {
     rocksdb_iterator_t *it =
         rocksdb_create_iterator_cf(store->rocks.db, store->rocks.scan_options, store->rocks.cf[CF_DELTA]);
@@ -152,7 +195,7 @@ static bool read_deltas(struct store *store, bool *orphans, struct wr_error *err
         *orphans = wr_load_u64be(key) > store->committed;
         if (*orphans)
             break;
-        ok = add_delta(store, key, value, len, err);
+        ok = add_delta(store, key, value, len, found, err);
     }
     char *message = NULL;
     rocksdb_iter_get_error(it, &message);
@@ -237,14 +280,16 @@ static bool check_reached(struct store *store, struct wr_error *err)
 
 bool wr_store_recover(struct store *store, struct wr_error *err)
 {
-    bool orphans;
+    bool orphans = false;
+    struct found_runs found = {0};
     TRY(read_commit_record(store, err));
     TRY(read_write_record(store, err));
     TRY(check_reached(store, err));
-    TRY(read_records(store, META_TRACE, err));
-    TRY(read_records(store, META_BASE, err));
-    TRY(wr_log_files_recover(store, err));
-    TRY(read_deltas(store, &orphans, err));
+    TRY(read_records(store, META_TRACE, NULL, err));
+    bool ok = read_records(store, META_BASE, &found, err) && wr_log_files_recover(store, err) &&
+              read_deltas(store, &found, &orphans, err);
+    add_found(&found); /* after a failure, too: they go with their traces */
+    TRY(ok);
     if (orphans)
         TRY(delete_orphan_deltas(store, err));
     return delete_orphan_runs(store, err);
