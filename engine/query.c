@@ -70,7 +70,8 @@ struct run {
     const struct read_view *view;
     struct wr_pool *pool;
     struct worker worker;
-    struct io_settings io;
+    struct io_settings io; /* the session's, as it was when the statement began */
+    int64_t now_us;        /* likewise */
     batch_taker take;
     void *context;
 };
@@ -140,10 +141,9 @@ static bool run_plan(struct run *run, const struct plan *plan, struct wr_error *
                                   .budget = &db->budget,
                                   .query_limit_bytes = db->budget.limit_bytes / 2,
                                   .cancel = &session->cancel,
-                                  .now_us = session->now_us,
+                                  .now_us = run->now_us,
                                   .on_eval_errors = strict_errors,
                                   .context = db};
-    run->io = session->io;
     wr_arena_init(&run->worker.arena, &pool);
     struct dataflow *flow = wr_dataflow_new(&run->worker, 0, plan, &run->io, err);
     bool ok = flow && wr_dataflow_append(flow, &op_result, NULL, run, err);
@@ -160,7 +160,12 @@ static bool run_plan(struct run *run, const struct plan *plan, struct wr_error *
 bool wr_plan_collect(struct weir_session *session, const struct read_view *view, const struct plan *plan,
                      batch_taker take, void *context, struct wr_error *err)
 {
-    struct run run = {.session = session, .view = view, .take = take, .context = context};
+    struct run run = {.session = session,
+                      .view = view,
+                      .io = session->io,
+                      .now_us = session->now_us,
+                      .take = take,
+                      .context = context};
     return run_plan(&run, plan, err);
 }
 
@@ -171,6 +176,7 @@ struct query {
     struct read_view view;
     struct wr_arena arena; /* of the plan */
     const struct plan *plan;
+    struct run run;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -211,7 +217,7 @@ static void *query_main(void *argument)
     struct query *query = argument;
     struct wr_error err = WR_ERROR_INIT;
     wr_thread_background_after(LONG_QUERY_CHUNKS);
-    bool ok = wr_plan_collect(query->session, &query->view, query->plan, take_chunk, query, &err);
+    bool ok = run_plan(&query->run, query->plan, &err);
     pthread_mutex_lock(&query->lock);
     query->failed = !ok;
     query->error = err;
@@ -231,6 +237,12 @@ bool wr_query_start(struct weir_session *session, struct read_view *view, struct
     query->arena = *plan_arena;
     wr_arena_init(plan_arena, NULL);
     query->plan = plan;
+    query->run = (struct run){.session = session,
+                              .view = &query->view,
+                              .io = session->io,
+                              .now_us = session->now_us,
+                              .take = take_chunk,
+                              .context = query};
     pthread_mutex_init(&query->lock, NULL);
     wr_cond_init(&query->changed);
     if (!wr_thread_start(&query->thread, query_main, query, false)) {
