@@ -74,7 +74,42 @@ struct run {
     int64_t now_us;        /* likewise */
     batch_taker take;
     void *context;
+    /* LIMIT and OFFSET without an order: any rows will do, so the scans end when there are enough */
+    bool limited, enough;
+    int64_t skip, left;
 };
+
+/* LIMIT without ORDER BY at the root, over rows that are not taken back: the run's, no operator's. */
+static void lift_limit(struct plan **plan, struct run *run)
+{
+    struct plan **at = plan;
+    while ((*at)->kind == PLAN_PROJECT)
+        at = &(*at)->inputs[0];
+    struct plan *topn = *at;
+    if (topn->kind != PLAN_TOPN || topn->topn.npartition || topn->topn.norder || topn->topn.emit_rank ||
+        topn->topn.limit < 0 || !topn->inputs[0]->props.append_only)
+        return;
+    *at = topn->inputs[0];
+    run->limited = true;
+    run->skip = topn->topn.offset;
+    run->left = topn->topn.limit;
+}
+
+/* False without an error (`enough`): no more rows are wanted. */
+static bool give(struct run *run, const struct batch *batch, struct worker *worker)
+{
+    if (!run->limited)
+        return run->take(run->context, batch, &worker->error);
+    uint32_t from = (uint32_t)WR_MIN(run->skip, batch->nrows);
+    uint32_t n = (uint32_t)WR_MIN(run->left, batch->nrows - from);
+    run->skip -= from;
+    run->left -= n;
+    struct column *cols = wr_arena_alloc(&worker->arena, sizeof *cols * (batch->ncols + 1u));
+    struct batch rows = wr_batch_slice(batch, from, n, cols);
+    TRY(!n || run->take(run->context, &rows, &worker->error));
+    run->enough = !run->left;
+    return !run->enough;
+}
 
 static bool strict_errors(struct worker *worker, struct op *op, const struct batch *batch,
                           const struct eval_errors *errors)
@@ -87,7 +122,7 @@ static bool result_step(struct op *op, unsigned port, const struct batch *batch)
 {
     struct run *run = op->impl;
     if (!batch->weights)
-        return run->take(run->context, batch, &op->worker->error);
+        return give(run, batch, op->worker);
     struct wr_arena *arena = &op->worker->arena;
     uint32_t *index = wr_arena_alloc(arena, sizeof *index * BATCH_ROWS_MAX);
     uint32_t n = 0;
@@ -98,14 +133,14 @@ static bool result_step(struct op *op, unsigned port, const struct batch *batch)
                 continue;
             struct batch *rows = wr_batch_gather(arena, batch, index, n);
             rows->weights = NULL;
-            TRY(run->take(run->context, rows, &op->worker->error));
+            TRY(give(run, rows, op->worker));
             n = 0;
         }
     if (!n)
         return true;
     struct batch *rows = wr_batch_gather(arena, batch, index, n);
     rows->weights = NULL;
-    return run->take(run->context, rows, &op->worker->error);
+    return give(run, rows, op->worker);
 }
 
 static const struct op_class op_result = {.name = "result", .step = result_step};
@@ -147,7 +182,8 @@ static bool run_plan(struct run *run, const struct plan *plan, struct wr_error *
     wr_arena_init(&run->worker.arena, &pool);
     struct dataflow *flow = wr_dataflow_new(&run->worker, 0, plan, &run->io, err);
     bool ok = flow && wr_dataflow_append(flow, &op_result, NULL, run, err);
-    if (ok && !wr_dataflow_run(flow, feed_scan, run)) {
+    run->enough = run->limited && !run->left; /* LIMIT 0 */
+    if (ok && !run->enough && !wr_dataflow_run(flow, feed_scan, run) && !run->enough) {
         *err = run->worker.error;
         ok = false;
     }
@@ -236,13 +272,14 @@ bool wr_query_start(struct weir_session *session, struct read_view *view, struct
     *view = (struct read_view){0};
     query->arena = *plan_arena;
     wr_arena_init(plan_arena, NULL);
-    query->plan = plan;
     query->run = (struct run){.session = session,
                               .view = &query->view,
                               .io = session->io,
                               .now_us = session->now_us,
                               .take = take_chunk,
                               .context = query};
+    lift_limit(&plan, &query->run);
+    query->plan = plan;
     pthread_mutex_init(&query->lock, NULL);
     wr_cond_init(&query->changed);
     if (!wr_thread_start(&query->thread, query_main, query, false)) {
