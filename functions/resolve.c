@@ -239,10 +239,14 @@ static bool is_interval_call(const char *name, const struct type *args, uint16_t
     for (size_t i = 0; i < WR_COUNT(names); i++)
         if (!strcmp(name, names[i]))
             return true;
-    bool minus = !strcmp(name, "-") && nargs == 2;
-    for (uint16_t i = 0; minus && i < nargs; i++)
-        minus = args[i].id == TYPE_TIMESTAMP || args[i].id == TYPE_TIMESTAMPTZ || args[i].id == TYPE_DATE;
-    return minus;
+    bool plus = !strcmp(name, "+") && nargs == 2, minus = !strcmp(name, "-") && nargs == 2;
+    uint16_t times = 0, dates = 0, literals = 0;
+    for (uint16_t i = 0; i < nargs; i++) {
+        times += args[i].id == TYPE_TIMESTAMP || args[i].id == TYPE_TIMESTAMPTZ;
+        dates += args[i].id == TYPE_DATE;
+        literals += args[i].id == TYPE_UNKNOWN;
+    }
+    return (minus && times + dates == 2) || ((plus || minus) && times == 1 && literals == 1);
 }
 
 static void set_casts(const struct fn *fn, const struct type *args, uint16_t nargs, struct type *casts)

@@ -48,14 +48,12 @@ static void refresh_scope(struct source *source)
     }
 }
 
-#define ON_TESTS_MAX 16
-
-/* ON of an inner join may hold subquery tests: they apply above the join, as if in WHERE, and so do the conditions
- * written behind them that can fail. */
+/* ON of an inner join may hold subqueries: what does applies above the join, as if in WHERE, and so do the conditions
+ * written behind it that can fail. */
 struct on_above {
-    uint16_t n;
-    struct subquery_test tests[ON_TESTS_MAX];
-    struct expr *behind[ON_TESTS_MAX]; /* the conditions between this test and the next, or NULL */
+    size_t n;
+    const PgQuery__Node **nodes;
+    struct expr **behind; /* the conditions between this one and the next, or NULL */
 };
 
 static void add_behind(struct wr_arena *arena, struct expr **behind, struct expr *expr)
@@ -64,19 +62,27 @@ static void add_behind(struct wr_arena *arena, struct expr **behind, struct expr
     *behind = *behind ? make_and(arena, both, 2) : expr;
 }
 
-static bool bind_on(struct block *block, const PgQuery__Node *quals, struct block *on, enum join_type type,
-                    struct expr **condition, struct on_above *above)
+static bool is_subquery(void *context, const ProtobufCMessage *message)
 {
-    struct binder *binder = block->binder;
+    (void)context;
+    return message->descriptor == &pg_query__sub_link__descriptor;
+}
+
+static bool bind_on(const PgQuery__Node *quals, struct block *on, enum join_type type, struct expr **condition,
+                    struct on_above *above)
+{
+    struct binder *binder = on->binder;
     bool list = quals->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
                 quals->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR;
     size_t n = list ? quals->bool_expr->n_args : 1;
     struct expr **conds = WR_NEW_ARRAY(binder->arena, struct expr *, n);
     uint16_t nconds = 0;
+    above->nodes = WR_NEW_ARRAY(binder->arena, const PgQuery__Node *, n);
+    above->behind = WR_NEW_ARRAY(binder->arena, struct expr *, n);
     for (size_t i = 0; i < n; i++) {
         const PgQuery__Node *node = list ? quals->bool_expr->args[i] : quals;
-        if (type == JOIN_INNER && above->n < ON_TESTS_MAX && bind_is_subquery_test(node)) {
-            TRY(bind_subquery_lhs(on, node, &above->tests[above->n++]));
+        if (type == JOIN_INNER && wr_plan_find_message(&node->base, is_subquery, NULL)) {
+            above->nodes[above->n++] = node;
             continue;
         }
         TRY(bind_expr(on, node, &conds[nconds]));
@@ -229,10 +235,11 @@ static bool join_on(struct block *block, const PgQuery__JoinExpr *node, enum joi
     on.from = *left;
     TRY(scope_join(binder, &on.from.scope, &right->scope, left->plan->ncols));
     if (node->quals)
-        TRY(bind_on(block, node->quals, &on, type, &condition, &above));
+        TRY(bind_on(node->quals, &on, type, &condition, &above));
     join_plans(binder, type, shape, &on.from, right->plan, condition);
-    for (uint16_t i = 0; i < above.n; i++) {
-        TRY(bind_subquery_apply(&on, &above.tests[i]));
+    on.scalars_allowed = true;
+    for (size_t i = 0; i < above.n; i++) {
+        TRY(bind_where(&on, above.nodes[i], NULL));
         if (above.behind[i])
             on.from.plan = make_filter(binder->arena, on.from.plan, above.behind[i]);
     }
