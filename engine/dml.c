@@ -19,7 +19,7 @@ struct dml {
     enum dml_kind kind;
     const PgQuery__RangeVar *truncated; /* the table of TRUNCATE at work */
     uint16_t nwritten;                  /* the plan's columns that are written by; RETURNING's are behind them */
-    struct held_batch *returned, *last_returned;
+    struct held_queue returned;
 };
 
 #define TRUNCATED_MAX 64
@@ -91,13 +91,7 @@ static bool hold_returned(struct dml *dml, const struct batch *batch, struct wr_
     struct batch returned = *batch;
     returned.ncols = (uint16_t)(batch->ncols - dml->nwritten);
     returned.cols = batch->cols + dml->nwritten;
-    struct held_batch *held = wr_held_copy(&db->pool_queries, &returned);
-    held->next = NULL;
-    if (dml->last_returned)
-        dml->last_returned->next = held;
-    else
-        dml->returned = held;
-    dml->last_returned = held;
+    wr_held_push(&dml->returned, wr_held_copy(&db->pool_queries, &returned));
     if (atomic_load(&db->pool_queries.used_bytes) <= share)
         return true;
     wr_fail(err, ERR_OUT_OF_MEMORY, "out of memory");
@@ -119,9 +113,8 @@ static bool take_rows(void *context, const struct batch *batch, struct wr_error 
 
 static void give_returned(struct dml *dml, struct weir_result *result)
 {
-    result->first = dml->returned;
-    result->last = dml->last_returned;
-    dml->returned = dml->last_returned = NULL;
+    result->rows = dml->returned;
+    dml->returned = (struct held_queue){0};
 }
 
 static uint16_t written_columns(const struct object *table, enum dml_kind kind)
@@ -225,10 +218,7 @@ static void dml_fini(struct dml *dml)
 {
     wr_writes_free(dml->list);
     dml->list = NULL;
-    for (struct held_batch *held = dml->returned, *next; held; held = next) {
-        next = held->next;
-        wr_held_release(held);
-    }
+    wr_held_clear(&dml->returned);
     wr_arena_reset(&dml->arena);
 }
 

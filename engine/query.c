@@ -216,7 +216,7 @@ struct query {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct held_batch *first, *last;
+    struct held_queue chunks;
     int queued;
     bool finished, abandoned, failed;
     struct wr_error error;
@@ -226,18 +226,13 @@ static bool take_chunk(void *context, const struct batch *batch, struct wr_error
 {
     struct query *query = context;
     struct held_batch *held = wr_held_copy(&query->session->db->pool_queries, batch);
-    held->next = NULL;
     pthread_mutex_lock(&query->lock);
     while (query->queued >= QUEUE_CHUNKS && !query->abandoned && !atomic_load(&query->session->cancel)) {
         wr_cond_wait_until(&query->changed, &query->lock, wr_clock_ns() + 50 * WR_NS_PER_MS);
     }
     bool go_on = !query->abandoned && !atomic_load(&query->session->cancel);
     if (go_on) {
-        if (query->last)
-            query->last->next = held;
-        else
-            query->first = held;
-        query->last = held;
+        wr_held_push(&query->chunks, held);
         query->queued++;
         pthread_cond_broadcast(&query->changed);
     }
@@ -296,13 +291,10 @@ bool wr_query_start(struct weir_session *session, struct read_view *view, struct
 struct held_batch *wr_query_next(struct query *query, struct wr_error *err)
 {
     pthread_mutex_lock(&query->lock);
-    while (!query->first && !query->finished)
+    while (!query->chunks.first && !query->finished)
         pthread_cond_wait(&query->changed, &query->lock);
-    struct held_batch *held = query->first;
+    struct held_batch *held = wr_held_pop(&query->chunks);
     if (held) {
-        query->first = held->next;
-        if (!query->first)
-            query->last = NULL;
         query->queued--;
         pthread_cond_broadcast(&query->changed);
     } else if (query->failed) {
@@ -326,11 +318,7 @@ void wr_query_end(struct query *query)
     pthread_join(query->thread, NULL);
     if (!finished)
         atomic_store(&query->session->cancel, before);
-    while (query->first) {
-        struct held_batch *held = query->first;
-        query->first = held->next;
-        wr_held_release(held);
-    }
+    wr_held_clear(&query->chunks);
     wr_read_view_end(query->session, &query->view);
     wr_arena_reset(&query->arena);
     pthread_mutex_destroy(&query->lock);

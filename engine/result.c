@@ -17,7 +17,7 @@ void wr_result_columns(struct weir_result *result, int ncols, const char *const 
 
 void wr_result_row(struct weir_result *result, const char *const *values)
 {
-    struct held_batch *held = result->last;
+    struct held_batch *held = result->rows.last;
     if (!held || held->batch.nrows == 256) {
         held = wr_held_new(&result->session->db->pool_queries);
         struct type types[64];
@@ -25,12 +25,7 @@ void wr_result_row(struct weir_result *result, const char *const *values)
             types[c] = TYPE(TYPE_TEXT);
         held->batch = *wr_batch_new(&held->arena, types, (uint16_t)result->ncols, 256);
         held->batch.nrows = 0;
-        if (result->last)
-            result->last->next = held;
-        else
-            result->first = held;
-        result->last = held;
-        held->next = NULL;
+        wr_held_push(&result->rows, held);
     }
     uint32_t row = held->batch.nrows++;
     for (int c = 0; c < result->ncols; c++) {
@@ -47,16 +42,6 @@ struct weir_result *wr_result_new(struct weir_session *session)
     result->session = session;
     wr_arena_init(&result->arena, &session->db->pool_sessions);
     return result;
-}
-
-static void append(struct weir_result *result, struct held_batch *held)
-{
-    held->next = NULL;
-    if (result->last)
-        result->last->next = held;
-    else
-        result->first = held;
-    result->last = held;
 }
 
 static bool next_chunk(struct weir_result *result, struct wr_error *err)
@@ -78,11 +63,8 @@ static bool next_chunk(struct weir_result *result, struct wr_error *err)
         wr_timeout_leave(result->session);
         if (!result->chunk)
             return !err->sqlstate[0];
-    } else if (result->first) {
-        result->chunk = result->first;
-        result->first = result->chunk->next;
-        if (!result->first)
-            result->last = NULL;
+    } else if (result->rows.first) {
+        result->chunk = wr_held_pop(&result->rows);
     } else if (result->late) {
         *err = *result->late;
         return false;
@@ -142,7 +124,7 @@ void wr_result_drain(struct weir_result *result)
     struct wr_error err = WR_ERROR_INIT;
     struct held_batch *held;
     while (result->query && !err.sqlstate[0] && (held = wr_query_next(result->query, &err)) != NULL) {
-        append(result, held);
+        wr_held_push(&result->rows, held);
         if (atomic_load(&db->pool_queries.used_bytes) <= share)
             continue;
         wr_fail(&err, ERR_OUT_OF_MEMORY, "out of memory");
@@ -362,11 +344,7 @@ void weir_result_free(weir_result *result)
     }
     if (result->chunk)
         wr_held_release(result->chunk);
-    while (result->first) {
-        struct held_batch *held = result->first;
-        result->first = held->next;
-        wr_held_release(held);
-    }
+    wr_held_clear(&result->rows);
     wr_copy_free(result->copy);
     wr_copy_out_free(result->copy_out);
     for (int c = 0; result->texts && c < result->ncols; c++)

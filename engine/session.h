@@ -94,8 +94,8 @@ struct weir_result {
     struct query *query;      /* streaming */
     struct weir_result *from; /* FETCH: the cursor's, which gives `left` more rows */
     int64_t left;
-    struct wr_error *late;           /* found while it was drained: comes behind the rows */
-    struct held_batch *first, *last; /* static rows */
+    struct wr_error *late;  /* found while it was drained: comes behind the rows */
+    struct held_queue rows; /* static, or drained */
     struct copy_in *copy;
     struct copy_out *copy_out;
     struct held_batch *chunk; /* current */

@@ -67,9 +67,9 @@ struct join {
     bool *condition_columns;     /* which of left and right columns it reads */
     struct multimap *counts;     /* see above; NOT IN: number of right rows, under the empty key. NULL: not needed */
 
-    struct frontier_meet frontiers;                  /* of the key columns */
-    struct join_side own[2];                         /* of shared sides: as they were when they were kept */
-    struct held_batch *held_first[2], *held_last[2]; /* by port; wait for the table: op_join_table.c */
+    struct frontier_meet frontiers; /* of the key columns */
+    struct join_side own[2];        /* of shared sides: as they were when they were kept */
+    struct held_queue held[2];      /* by port; wait for the table: op_join_table.c */
 
     /* the step at work */
     const struct batch *batch;
@@ -166,7 +166,7 @@ bool wr_join_take_held(struct join *join) WR_MUST;
 void wr_join_drop_held(struct join *join);
 static inline bool wr_join_holds(const struct join *join)
 {
-    return join->held_first[LEFT] || join->held_first[RIGHT];
+    return join->held[LEFT].first || join->held[RIGHT].first;
 }
 
 /* ---- op_join.c */

@@ -19,7 +19,7 @@
 #define INBOX_BYTES_MAX ((int64_t)8 << 20)
 
 struct inbox {
-    struct held_batch *first, *last;
+    struct held_queue batches;
     int64_t bytes;
     uint32_t done; /* workers that have finished the epoch */
 };
@@ -56,11 +56,7 @@ struct exchange_registry *wr_exchange_registry_new(uint32_t workers, bool thread
 static void hub_free(struct hub *hub, uint32_t workers)
 {
     for (uint32_t w = 0; w < workers; w++)
-        while (hub->inboxes[w].first) {
-            struct held_batch *held = hub->inboxes[w].first;
-            hub->inboxes[w].first = held->next;
-            wr_held_release(held);
-        }
+        wr_held_clear(&hub->inboxes[w].batches);
     wr_arena_reset(&hub->arena);
     free(hub->instances);
     free(hub->inboxes);
@@ -166,10 +162,9 @@ void wr_exchange_adopt(struct exchange_registry *registry, struct dataflow *data
 /* Take the first batch of an own inbox; lock held. */
 static struct held_batch *take(struct inbox *inbox, struct exchange_registry *registry)
 {
-    struct held_batch *held = inbox->first;
+    struct held_batch *held = wr_held_pop(&inbox->batches);
     if (!held)
         return NULL;
-    inbox->first = held->next;
     inbox->bytes -= (int64_t)held->arena.total_bytes;
     pthread_cond_broadcast(&registry->moved);
     return held;
@@ -224,12 +219,7 @@ static bool send_queued(struct op *op, struct hub *hub, uint32_t to, const struc
     if (registry->aborted)
         ok = given_up(op);
     if (ok) {
-        held->next = NULL;
-        if (inbox->first)
-            inbox->last->next = held;
-        else
-            inbox->first = held;
-        inbox->last = held;
+        wr_held_push(&inbox->batches, held);
         inbox->bytes += (int64_t)held->arena.total_bytes;
         pthread_cond_broadcast(&registry->moved);
     }
@@ -342,7 +332,7 @@ static bool exchange_flush(struct op *op)
         } else { /* whoever is not here yet may wait for room in an inbox of ours, at a later exchange */
             bool worked;
             ok = work_off_any(hub, op->worker->index, &worked);
-            if (ok && !worked && !inbox->first && inbox->done != registry->workers && !registry->aborted)
+            if (ok && !worked && !inbox->batches.first && inbox->done != registry->workers && !registry->aborted)
                 pthread_cond_wait(&registry->moved, &registry->lock);
         }
     }

@@ -340,7 +340,7 @@ static bool join_step(struct op *op, unsigned port, const struct batch *batch)
         wr_join_hold(join, port, batch);
         return true;
     }
-    if (WR_UNLIKELY(join->held_first[port]))
+    if (WR_UNLIKELY(join->held[port].first))
         TRY(wr_join_take_held(join));
     return wr_join_take(join, port, batch);
 }

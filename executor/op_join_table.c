@@ -113,36 +113,19 @@ bool wr_join_must_wait(const struct join *join, unsigned port)
     const struct join_side *other = &join->side[!port];
     if (!wr_join_is_shared(other))
         return false;
-    return join->held_first[!port] ||
+    return join->held[!port].first ||
            (other->table ? wr_table_is_ahead(other->table) : wr_index_is_ahead(other->index));
 }
 
 void wr_join_hold(struct join *join, unsigned port, const struct batch *batch)
 {
-    struct held_batch *held = wr_held_copy(join->op->worker->state_pool, batch);
-    held->next = NULL;
-    if (join->held_first[port])
-        join->held_last[port]->next = held;
-    else
-        join->held_first[port] = held;
-    join->held_last[port] = held;
-}
-
-static void drop_list(struct held_batch *held)
-{
-    while (held) {
-        struct held_batch *next = held->next;
-        wr_held_release(held);
-        held = next;
-    }
+    wr_held_push(&join->held[port], wr_held_copy(join->op->worker->state_pool, batch));
 }
 
 void wr_join_drop_held(struct join *join)
 {
-    for (unsigned port = 0; port < 2; port++) {
-        drop_list(join->held_first[port]);
-        join->held_first[port] = NULL;
-    }
+    for (unsigned port = 0; port < 2; port++)
+        wr_held_clear(&join->held[port]);
 }
 
 typedef bool (*held_visit)(struct join *join, unsigned port, const struct batch *batch);
@@ -195,13 +178,13 @@ static bool subtract_held_pairs(struct join *join, const struct held_batch *left
 
 bool wr_join_take_held(struct join *join)
 {
-    struct held_batch *held[2] = {join->held_first[LEFT], join->held_first[RIGHT]};
-    join->held_first[LEFT] = join->held_first[RIGHT] = NULL;
-    bool ok = each_held(join, LEFT, held[LEFT], wr_join_take) && each_held(join, RIGHT, held[RIGHT], wr_join_take);
-    if (ok && held[LEFT] && held[RIGHT])
-        ok = subtract_held_pairs(join, held[LEFT], held[RIGHT]);
-    drop_list(held[LEFT]);
-    drop_list(held[RIGHT]);
+    struct held_queue left = join->held[LEFT], right = join->held[RIGHT];
+    join->held[LEFT] = join->held[RIGHT] = (struct held_queue){0};
+    bool ok = each_held(join, LEFT, left.first, wr_join_take) && each_held(join, RIGHT, right.first, wr_join_take);
+    if (ok && left.first && right.first)
+        ok = subtract_held_pairs(join, left.first, right.first);
+    wr_held_clear(&left);
+    wr_held_clear(&right);
     return ok;
 }
 

@@ -117,12 +117,20 @@ struct held_batch {
     struct wr_arena arena;
     struct wr_pool *pool;
     atomic_int refs;
-    struct held_batch *next; /* for the holder's queue */
+    struct held_batch *next; /* in a held_queue */
 };
 struct held_batch *wr_held_new(struct wr_pool *pool);                             /* empty; build into ->arena */
 struct held_batch *wr_held_copy(struct wr_pool *pool, const struct batch *batch); /* deep copy */
 void wr_held_retain(struct held_batch *held);
 void wr_held_release(struct held_batch *held);
+
+/* Held batches, first in first out; {0} is empty. Each is in one queue at most. */
+struct held_queue {
+    struct held_batch *first, *last;
+};
+void wr_held_push(struct held_queue *queue, struct held_batch *held);
+struct held_batch *wr_held_pop(struct held_queue *queue); /* NULL: empty */
+void wr_held_clear(struct held_queue *queue);             /* releases them */
 
 /* One scalar value: constants, parameters, results. String bytes not owned. */
 struct datum {

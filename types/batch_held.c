@@ -36,3 +36,30 @@ void wr_held_release(struct held_batch *held)
     if (pool)
         wr_pool_charge(pool, -(int64_t)sizeof(*held));
 }
+
+void wr_held_push(struct held_queue *queue, struct held_batch *held)
+{
+    held->next = NULL;
+    if (queue->last)
+        queue->last->next = held;
+    else
+        queue->first = held;
+    queue->last = held;
+}
+
+struct held_batch *wr_held_pop(struct held_queue *queue)
+{
+    struct held_batch *held = queue->first;
+    if (!held)
+        return NULL;
+    queue->first = held->next;
+    if (!queue->first)
+        queue->last = NULL;
+    return held;
+}
+
+void wr_held_clear(struct held_queue *queue)
+{
+    for (struct held_batch *held; (held = wr_held_pop(queue));)
+        wr_held_release(held);
+}
