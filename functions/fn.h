@@ -90,6 +90,8 @@ const struct fn *wr_fn_resolve(const char *name, bool is_operator, const struct 
                                struct type *casts, struct wr_error *err);
 /* known_functions.c: is it one of PostgreSQL's that is not there yet? */
 bool wr_fn_is_missing(const char *name);
+/* Of a function that is there: a form of it for these arguments that is not, and that PostgreSQL would take. */
+bool wr_fn_is_missing_form(const char *name, const struct type *args, uint16_t nargs);
 bool wr_fn_is_missing_aggregate(const char *name);
 bool wr_fn_is_missing_operator(const char *name, const struct type *args, uint16_t nargs);
 enum cast_context { CAST_IMPLICIT, CAST_ASSIGNMENT, CAST_EXPLICIT };

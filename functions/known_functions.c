@@ -73,6 +73,30 @@ bool wr_fn_is_missing(const char *name)
     return (is_among(functions, name) || is_among(aggregates, name)) && !wr_fn_first(name) && !wr_agg_exists(name);
 }
 
+/* N: a number, S: text or an untyped literal, T: a time. */
+static const struct form {
+    const char *name, *args;
+} forms[] = {{"to_char", "NS"},    {"to_timestamp", "SS"}, {"substring", "SS"},
+             {"substring", "SSS"}, {"date_trunc", "STS"},  {"length", "SS"}};
+
+static bool fits(char kind, struct type type)
+{
+    bool text = type.id == TYPE_TEXT || type.id == TYPE_UNKNOWN;
+    return kind == 'S' ? text : !text && wr_type_info(type.id)->category == (kind == 'N' ? 'N' : 'D');
+}
+
+bool wr_fn_is_missing_form(const char *name, const struct type *args, uint16_t nargs)
+{
+    for (size_t f = 0; f < WR_COUNT(forms); f++) {
+        bool same = strlen(forms[f].args) == nargs && !strcmp(forms[f].name, name);
+        for (uint16_t i = 0; same && i < nargs; i++)
+            same = fits(forms[f].args[i], args[i]);
+        if (same)
+            return true;
+    }
+    return false;
+}
+
 bool wr_fn_is_missing_operator(const char *name, const struct type *args, uint16_t nargs)
 {
     bool json = false;

@@ -21,6 +21,17 @@ static bool is_table_function(const char *name)
     return false;
 }
 
+#define FORMS_SINCE 7 /* version of the planner: before, a pattern of substring() was read as a number */
+
+static bool is_missing_form(const struct binder *binder, const char *name, struct expr *const *args, size_t n)
+{
+    struct type types[8];
+    for (size_t i = 0; i < n && n <= WR_COUNT(types); i++)
+        types[i] = args[i]->type;
+    return n <= WR_COUNT(types) && binder->planner->version >= FORMS_SINCE &&
+           wr_fn_is_missing_form(name, types, (uint16_t)n);
+}
+
 static bool bind_plain(struct block *block, const char *name, const PgQuery__FuncCall *call, struct expr **expr)
 {
     struct binder *binder = block->binder;
@@ -30,6 +41,8 @@ static bool bind_plain(struct block *block, const char *name, const PgQuery__Fun
         return bind_fail(binder, call->location, "54023", "cannot pass more than 100 arguments to a function");
     for (size_t i = 0; i < call->n_args; i++)
         TRY(bind_expr(block, call->args[i], &args[i]));
+    if (is_missing_form(binder, name, args, call->n_args))
+        return bind_unsupported(binder, call->location, "this form of %s()", name);
     if (bind_call(block, name, false, args, (uint16_t)call->n_args, call->location, expr))
         return true;
     if (strcmp(binder->err->sqlstate, ERR_UNDEFINED_FUNCTION))
