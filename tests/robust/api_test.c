@@ -362,9 +362,87 @@ static void promises(void)
     weir_close(db);
 }
 
+static weir_result *query(weir_session *session, const char *sql)
+{
+    weir_result *result = NULL;
+    weir_error error = {.sqlstate = ""};
+    CHECK(weir_query(session, sql, &result, &error) == WEIR_OK);
+    CHECK_STR(error.sqlstate, "");
+    return result;
+}
+
+static void check_copy(weir_session *session)
+{
+    weir_result *result = query(session, "COPY (SELECT k, s FROM c ORDER BY k) TO STDOUT (FORMAT csv, HEADER)");
+    const char *bytes;
+    size_t len;
+    int columns;
+    CHECK(!weir_result_copy_binary(result, &columns) && columns == 2);
+    static const char *const want[] = {"k,s\n", "1,one\n", "2,\"t,wo\"\n", "3,\n"};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        CHECK(weir_copy_read(result, &bytes, &len, NULL) == WEIR_ROW);
+        CHECK(len == strlen(want[i]) && !memcmp(bytes, want[i], len));
+    }
+    CHECK(weir_copy_read(result, &bytes, &len, NULL) == WEIR_DONE);
+    CHECK(weir_copy_read(result, &bytes, &len, NULL) == WEIR_DONE);
+    CHECK_STR(weir_result_tag(result), "COPY 3");
+    weir_result_free(result);
+    result = query(session, "SELECT 1");
+    CHECK(weir_copy_read(result, &bytes, &len, NULL) == WEIR_ERROR);
+    weir_result_free(result);
+}
+
+static void check_returning(weir_session *session)
+{
+    weir_result *result = query(session, "UPDATE c SET s = s || '!' WHERE k = 1 RETURNING s, k + 1 AS next");
+    int number;
+    CHECK(weir_result_column_relation(result, 0, &number) && number == 2);
+    CHECK(!weir_result_column_relation(result, 1, &number) && number == 0);
+    CHECK(weir_result_next(result, NULL) == WEIR_ROW);
+    CHECK_STR(weir_result_text(result, 0, NULL), "one!");
+    CHECK_INT(weir_result_int64(result, 1), 2);
+    CHECK(weir_result_next(result, NULL) == WEIR_DONE);
+    CHECK_STR(weir_result_tag(result), "UPDATE 1");
+    weir_result_free(result);
+}
+
+static void check_cursor(weir_session *session)
+{
+    run(session, "BEGIN; DECLARE x CURSOR FOR SELECT k FROM c ORDER BY k");
+    CHECK(weir_cursor(session, "x") && weir_result_columns(weir_cursor(session, "x")) == 1);
+    CHECK(!weir_cursor(session, "y"));
+    weir_result *first = query(session, "FETCH ALL FROM x");
+    CHECK(weir_result_next(first, NULL) == WEIR_ROW);
+    weir_result *second = query(session, "FETCH 1 FROM x");
+    weir_error error = {.sqlstate = ""};
+    while (weir_result_next(first, &error) == WEIR_ROW)
+        ; /* what was here already may be read */
+    CHECK_STR(error.sqlstate, "24000");
+    weir_result_free(second);
+    run(session, "ROLLBACK");
+    weir_result_free(first);
+    CHECK(!weir_cursor(session, "x"));
+    run(session, "DECLARE held CURSOR WITH HOLD FOR SELECT * FROM c");
+}
+
+/* COPY TO, RETURNING and cursors as a program sees them. */
+static void rows(void)
+{
+    weir_error error;
+    CHECK(weir_open(":memory:", NULL, &db, &error) == WEIR_OK);
+    weir_session *session = open_session();
+    run(session, "CREATE TABLE c (k int PRIMARY KEY, s text); INSERT INTO c VALUES (1, 'one'), (2, 't,wo'), (3, NULL)");
+    check_copy(session);
+    check_returning(session);
+    check_cursor(session);
+    weir_session_close(session);
+    weir_close(db);
+}
+
 int main(int argc, char **argv)
 {
     promises();
+    rows();
     timeouts();
     double seconds = argc > 1 ? atof(argv[1]) : 1.5;
     storm(seconds, argc > 2 ? atoi(argv[2]) : 1);
