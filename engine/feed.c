@@ -3,8 +3,10 @@
 #include "engine/session.h"
 
 #include "base/thread.h"
+#include "engine/key_ranges.h"
 
-#include <stdlib.h>
+/* Below so many, all rows are read rather than 256 ranges of them. */
+#define LEADING_ENTRIES_MIN 50000
 
 /* ---- rows on their way */
 
@@ -60,55 +62,7 @@ static bool feed_row(void *context, const char *row, uint32_t len)
     return (feed->n < BATCH_ROWS_MAX && feed->len < BATCH_BYTES_ENOUGH) || feed_flush(feed);
 }
 
-/* ---- lookups: the keys that the plan gives (planner/pass_lookup.c) */
-
-struct lookup {
-    struct wr_buf *keys;
-    uint32_t n;
-};
-
-/* All keys with field k and those behind it chosen among what is given; `key` holds the fields before. */
-static void add_keys(struct lookup *lookup, const struct relation *relation, const struct plan_given *given, uint16_t k,
-                     struct wr_buf *key)
-{
-    if (k == relation->nkey) {
-        struct wr_buf *full = &lookup->keys[lookup->n++];
-        wr_buf_put(full, key->data, key->len);
-        full->data[0] = (char)wr_key_shard(wr_key_hash(full->data + 1, full->len - 1));
-        return;
-    }
-    size_t len = key->len;
-    for (uint32_t v = 0; v < given[k].n; v++) {
-        const struct datum *value = &given[k].values[v];
-        if (value->null)
-            continue; /* equal to nothing */
-        wr_key_put(key, value, false, false);
-        add_keys(lookup, relation, given, (uint16_t)(k + 1), key);
-        key->len = len;
-    }
-}
-
-static int key_cmp(const void *a, const void *b)
-{
-    const struct wr_buf *x = a, *y = b;
-    int c = memcmp(x->data, y->data, WR_MIN(x->len, y->len));
-    return c ? c : (x->len > y->len) - (x->len < y->len);
-}
-
-/* The distinct keys that rows can have, sorted. */
-static void find_keys(const struct feed *feed, struct wr_arena *arena, struct lookup *lookup)
-{
-    const struct plan *scan = feed->scan->plan;
-    size_t total = 1;
-    for (uint16_t k = 0; k < scan->scan.nlookup; k++)
-        total *= scan->scan.given[k].n;
-    lookup->keys = WR_NEW_ARRAY(arena, struct wr_buf, total + 1);
-    struct wr_buf key = WR_BUF_INIT;
-    wr_buf_byte(&key, 0);
-    add_keys(lookup, feed->relation, scan->scan.given, 0, &key);
-    wr_buf_free(&key);
-    qsort(lookup->keys, lookup->n, sizeof *lookup->keys, key_cmp);
-}
+/* ---- where the rows are */
 
 static bool feed_cursor(struct feed *feed, struct cursor *cursor)
 {
@@ -154,26 +108,38 @@ static struct version *version_of(const struct feed *feed)
     return wr_snapshot_version_of(feed->view->snapshot, feed->relation->trace_id, kind);
 }
 
+/* Ranges lie in every shard: looking into each costs as much as some ten thousand rows. */
+static bool is_worth_it(const struct plan *scan, const struct version *version)
+{
+    return !scan->scan.leading || wr_version_entries(version) > LEADING_ENTRIES_MIN;
+}
+
+static bool feed_ranges(struct feed *feed, struct version *version)
+{
+    struct key_ranges ranges;
+    bool ok = true;
+    wr_key_ranges_find(&ranges, feed->scan->plan, feed->relation->nkey);
+    for (uint32_t i = 0; ok && i < ranges.n; i++) {
+        const struct key_range *range = &ranges.items[i];
+        ok = feed_cursor(feed, range->hi ? wr_cursor_open(version, range->lo, range->lo_len, range->hi, range->hi_len)
+                                         : wr_cursor_open_prefix(version, range->lo, range->lo_len, true));
+    }
+    wr_key_ranges_free(&ranges);
+    return ok;
+}
+
 static bool feed_rows(struct feed *feed)
 {
     struct wr_arena arena;
     wr_arena_init(&arena, NULL);
-    struct lookup lookup = {0};
-    bool ok = true, looked_up = find_lookup(feed, &arena);
+    bool looked_up = find_lookup(feed, &arena);
     struct version *version = version_of(feed);
-    if (looked_up)
-        find_keys(feed, &arena, &lookup);
-    else
-        ok = feed_cursor(feed, wr_cursor_open(version, NULL, 0, NULL, 0));
-    for (uint32_t i = 0; ok && i < lookup.n; i++)
-        if (!i || key_cmp(&lookup.keys[i - 1], &lookup.keys[i]) != 0)
-            ok = feed_cursor(feed,
-                             wr_cursor_open_prefix(version, lookup.keys[i].data, (uint32_t)lookup.keys[i].len, true));
+    bool ok = looked_up && is_worth_it(feed->scan->plan, version)
+                  ? feed_ranges(feed, version)
+                  : feed_cursor(feed, wr_cursor_open(version, NULL, 0, NULL, 0));
     if (ok && wr_overlay_any(feed->view->overlay, feed->relation->object))
         ok = wr_overlay_rows(feed->view->overlay, feed->relation->object, feed_row, feed);
     ok = ok && feed_flush(feed);
-    for (uint32_t i = 0; i < lookup.n; i++)
-        wr_buf_free(&lookup.keys[i]);
     wr_version_release(version);
     wr_arena_reset(&arena);
     return ok;

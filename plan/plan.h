@@ -68,6 +68,11 @@ struct plan_given {
     const struct datum *values;
 };
 
+/* Bounds of a column, as written or narrower ones; NULL: none. */
+struct plan_range {
+    const struct datum *lower, *upper;
+};
+
 struct plan_agg {
     const struct agg *agg;
     int32_t arg;    /* input column, -1 for count(*) */
@@ -101,8 +106,10 @@ struct plan {
              * it, are needed; 0: all rows */
             uint32_t lookup;
             const char *lookup_name;
-            uint16_t nlookup;         /* key columns */
+            uint16_t nlookup;         /* the first key columns: all of them, or less where rows are many */
             struct plan_given *given; /* by key column */
+            struct plan_range range;  /* of the key column behind them */
+            bool leading;             /* less than all key columns */
         } scan;
         struct {
             uint32_t nrows;

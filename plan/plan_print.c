@@ -67,8 +67,11 @@ static void put_scan(struct wr_buf *buf, const struct plan *plan)
     for (uint16_t i = 0; i < plan->ncols; i++)
         wr_buf_printf(buf, "%s%s", i ? ", " : "", plan->cols[i].name);
     wr_buf_byte(buf, ')');
-    if (plan->scan.lookup)
-        wr_buf_printf(buf, plan->scan.lookup == plan->scan.object ? " by key" : " by index %s", plan->scan.lookup_name);
+    if (!plan->scan.lookup)
+        return;
+    wr_buf_puts(buf, plan->scan.leading ? " by the first columns of " : " by ");
+    wr_buf_printf(buf, plan->scan.lookup == plan->scan.object ? "%skey" : "%sindex ", plan->scan.leading ? "its " : "");
+    wr_buf_puts(buf, plan->scan.lookup == plan->scan.object ? "" : plan->scan.lookup_name);
 }
 
 static void put_values(struct wr_buf *buf, const struct plan *plan)

@@ -155,6 +155,8 @@ struct str_key {
 typedef void (*entry_found)(void *context, uint32_t index, const struct entry *entry);
 bool wr_version_get(struct version *version, const struct str_key *keys, uint32_t n, entry_found found, void *context,
                     struct wr_error *err) WR_MUST;
+/* About how many: what later runs take back is counted, too. */
+int64_t wr_version_entries(const struct version *version);
 /* True if no live entry can have this lookup prefix (Bloom filters and key ranges; no I/O if filters are loaded). */
 bool wr_version_excludes(struct version *version, const char *prefix, uint32_t len);
 

@@ -47,6 +47,14 @@ struct version *wr_version_replace(const struct version *old, struct run *const 
     return version;
 }
 
+int64_t wr_version_entries(const struct version *version)
+{
+    int64_t n = 0;
+    for (uint32_t i = 0; i < version->n; i++)
+        n += (int64_t)version->runs[i]->entries;
+    return n;
+}
+
 bool wr_version_is_empty(const struct version *version)
 {
     return version->n == 0;
