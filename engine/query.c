@@ -79,11 +79,19 @@ struct run {
     int64_t skip, left;
 };
 
+static bool can_fail(const struct plan *project)
+{
+    for (uint16_t i = 0; i < project->ncols; i++)
+        if (wr_expr_can_fail(project->project.exprs[i]))
+            return true;
+    return false;
+}
+
 /* LIMIT without ORDER BY at the root, over rows that are not taken back: the run's, no operator's. */
 static void lift_limit(struct plan **plan, struct run *run)
 {
     struct plan **at = plan;
-    while ((*at)->kind == PLAN_PROJECT)
+    while ((*at)->kind == PLAN_PROJECT && !can_fail(*at)) /* else rows beyond the limit are not for it */
         at = &(*at)->inputs[0];
     struct plan *topn = *at;
     if (topn->kind != PLAN_TOPN || topn->topn.npartition || topn->topn.norder || topn->topn.emit_rank ||
