@@ -19,6 +19,7 @@ struct weir_session {
     weir_db *db;
     atomic_bool cancel, timed_out;
     bool time_limited; /* by statement_timeout (timeout.c) */
+    int timed_calls;   /* within each other: a cursor is read while its FETCH is */
     int64_t time_left_us, entered_us, deadline_us;
     struct weir_session *next_timed;
     weir_notice notice;

@@ -83,7 +83,7 @@ void wr_timeout_start(struct weir_session *session)
 
 void wr_timeout_enter(struct weir_session *session)
 {
-    if (!session->time_limited)
+    if (!session->time_limited || session->timed_calls++)
         return;
     struct timeouts *timeouts = session->db->timeouts;
     pthread_mutex_lock(&timeouts->lock);
@@ -100,7 +100,7 @@ void wr_timeout_enter(struct weir_session *session)
 
 void wr_timeout_leave(struct weir_session *session)
 {
-    if (!session->time_limited)
+    if (!session->time_limited || --session->timed_calls)
         return;
     struct timeouts *timeouts = session->db->timeouts;
     pthread_mutex_lock(&timeouts->lock);
