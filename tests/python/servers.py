@@ -1,8 +1,8 @@
 """Starts, stops and kills the servers that the tests talk to."""
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,10 +24,14 @@ def leave(number, frame):
 signal.signal(signal.SIGTERM, leave)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def told_port(log, start=0):
+    """The port that the server says in its log, from `start` on, that it listens on."""
+    with open(log, "rb") as f:
+        f.seek(start)
+        told = re.search(rb"listening on 127\.0\.0\.1:(\d+)", f.read())
+    if not told:
+        raise Disconnected("weir does not listen yet")
+    return int(told[1])
 
 
 class Weir:
@@ -44,10 +48,11 @@ class Weir:
         self.start(env)
 
     def start(self, env=None, wait=True):
-        self.port = free_port()
         self.log = open(os.path.join(self.directory, "log"), "ab")
+        self.log_start = os.path.getsize(self.log.name)
+        self.port = 0  # the server's choice: a free port that is looked for here may be another's by then
         self.process = subprocess.Popen(
-            [self.binary, "serve", "--data", os.path.join(self.directory, "data"), "--listen", f"127.0.0.1:{self.port}",
+            [self.binary, "serve", "--data", os.path.join(self.directory, "data"), "--listen", "127.0.0.1:0",
              "--memory", self.memory, "--workers", str(self.workers)],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
         if wait:
@@ -70,6 +75,8 @@ class Weir:
                 time.sleep(0.01)
 
     def link(self, timeout=20):
+        if not self.port:
+            self.port = told_port(self.log.name, self.log_start)
         return Link(port=self.port, timeout=timeout)
 
     def tail(self, size=2000):

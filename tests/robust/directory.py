@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from checks import FULL, SANITIZED, Disconnected, SqlError, Weir, check, ended, equal, eventually, report, sqlstate
-from servers import free_port
+from servers import told_port
 
 # Died of something that is not an error message.
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
@@ -20,7 +20,7 @@ def serve(directory, seconds=20, limit=None):
     def limits():
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    p = subprocess.Popen([os.environ["WEIR_BIN"], "serve", "--data", directory, "--listen", f"127.0.0.1:{free_port()}",
+    p = subprocess.Popen([os.environ["WEIR_BIN"], "serve", "--data", directory, "--listen", "127.0.0.1:0",
                           "--memory", "64MB"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=limits)
     try:
         out, _ = p.communicate(timeout=seconds)
@@ -215,15 +215,14 @@ def wounds(directory, count, whole):
 def full_disk():
     """Files that cannot grow: writes end in an error, reads go on or end, what was acknowledged is there later."""
     home = tempfile.mkdtemp(prefix="weir-full-", dir=os.environ.get("WEIR_WORK"))
-    port = free_port()
-    p = subprocess.Popen([os.environ["WEIR_BIN"], "serve", "--data", home + "/data", "--listen", f"127.0.0.1:{port}",
+    p = subprocess.Popen([os.environ["WEIR_BIN"], "serve", "--data", home + "/data", "--listen", "127.0.0.1:0",
                           "--memory", "64MB"], stderr=open(home + "/log", "wb"), preexec_fn=lambda: (
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))))
     from wire import Link
     link = None
     for _ in range(500):
         try:
-            link = Link(port=port, timeout=30)
+            link = Link(port=told_port(home + "/log"), timeout=30)
             break
         except Disconnected:
             time.sleep(0.02)
