@@ -92,6 +92,12 @@ static inline bool wr_object_has_query(const struct object *object)
     return object->kind == OBJECT_MATERIALIZED_VIEW || object->kind == OBJECT_SINK || object->kind == OBJECT_INDEX;
 }
 
+/* How many of its columns users see: all but a hidden one at the end, the row id. */
+static inline uint16_t wr_object_shown(const struct object *object)
+{
+    return (uint16_t)(object->ncols - (object->ncols && object->cols[object->ncols - 1].hidden));
+}
+
 /* The column with this id, or ncols. */
 static inline uint16_t wr_object_column(const struct object *object, uint32_t id)
 {

@@ -16,8 +16,7 @@ static bool find(const struct copy_columns *columns, const char *name, uint16_t 
 
 void wr_copy_columns_of(struct copy_columns *columns, struct wr_arena *arena, const struct object *relation)
 {
-    uint16_t n = relation->ncols;
-    n = (uint16_t)(n && relation->cols[n - 1].hidden ? n - 1 : n);
+    uint16_t n = wr_object_shown(relation);
     const char **names = WR_NEW_ARRAY(arena, const char *, n + 1u);
     for (uint16_t c = 0; c < n; c++)
         names[c] = wr_arena_strdup(arena, relation->cols[c].name);

@@ -1,6 +1,7 @@
 /* COPY t [(columns)] TO STDOUT, COPY (query) TO STDOUT: a query whose rows are given as PostgreSQL's COPY writes them,
  * a piece per row. */
 #include "engine/copy.h"
+#include "engine/identifier.h"
 
 #include <stdio.h>
 
@@ -16,31 +17,20 @@ void wr_copy_out_free(struct copy_out *copy)
 
 /* ---- the query */
 
-static void put_identifier(struct wr_buf *to, const char *name)
-{
-    wr_buf_byte(to, '"');
-    for (; *name; name++) {
-        if (*name == '"')
-            wr_buf_byte(to, '"');
-        wr_buf_byte(to, *name);
-    }
-    wr_buf_byte(to, '"');
-}
-
 /* SELECT of the fields of a relation, as text. */
 static const char *query_of(struct wr_arena *arena, const struct copy_columns *columns, const PgQuery__RangeVar *range)
 {
     struct wr_buf text = WR_BUF_INIT;
     for (uint16_t f = 0; f < columns->nfields; f++) {
         wr_buf_puts(&text, f ? ", " : "SELECT ");
-        put_identifier(&text, columns->names[columns->fields[f]]);
+        wr_identifier_put(&text, columns->names[columns->fields[f]]);
     }
     wr_buf_puts(&text, columns->nfields ? " FROM " : "SELECT FROM ");
     if (range->schemaname && *range->schemaname) {
-        put_identifier(&text, range->schemaname);
+        wr_identifier_put(&text, range->schemaname);
         wr_buf_byte(&text, '.');
     }
-    put_identifier(&text, range->relname);
+    wr_identifier_put(&text, range->relname);
     const char *copied = wr_arena_strdup(arena, wr_buf_cstr(&text));
     wr_buf_free(&text);
     return copied;

@@ -4,6 +4,7 @@
  * with every epoch; only its root differs (executor/op_index.c). Its columns have the ids they have in the relation. */
 #include "catalog/indexes.h"
 #include "engine/create.h"
+#include "engine/identifier.h"
 #include "engine/relations_read.h"
 
 #include <stdio.h>
@@ -131,28 +132,17 @@ static const char *choose_name(const struct making *m, const struct catalog *cat
     return name;
 }
 
-static void put_name(struct wr_buf *buf, const char *name)
-{
-    wr_buf_byte(buf, '"');
-    for (; *name; name++) {
-        if (*name == '"')
-            wr_buf_byte(buf, '"');
-        wr_buf_byte(buf, (uint8_t)*name);
-    }
-    wr_buf_byte(buf, '"');
-}
-
 static bool make_query(struct making *m, const struct catalog *catalog, struct wr_error *err)
 {
     struct wr_buf buf = WR_BUF_INIT;
     for (uint16_t c = 0; c < m->index.ncols; c++) {
         wr_buf_puts(&buf, c ? ", " : "SELECT ");
-        put_name(&buf, m->index.cols[c].name);
+        wr_identifier_put(&buf, m->index.cols[c].name);
     }
     wr_buf_puts(&buf, " FROM ");
-    put_name(&buf, m->of->schema);
+    wr_identifier_put(&buf, m->of->schema);
     wr_buf_byte(&buf, '.');
-    put_name(&buf, m->of->name);
+    wr_identifier_put(&buf, m->of->name);
     m->index.query = wr_arena_strdup(m->arena, wr_buf_cstr(&buf));
     wr_buf_free(&buf);
     struct statement *parsed = NULL;

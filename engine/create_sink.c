@@ -5,6 +5,7 @@
 
 #include "connectors/options.h"
 #include "engine/ddl.h"
+#include "engine/identifier.h"
 
 static bool check_sink(const struct object *object, struct wr_error *err)
 {
@@ -19,16 +20,11 @@ static bool check_sink(const struct object *object, struct wr_error *err)
 
 static const char *quoted(struct wr_arena *arena, const char *name)
 {
-    char *out = wr_arena_bytes(arena, 2 * strlen(name) + 3), *at = out;
-    *at++ = '"';
-    for (; *name; name++) {
-        if (*name == '"')
-            *at++ = '"';
-        *at++ = *name;
-    }
-    *at++ = '"';
-    *at = '\0';
-    return out;
+    struct wr_buf buf = WR_BUF_INIT;
+    wr_identifier_put(&buf, name);
+    const char *copied = wr_arena_strdup(arena, wr_buf_cstr(&buf));
+    wr_buf_free(&buf);
+    return copied;
 }
 
 bool wr_sink_query(const struct statement *parsed, struct wr_arena *arena, const PgQuery__Node **query,

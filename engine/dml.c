@@ -87,17 +87,11 @@ static bool add_changes(struct dml *dml, const struct batch *batch, struct wr_er
 static bool hold_returned(struct dml *dml, const struct batch *batch, struct wr_error *err)
 {
     weir_db *db = dml->session->db;
-    int64_t share = db->budget.limit_bytes / 2;
     struct batch returned = *batch;
     returned.ncols = (uint16_t)(batch->ncols - dml->nwritten);
     returned.cols = batch->cols + dml->nwritten;
     wr_held_push(&dml->returned, wr_held_copy(&db->pool_queries, &returned));
-    if (atomic_load(&db->pool_queries.used_bytes) <= share)
-        return true;
-    wr_fail(err, ERR_OUT_OF_MEMORY, "out of memory");
-    wr_fail_detail(err, "The rows of RETURNING need more than their share of the memory limit (%lld MB).",
-                   (long long)(share >> 20));
-    return wr_fail_hint(err, "Change fewer rows at once, or raise --memory.");
+    return wr_held_rows_fit(db, "The rows of RETURNING", "Change fewer rows at once", err);
 }
 
 static bool take_rows(void *context, const struct batch *batch, struct wr_error *err)
@@ -119,9 +113,7 @@ static void give_returned(struct dml *dml, struct weir_result *result)
 
 static uint16_t written_columns(const struct object *table, enum dml_kind kind)
 {
-    uint16_t visible = 0;
-    while (visible < table->ncols && !table->cols[visible].hidden)
-        visible++;
+    uint16_t visible = wr_object_shown(table);
     return (uint16_t)(kind == DML_INSERT ? visible : table->ncols + (kind == DML_UPDATE ? visible : 0));
 }
 

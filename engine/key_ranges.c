@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state/entry.h"
+
 /* What a field begins with; NULLs come last (types/key.h). */
 #define FIELD_VALUE 0x01
 #define FIELD_NULL  0x02
@@ -87,8 +89,7 @@ static void choose(struct finder *f, uint16_t k, struct wr_buf *key)
 static int by_lo(const void *a, const void *b)
 {
     const struct key_range *x = a, *y = b;
-    int c = memcmp(x->lo, y->lo, WR_MIN(x->lo_len, y->lo_len));
-    return c ? c : (x->lo_len > y->lo_len) - (x->lo_len < y->lo_len);
+    return bytes_compare(x->lo, x->lo_len, y->lo, y->lo_len);
 }
 
 static void drop_repeated(struct key_ranges *ranges)

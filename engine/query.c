@@ -337,14 +337,13 @@ void wr_query_end(struct query *query)
 /* ---- the statement */
 
 static bool bind_query(struct weir_statement *statement, const struct query_text *query, struct read_view *view,
-                       struct wr_arena *arena, struct plan **plan, struct wr_error *err)
+                       struct wr_arena *arena, struct planner *planner, struct plan **plan, struct wr_error *err)
 {
-    struct planner planner;
-    wr_planner_of(statement->session, arena, view->catalog, query->text, &planner);
-    planner.n_params = statement->nparams;
-    planner.param_types = statement->param_types;
-    return wr_plan_check_statement(&planner, statement->parsed, err) &&
-           wr_plan_bind_query(&planner, query->node, plan, err);
+    wr_planner_of(statement->session, arena, view->catalog, query->text, planner);
+    planner->n_params = statement->nparams;
+    planner->param_types = statement->param_types;
+    return wr_plan_check_statement(planner, statement->parsed, err) &&
+           wr_plan_bind_query(planner, query->node, plan, err);
 }
 
 static struct output_column column_of(const struct plan *plan, int c)
@@ -392,10 +391,11 @@ bool wr_query_check(struct weir_statement *statement, const struct query_text *q
 {
     struct read_view view;
     struct wr_arena arena;
+    struct planner planner;
     struct plan *plan;
     wr_read_view_begin(statement->session, &view);
     wr_arena_init(&arena, NULL);
-    bool ok = bind_query(statement, query, &view, &arena, &plan, err);
+    bool ok = bind_query(statement, query, &view, &arena, &planner, &plan, err);
     if (ok && describe)
         wr_statement_describe(statement, plan, 0);
     wr_arena_reset(&arena);
@@ -428,11 +428,7 @@ static bool plan_and_start(struct weir_statement *statement, const struct query_
 {
     struct planner planner;
     struct plan *plan = NULL;
-    wr_planner_of(statement->session, arena, view->catalog, query->text, &planner);
-    planner.n_params = statement->nparams;
-    planner.param_types = statement->param_types;
-    TRY(wr_plan_check_statement(&planner, statement->parsed, err));
-    TRY(wr_plan_bind_query(&planner, query->node, &plan, err));
+    TRY(bind_query(statement, query, view, arena, &planner, &plan, err));
     TRY(!query->described || wr_statement_check_columns(statement, plan, 0, err));
     wr_result_describe(result, plan, 0); /* before passes rename what nobody sees */
     /* parameters first: constants may be folded and refused by the passes */

@@ -117,20 +117,25 @@ struct held_batch *wr_result_take(struct weir_result *result, int64_t *left, str
     return held;
 }
 
+bool wr_held_rows_fit(weir_db *db, const char *what, const char *hint, struct wr_error *err)
+{
+    int64_t share = db->budget.limit_bytes / 2;
+    if (atomic_load(&db->pool_queries.used_bytes) <= share)
+        return true;
+    wr_fail(err, ERR_OUT_OF_MEMORY, "out of memory");
+    wr_fail_detail(err, "%s need more than their share of the memory limit (%lld MB).", what, (long long)(share >> 20));
+    return wr_fail_hint(err, "%s, or raise --memory.", hint);
+}
+
 void wr_result_drain(struct weir_result *result)
 {
-    weir_db *db = result->session->db;
-    int64_t share = db->budget.limit_bytes / 2;
     struct wr_error err = WR_ERROR_INIT;
     struct held_batch *held;
-    while (result->query && !err.sqlstate[0] && (held = wr_query_next(result->query, &err)) != NULL) {
+    while (result->query && (held = wr_query_next(result->query, &err)) != NULL) {
         wr_held_push(&result->rows, held);
-        if (atomic_load(&db->pool_queries.used_bytes) <= share)
-            continue;
-        wr_fail(&err, ERR_OUT_OF_MEMORY, "out of memory");
-        wr_fail_detail(&err, "The rows left in a cursor need more than their share of the memory limit (%lld MB).",
-                       (long long)(share >> 20));
-        wr_fail_hint(&err, "Read it to its end before other statements, or raise --memory.");
+        if (!wr_held_rows_fit(result->session->db, "The rows left in a cursor",
+                              "Read it to its end before other statements", &err))
+            break;
     }
     if (err.sqlstate[0]) {
         result->late = wr_arena_alloc(&result->arena, sizeof err);

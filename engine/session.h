@@ -118,6 +118,8 @@ struct weir_result *wr_result_new(struct weir_session *session);
 struct held_batch *wr_result_take(struct weir_result *result, int64_t *left, struct wr_error *err);
 /* Reads what a running query still gives into memory and ends it. What goes wrong is told behind the rows. */
 void wr_result_drain(struct weir_result *result);
+/* Whether the rows held for clients are within their share of the memory; else 53200, which says what is too much. */
+bool wr_held_rows_fit(weir_db *db, const char *what, const char *hint, struct wr_error *err) WR_MUST;
 /* A row of texts (NULL = SQL NULL) for results of SHOW and the like; all columns are text. */
 void wr_result_row(struct weir_result *result, const char *const *values);
 

@@ -2,6 +2,7 @@
 #include "engine/session.h"
 
 #include "base/ascii.h"
+#include "engine/identifier.h"
 
 #include <stdio.h>
 
@@ -85,13 +86,10 @@ static void put_name(struct wr_buf *out, const char *name)
     bool plain = wr_is_lower(*name) || *name == '_';
     for (const char *c = name; *c; c++)
         plain &= wr_is_lower(*c) || wr_is_digit(*c) || *c == '_';
-    wr_buf_puts(out, plain ? "" : "\"");
-    for (const char *c = name; *c; c++) {
-        if (*c == '"')
-            wr_buf_byte(out, '"');
-        wr_buf_byte(out, (uint8_t)*c);
-    }
-    wr_buf_puts(out, plain ? "" : "\"");
+    if (plain)
+        wr_buf_puts(out, name);
+    else
+        wr_identifier_put(out, name);
 }
 
 static bool list_text(const PgQuery__VariableSetStmt *stmt, struct wr_buf *value)

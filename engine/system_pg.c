@@ -157,11 +157,6 @@ static bool has_index(struct system_rows *rows, const struct object *object)
     return false;
 }
 
-static int32_t shown_columns(const struct object *object)
-{
-    return object->ncols - (object->ncols && object->cols[object->ncols - 1].hidden);
-}
-
 static void classes(struct system_rows *rows)
 {
     for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
@@ -174,7 +169,7 @@ static void classes(struct system_rows *rows)
                                     view ? 0 : OID_HEAP,
                                     o->name,
                                     relkind(o->kind),
-                                    shown_columns(o),
+                                    wr_object_shown(o),
                                     has_index(rows, o),
                                     view};
             add_class(rows, &row);
@@ -258,7 +253,7 @@ static void attributes(struct system_rows *rows)
 {
     for (size_t i = 0; i < wr_catalog_count(rows->catalog); i++) {
         const struct object *o = relation_at(rows, i);
-        for (uint16_t c = 0; o && c < shown_columns(o); c++)
+        for (uint16_t c = 0; o && c < wr_object_shown(o); c++)
             add_attribute(rows, o->id, o, c, c + 1);
         struct catalog_index index;
         bool indexed = index_at(rows, i, &index);

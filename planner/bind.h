@@ -317,6 +317,11 @@ bool bind_limit(struct binder *binder, const PgQuery__SelectStmt *select, struct
 bool bind_set_operation(struct binder *binder, const PgQuery__SelectStmt *select, const struct select_mode *mode,
                         struct plan **plan) WR_MUST;
 bool has_outer(const struct expr *expr);
+/* The alias, or the name where there is none. */
+const char *bind_alias(const PgQuery__Alias *alias, const char *name);
+/* Names for a plan: all its columns under one alias, `table` where there is none. */
+bool bind_name_source(struct binder *binder, struct source *source, const char *table, const PgQuery__Alias *alias,
+                      int location) WR_MUST;
 bool bind_scan(struct binder *binder, const struct object *object, const char *alias, struct source *source) WR_MUST;
 /* UNION ALL of two plans with the same types. */
 struct plan *make_union(struct wr_arena *arena, struct plan *left, struct plan *right);

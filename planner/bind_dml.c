@@ -15,26 +15,12 @@ static bool check_target(struct binder *binder, const PgQuery__RangeVar *name, c
                      wr_object_kind_name((*table)->kind), (*table)->name);
 }
 
-static uint16_t visible_columns(const struct object *table)
-{
-    uint16_t n = 0;
-    while (n < table->ncols && !table->cols[n].hidden)
-        n++;
-    return n;
-}
-
 static int find_column(const struct object *table, const char *name)
 {
     for (uint16_t i = 0; i < table->ncols; i++)
         if (!table->cols[i].hidden && !strcmp(table->cols[i].name, name))
             return i;
     return -1;
-}
-
-static const char *alias_of(struct binder *binder, const struct object *table, const PgQuery__RangeVar *name)
-{
-    bool aliased = name->alias && name->alias->aliasname && *name->alias->aliasname;
-    return wr_arena_strdup(binder->arena, aliased ? name->alias->aliasname : table->name);
 }
 
 static bool resolve_column(struct binder *binder, const struct object *table, const PgQuery__ResTarget *target,
@@ -227,32 +213,13 @@ static bool insert_query(struct insert *in, const PgQuery__SelectStmt *node, str
     return true;
 }
 
-/* What RETURNING sees: the columns as they are inserted. */
-static bool inserted_scope(struct insert *in, const struct plan *plan, const PgQuery__RangeVar *name,
-                           struct scope *scope)
-{
-    const char *alias = alias_of(in->binder, in->table, name);
-    TRY(scope_add_table(in->binder, scope, alias, -1));
-    for (uint16_t i = 0; i < in->nvisible; i++) {
-        struct scope_column col = {.table = alias,
-                                   .name = wr_arena_strdup(in->binder->arena, in->table->cols[i].name),
-                                   .type = in->table->cols[i].type,
-                                   .nullable = plan->cols[i].nullable,
-                                   .column = i,
-                                   .relation = in->table,
-                                   .relation_column = i};
-        scope_add(in->binder, scope, &col);
-    }
-    return true;
-}
-
 static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, const struct object **table,
                         struct plan **plan)
 {
     if (node->on_conflict_clause)
         return bind_unsupported(binder, node->on_conflict_clause->location, "INSERT ... ON CONFLICT");
     TRY(check_target(binder, node->relation, "insert into", table));
-    struct insert in = {.binder = binder, .table = *table, .nvisible = visible_columns(*table)};
+    struct insert in = {.binder = binder, .table = *table, .nvisible = wr_object_shown(*table)};
     in.defaults = WR_NEW_ARRAY(binder->arena, struct expr *, in.nvisible);
     TRY(insert_targets(&in, node));
     if (node->with_clause)
@@ -261,9 +228,15 @@ static bool bind_insert(struct binder *binder, const PgQuery__InsertStmt *node, 
     bool values = !select || (select->n_values_lists && !select->n_sort_clause && !select->limit_count &&
                               !select->limit_offset && !select->with_clause);
     TRY(values ? insert_values(&in, select, plan) : insert_query(&in, select, plan));
-    struct returning returning = {.n = node->n_returning_list, .list = node->returning_list, .table = *table};
-    TRY(!returning.n || inserted_scope(&in, *plan, node->relation, &returning.scope));
-    returning.nwritten = in.nvisible;
+    if (!node->n_returning_list)
+        return true;
+    struct source inserted = {.plan = *plan};
+    TRY(bind_name_source(binder, &inserted, (*table)->name, node->relation->alias, -1));
+    struct returning returning = {.n = node->n_returning_list,
+                                  .list = node->returning_list,
+                                  .scope = inserted.scope,
+                                  .table = *table,
+                                  .nwritten = in.nvisible};
     return bind_returning(binder, &returning, plan);
 }
 
@@ -302,7 +275,8 @@ static struct plan *once_per_row(struct binder *binder, const struct object *tab
 static bool open_table(struct block *block, const struct object *table, const PgQuery__RangeVar *name,
                        struct others *others, const PgQuery__Node *where)
 {
-    TRY(bind_scan(block->binder, table, alias_of(block->binder, table, name), &block->from));
+    const char *alias = wr_arena_strdup(block->binder->arena, bind_alias(name->alias, table->name));
+    TRY(bind_scan(block->binder, table, alias, &block->from));
     if (others->n)
         TRY(open_others(block, others));
     others->ncols = (uint16_t)(block->from.plan->ncols - table->ncols);
@@ -361,7 +335,7 @@ static bool bind_update(struct binder *binder, const PgQuery__UpdateStmt *node, 
     if (node->with_clause)
         TRY(bind_with(binder, node->with_clause, NULL));
     TRY(open_table(&block, *table, node->relation, &others, node->where_clause));
-    uint16_t nold = (*table)->ncols, nwritten = (uint16_t)(nold + visible_columns(*table));
+    uint16_t nold = (*table)->ncols, nwritten = (uint16_t)(nold + wr_object_shown(*table));
     uint16_t n = (uint16_t)(nwritten + (node->n_returning_list ? others.ncols : 0));
     struct expr **exprs = WR_NEW_ARRAY(binder->arena, struct expr *, n);
     const char **names = WR_NEW_ARRAY(binder->arena, const char *, n);

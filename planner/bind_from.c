@@ -3,7 +3,7 @@
 
 #define RELATIONS_MAX 5000
 
-static const char *alias_of(const PgQuery__Alias *alias, const char *name)
+const char *bind_alias(const PgQuery__Alias *alias, const char *name)
 {
     return alias && alias->aliasname && *alias->aliasname ? alias->aliasname : name;
 }
@@ -20,11 +20,10 @@ static bool rename_columns(struct binder *binder, struct scope *scope, const cha
     return true;
 }
 
-/* Names for a derived table: all its plan's columns under one alias. */
-static bool name_source(struct binder *binder, struct source *source, const char *table, const PgQuery__Alias *alias,
-                        int location)
+bool bind_name_source(struct binder *binder, struct source *source, const char *table, const PgQuery__Alias *alias,
+                      int location)
 {
-    table = wr_arena_strdup(binder->arena, alias_of(alias, table));
+    table = wr_arena_strdup(binder->arena, bind_alias(alias, table));
     memset(&source->scope, 0, sizeof(source->scope));
     if (*table)
         TRY(scope_add_table(binder, &source->scope, table, location));
@@ -124,9 +123,9 @@ static bool bind_object(struct binder *binder, const PgQuery__RangeVar *range, s
         TRY(bind_enter(binder));
         TRY(bind_view(binder, object, &source->plan));
         binder->depth--;
-        return name_source(binder, source, object->name, range->alias, range->location);
+        return bind_name_source(binder, source, object->name, range->alias, range->location);
     }
-    const char *alias = wr_arena_strdup(binder->arena, alias_of(range->alias, object->name));
+    const char *alias = wr_arena_strdup(binder->arena, bind_alias(range->alias, object->name));
     TRY(bind_scan(binder, object, alias, source));
     const struct object_input *input = wr_plan_input(binder->planner, range);
     if (input)
@@ -170,11 +169,11 @@ static bool bind_cte(struct block *block, struct cte *cte, const PgQuery__RangeV
 {
     struct binder *binder = block->binder;
     TRY(bind_cte_query(binder, cte, block->sole, &source->plan));
-    TRY(name_source(binder, source, cte->name, NULL, range->location));
+    TRY(bind_name_source(binder, source, cte->name, NULL, range->location));
     TRY(rename_columns(binder, &source->scope, cte->name, cte->node->n_aliascolnames, cte->node->aliascolnames));
     for (uint16_t i = 0; i < source->scope.n; i++)
         source->plan->cols[i].name = source->scope.cols[i].name;
-    return name_source(binder, source, cte->name, range->alias, range->location);
+    return bind_name_source(binder, source, cte->name, range->alias, range->location);
 }
 
 bool bind_with(struct binder *binder, const PgQuery__WithClause *with, struct block *outer)
@@ -222,7 +221,7 @@ static bool bind_subselect(struct block *block, const PgQuery__RangeSubselect *r
     struct select_mode mode = block->sole;
     mode.outer = block->outer;
     TRY(bind_select(binder, range->subquery->select_stmt, &mode, &source->plan));
-    return name_source(binder, source, "", range->alias, -1);
+    return bind_name_source(binder, source, "", range->alias, -1);
 }
 
 bool bind_count_relations(struct binder *binder, uint32_t n)

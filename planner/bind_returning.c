@@ -3,7 +3,7 @@
 
 static void mark_origins(struct plan *plan, const struct object *table, uint16_t first)
 {
-    for (uint16_t i = 0; i < table->ncols && !table->cols[i].hidden; i++)
+    for (uint16_t i = 0; i < wr_object_shown(table); i++)
         plan->cols[first + i].origin = (struct plan_origin){table->id, (uint16_t)(i + 1)};
 }
 

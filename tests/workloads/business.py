@@ -1,6 +1,8 @@
 """A company: sales by employee and territory, orders in several currencies, sessions of events, a ledger of views on views."""
 import datetime
 
+from sql import insert
+
 TABLES = [
     "CREATE TABLE territory (id int PRIMARY KEY, name varchar(30) NOT NULL, region text)",
     "CREATE TABLE employee (id int PRIMARY KEY, name text NOT NULL, boss int, territory_id int, hired date, active boolean DEFAULT true)",
@@ -105,11 +107,6 @@ class Data:
 
 def setup(r, scale):
     return Data(r, scale)
-
-
-def insert(table, rows):
-    text = ", ".join("(" + ", ".join("NULL" if v is None else f"'{v}'" for v in row) + ")" for row in rows)
-    return f"INSERT INTO {table} VALUES {text}"
 
 
 def steps(data, r):

@@ -3,6 +3,8 @@ tracking events with JSON. What people ask of such data: gaps and islands, media
 import datetime
 import json
 
+from sql import insert
+
 TABLES = [
     "CREATE TABLE depot (code varchar(4) PRIMARY KEY, city varchar(20), parent varchar(4), lat double precision, opened date)",
     "CREATE TABLE driver (id int PRIMARY KEY, name text, depot varchar(4), boss int, pay int, hired date)",
@@ -140,11 +142,6 @@ class Data:
 
 def setup(r, scale):
     return Data(r, scale)
-
-
-def insert(table, rows):
-    text = ", ".join("(" + ", ".join("NULL" if v is None else f"'{v}'" for v in row) + ")" for row in rows)
-    return f"INSERT INTO {table} VALUES {text}"
 
 
 def steps(data, r):
